@@ -1,0 +1,67 @@
+"""MNIST comes with the package, whole and unharmed; a damaged copy is never loaded."""
+import gzip
+import hashlib
+import shutil
+import time
+
+import numpy as np
+import pytest
+
+from tinynet.datasets import mnist
+
+LABELS = "t10k-labels-idx1-ubyte.gz"
+
+
+def test_load_data_has_keras_shapes_and_takes_a_moment():
+    start = time.perf_counter()
+    (x_train, y_train), (x_test, y_test) = mnist.load_data()
+    seconds = time.perf_counter() - start
+    arrays = (x_train, y_train, x_test, y_test)
+    assert [a.shape for a in arrays] == [(60000, 28, 28), (60000,), (10000, 28, 28), (10000,)]
+    assert all(a.dtype == np.uint8 and a.flags.writeable for a in arrays)
+    assert np.bincount(y_train).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert x_test.max() == 255 and x_test.min() == 0
+    assert seconds < 2, "0.2 s on a quiet machine"
+
+
+def test_the_data_is_small_enough_to_ship():
+    assert sum(path.stat().st_size for path in mnist.FOLDER.iterdir()) <= 12e6
+
+
+def damaged(tmp_path, change):
+    """A copy of the test labels, changed; returns its path."""
+    path = tmp_path / LABELS
+    path.write_bytes(change((mnist.FOLDER / LABELS).read_bytes()))
+    return path
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda data: data[:-100], "is cut short: it holds .* of 10,008 bytes|is damaged"),
+    (lambda data: b"", "is cut short: it holds 0 of 10,008 bytes"),
+    (lambda data: data[:2000] + bytes([data[2000] ^ 1]) + data[2001:], "is damaged"),
+    (lambda data: b"PK" + data[2:], "is damaged, or no gzip file"),
+    (lambda data: gzip.compress(gzip.decompress(data)[:-1] + b"\x09"), "is damaged, or another file: its SHA-256 is"),
+    (lambda data: gzip.compress(b"hello"), "is cut short: it holds 5 of"),
+    (lambda data: gzip.compress(bytes(10**7)), "is damaged, or another file"),
+], ids=["cut", "empty", "one bit", "no gzip", "one label", "short", "long"])
+def test_a_damaged_file_is_named(tmp_path, change, message):
+    path = damaged(tmp_path, change)
+    with pytest.raises(ValueError, match=message) as error:
+        mnist.read_idx(path, *mnist.FILES[LABELS])
+    assert str(path) in str(error.value)
+
+
+def test_load_data_reads_another_folder(tmp_path):
+    for name in mnist.FILES:
+        shutil.copy(mnist.FOLDER / name, tmp_path)
+    assert mnist.load_data(tmp_path)[1][1].shape == (10000,)
+    (tmp_path / LABELS).unlink()
+    with pytest.raises(ValueError, match=f"{LABELS} cannot be read: No such file"):
+        mnist.load_data(tmp_path)
+    with pytest.raises(ValueError, match="'mnist.npz' is none. Without a path it reads the files that come with"):
+        mnist.load_data("mnist.npz")
+
+
+def test_the_checksums_are_those_of_the_uncompressed_files():
+    content = gzip.decompress((mnist.FOLDER / LABELS).read_bytes())
+    assert hashlib.sha256(content).hexdigest() == mnist.FILES[LABELS][0]
