@@ -1,0 +1,32 @@
+"""What several test files share: float64 for exact comparisons, and two small models."""
+import numpy as np
+import pytest
+
+from tinynet import backend, parallel
+from tinynet.layers import Dense
+from tinynet.models import Sequential
+
+
+@pytest.fixture(autouse=True)
+def same_state_before_every_test():
+    """Every test starts from seed 0, float32 and the threads the process began with."""
+    floatx, epsilon, threads = backend.floatx(), backend.epsilon(), parallel.threads()
+    np.random.seed(0)
+    yield
+    backend.set_floatx(floatx)
+    backend.set_epsilon(epsilon)
+    parallel.set_threads(threads)
+
+
+@pytest.fixture
+def float64():
+    backend.set_floatx("float64")
+
+
+@pytest.fixture
+def classifier():
+    """4 inputs, 5 hidden units, 3 classes, and 10 samples for it."""
+    model = Sequential([Dense(5, activation="relu", input_shape=(4,)), Dense(3, activation="softmax")])
+    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    rng = np.random.default_rng(0)
+    return model, rng.standard_normal((10, 4)), np.eye(3)[np.arange(10) % 3]

@@ -1,0 +1,176 @@
+"""The numbers a weight starts from; they must not know which layer asks.
+
+An initializer is called with a shape and returns an array.  Without a seed it draws from NumPy's global generator,
+so `np.random.seed` fixes the weights; with one it draws from a generator of its own, further at each call.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from tinynet.backend import floatx, xp
+from tinynet.registry import Pasteable, find
+
+__all__ = ["Initializer", "Zeros", "Ones", "Constant", "VarianceScaling", "get", "glorot_normal", "glorot_uniform",
+           "he_normal", "he_uniform", "lecun_normal", "lecun_uniform"]
+
+
+class Initializer(Pasteable):
+    """The base class; `__call__(shape, dtype=None)` returns an array of that shape, of `floatx()` by default."""
+
+    def __call__(self, shape, dtype=None):
+        return xp.asarray(self.draw(shape), dtype=dtype or floatx())
+
+    def draw(self, shape):
+        raise NotImplementedError(f"{type(self).__name__} must define draw(shape).")
+
+
+class Constant(Initializer):
+    """w = value
+
+    >>> Constant(3)((2,))
+    array([3., 3.], dtype=float32)
+    """
+
+    def __init__(self, value=0.0):
+        self.value = value
+
+    def draw(self, shape):
+        return np.full(shape, self.value)
+
+
+class Zeros(Initializer):
+    """w = 0
+
+    >>> Zeros()((2,))
+    array([0., 0.], dtype=float32)
+    """
+
+    def draw(self, shape):
+        return np.zeros(shape)
+
+
+class Ones(Initializer):
+    """w = 1
+
+    >>> Ones()((2,))
+    array([1., 1.], dtype=float32)
+    """
+
+    def draw(self, shape):
+        return np.ones(shape)
+
+
+class VarianceScaling(Initializer):
+    """w ~ a distribution of mean 0 and variance scale / n, so that signals keep their size from layer to layer.
+
+    Parameters
+        scale: above 0.
+        mode: n is "fan_in" (inputs D of a kernel (D, U)), "fan_out" (units U) or "fan_avg" ((D + U) / 2).
+        distribution: "uniform" on [-l, l] with l = sqrt(3 scale / n), or "normal", redrawn beyond two standard
+            deviations, its deviation widened by 1 / 0.87962566 to make up for the lost tails.
+        seed: None, or a whole number from 0 to 2**32 - 1.
+
+    Source: Glorot and Bengio, AISTATS 2010; He et al., ICCV 2015; keras/initializers.py of Keras 2.3.1.
+
+    >>> weights = VarianceScaling(seed=1)((784, 512))
+    >>> float(abs(weights).max()) <= (6 / (784 + 512)) ** 0.5
+    True
+    """
+
+    def __init__(self, scale=1.0, mode="fan_avg", distribution="uniform", seed=None):
+        if not scale > 0:
+            raise ValueError(f"VarianceScaling: scale must be above 0, got {scale!r}.")
+        find("mode", mode, dict.fromkeys(("fan_in", "fan_out", "fan_avg")))
+        find("distribution", distribution, dict.fromkeys(("uniform", "normal")))
+        self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
+        self.generator = np.random if seed is None else np.random.RandomState(seed)
+
+    def draw(self, shape):
+        fan_in, fan_out = int(np.prod(shape[:-1])), shape[-1]
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        if self.distribution == "uniform":
+            limit = np.sqrt(3 * self.scale / n)
+            return self.generator.uniform(-limit, limit, shape)
+        return np.sqrt(self.scale / n) / 0.87962566103423978 * self.truncated_normal(shape)
+
+    def truncated_normal(self, shape):
+        """Standard normal numbers, redrawn until each lies within two deviations."""
+        w = self.generator.normal(size=shape)
+        while (outside := np.abs(w) > 2).any():
+            w[outside] = self.generator.normal(size=np.count_nonzero(outside))
+        return w
+
+
+def glorot_uniform(seed=None):
+    """w ~ U(-l, l), l = sqrt(6 / (D + U)); Dense's default.  Source: Glorot and Bengio, AISTATS 2010.
+
+    >>> glorot_uniform(seed=1)
+    VarianceScaling(1.0, 'fan_avg', 'uniform', 1)
+    """
+    return VarianceScaling(1.0, "fan_avg", "uniform", seed)
+
+
+def glorot_normal(seed=None):
+    """w ~ N(0, 2 / (D + U)), truncated.  Source: Glorot and Bengio, AISTATS 2010.
+
+    >>> glorot_normal(seed=1)
+    VarianceScaling(1.0, 'fan_avg', 'normal', 1)
+    """
+    return VarianceScaling(1.0, "fan_avg", "normal", seed)
+
+
+def he_uniform(seed=None):
+    """w ~ U(-l, l), l = sqrt(6 / D), made for relu.  Source: He et al., ICCV 2015.
+
+    >>> he_uniform(seed=1)
+    VarianceScaling(2.0, 'fan_in', 'uniform', 1)
+    """
+    return VarianceScaling(2.0, "fan_in", "uniform", seed)
+
+
+def he_normal(seed=None):
+    """w ~ N(0, 2 / D), truncated, made for relu.  Source: He et al., ICCV 2015.
+
+    >>> he_normal(seed=1)
+    VarianceScaling(2.0, 'fan_in', 'normal', 1)
+    """
+    return VarianceScaling(2.0, "fan_in", "normal", seed)
+
+
+def lecun_uniform(seed=None):
+    """w ~ U(-l, l), l = sqrt(3 / D).  Source: LeCun et al., "Efficient BackProp", 1998.
+
+    >>> lecun_uniform(seed=1)
+    VarianceScaling(1.0, 'fan_in', 'uniform', 1)
+    """
+    return VarianceScaling(1.0, "fan_in", "uniform", seed)
+
+
+def lecun_normal(seed=None):
+    """w ~ N(0, 1 / D), truncated.  Source: LeCun et al., "Efficient BackProp", 1998.
+
+    >>> lecun_normal(seed=1)
+    VarianceScaling(1.0, 'fan_in', 'normal', 1)
+    """
+    return VarianceScaling(1.0, "fan_in", "normal", seed)
+
+
+INITIALIZERS = {maker.__name__: maker for maker in (
+    Zeros, Ones, Constant, VarianceScaling,
+    glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal)}
+INITIALIZERS |= {"zeros": Zeros, "ones": Ones, "constant": Constant}
+
+
+def get(identifier):
+    """The initializer that a name or a callable `f(shape)` stands for.
+
+    Raises ValueError for an unknown name, TypeError for anything else.
+
+    >>> get("zeros")
+    Zeros()
+    """
+    if isinstance(identifier, str):
+        return find("initializer", identifier, INITIALIZERS)()
+    if callable(identifier):
+        return identifier
+    raise TypeError(f"An initializer is a name such as 'zeros' or a callable f(shape), got {identifier!r}.")

@@ -1,0 +1,57 @@
+"""Parameters, and the one flat vector that holds them all end to end; neither must know about layers.
+
+With every weight in one vector and every gradient in another, an optimizer is a formula over two 1-D arrays, and the
+global norm of a gradient is one dot product.
+"""
+from __future__ import annotations
+
+from tinynet.backend import xp
+
+__all__ = ["Parameter", "ParameterVector"]
+
+
+class Parameter:
+    """A weight array and the gradient of the loss with respect to it.
+
+    `value` and `grad` begin as arrays of their own, and become views of two long vectors when a model is compiled:
+    write into them (`p.value[...] = w`), never replace them.
+
+    >>> Parameter("bias", xp.zeros(3))
+    Parameter(name='bias', shape=(3,))
+    """
+
+    def __init__(self, name, value):
+        self.name = name
+        self.value = value
+        self.grad = xp.zeros_like(value)
+
+    def __repr__(self):
+        return f"Parameter(name={self.name!r}, shape={self.value.shape})"
+
+
+class ParameterVector:
+    """All of some parameters end to end: `value` and `grad`, 1-D, whose pieces are the parameters' own arrays.
+
+    >>> w, b = Parameter("w", xp.ones((2, 2))), Parameter("b", xp.zeros(1))
+    >>> vector = ParameterVector([w, b])
+    >>> vector.value += 1
+    >>> b.value
+    array([1.])
+    """
+
+    def __init__(self, parameters):
+        self.parameters = list(parameters)
+        size = sum(p.value.size for p in self.parameters)
+        dtype = self.parameters[0].value.dtype if self.parameters else None
+        self.value, self.grad = xp.zeros(size, dtype), xp.zeros(size, dtype)
+        start = 0
+        for p in self.parameters:
+            piece = slice(start, start + p.value.size)
+            self.value[piece] = p.value.ravel()
+            p.value = self.value[piece].reshape(p.value.shape)
+            p.grad = self.grad[piece].reshape(p.value.shape)
+            start = piece.stop
+
+    def intact(self) -> bool:
+        """Whether the parameters still live here: a layer that joins a second model moves to that model's vector."""
+        return all(p.value.base is self.value for p in self.parameters)
