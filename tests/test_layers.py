@@ -1,0 +1,200 @@
+"""Each layer keeps the contract printed in `Layer`, and does what its equation says."""
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from tinynet.layers import Activation, Dense, Dropout, Flatten, Layer, ReLU, Softmax
+from tinynet.models import Sequential
+from tinynet.optimizers import SGD
+
+MAKERS = {
+    "Dense": lambda: Dense(3), "Dense with relu": lambda: Dense(3, activation="relu"),
+    "Dropout": lambda: Dropout(0.5, seed=1), "Flatten": Flatten, "Softmax": Softmax,
+    "ReLU": lambda: ReLU(max_value=1.0, negative_slope=0.2),
+    **{name: lambda name=name: Activation(name) for name in ("linear", "relu", "sigmoid", "softmax", "tanh")},
+}
+each_layer = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+
+
+def built(layer, *shape):
+    for link in layer.chain():
+        link.build_once((None, *shape))
+        shape = link.output_shape[1:]
+    return layer
+
+
+@each_layer
+def test_forward_never_writes_to_its_input(make):
+    layer, x = built(make(), 4), np.linspace(-2, 2, 12, dtype="float32").reshape(3, 4)
+    before = x.copy()
+    layer.forward(x, training=True)
+    assert (x == before).all()
+
+
+@each_layer
+def test_a_shorter_batch_gives_the_same_rows_and_allocates_nothing(make):
+    layer, x = built(make(), 4), np.linspace(-2, 2, 24, dtype="float32").reshape(6, 4)
+    whole = layer.forward(x).copy()
+    memory = {name: id(buffer) for name, buffer in layer._buffers.items()}
+    assert layer.forward(x[:2]) == pytest.approx(whole[:2], rel=1e-6)
+    assert memory == {name: id(buffer) for name, buffer in layer._buffers.items()}
+
+
+@each_layer
+def test_backward_assigns_gradients_and_does_not_add_to_them(make):
+    layer, x = built(make(), 4), np.linspace(-2, 2, 12, dtype="float32").reshape(3, 4)
+    gradients = []
+    for _ in range(2):
+        layer.masks = getattr(built(make(), 4), "masks", None)      # the same mask twice
+        y = layer.forward(x, training=True)
+        layer.backward(np.ones_like(y))
+        gradients.append([p.grad.copy() for p in layer.parameters])
+    assert all((a == b).all() for a, b in zip(*gradients))
+
+
+@each_layer
+def test_a_complex_input_passes_through_and_differentiates_forward(make):
+    """f(x + ih) = f(x) + ih f'(x): the imaginary part is the derivative, without a difference to round off."""
+    layer, h = built(make(), 4), 1e-30
+    x, direction = np.linspace(-1.9, 2.1, 12).reshape(3, 4), np.cos(np.arange(12)).reshape(3, 4)
+    seeds = layer.masks.step if hasattr(layer, "masks") else None
+    y = layer.forward(x + 1j * h * direction, training=True)
+    derivative = y.imag / h
+    if seeds is not None:
+        layer.masks.step = seeds
+    cotangent = np.sin(np.arange(y.size)).reshape(y.shape)
+    layer.forward(x, training=True)
+    dx = layer.backward(cotangent.copy())
+    assert (cotangent * derivative).sum() == pytest.approx((dx * direction).sum(), rel=1e-6, abs=1e-12)
+
+
+def test_dense_is_a_weighted_sum():
+    layer = built(Dense(2), 3)
+    layer.set_weights([[[1, 2], [3, 4], [5, 6]], [10, 20]])
+    assert layer.forward(np.array([[1, 0, 2]], "float32")).tolist() == [[21, 34]]
+
+
+def test_dense_works_along_the_last_of_many_axes(float64):
+    layer = built(Dense(2), 3, 4)
+    assert layer.output_shape == (None, 3, 2)
+    assert layer.count_params() == 10
+    x = np.random.random((5, 3, 4))
+    assert layer.forward(x) == pytest.approx(np.einsum("ntd,du->ntu", x, layer.kernel.value))
+
+
+def test_dense_with_an_activation_equals_dense_and_activation():
+    x = np.random.random((6, 4)).astype("float32")
+    one = Sequential([Dense(3, activation="softmax", input_shape=(4,))])
+    two = Sequential([Dense(3, input_shape=(4,)), Activation("softmax")])
+    two.set_weights(one.get_weights())
+    assert (one.predict(x) == two.predict(x)).all()
+
+
+def test_glorot_uniform_is_the_default_of_dense():
+    kernel = built(Dense(512), 784).kernel.value
+    limit = np.sqrt(6 / (784 + 512))
+    assert np.abs(kernel).max() <= limit
+    assert kernel.var() == pytest.approx(limit**2 / 3, rel=0.01)
+
+
+def test_dropout_does_nothing_when_the_model_predicts():
+    x = np.random.random((3, 4))
+    assert built(Dropout(0.5), 4).forward(x) is x
+
+
+@given(rate=st.floats(0, 0.95), seed=st.integers(0, 2**64 - 1))
+def test_dropout_keeps_the_mean(rate, seed):
+    y = built(Dropout(rate, seed=seed), 20000).forward(np.ones((1, 20000)), training=True)
+    deviation = np.sqrt(rate / (1 - rate) / y.size)
+    assert abs(y.mean() - 1) <= 6 * deviation + 2**-16 / (1 - rate)
+    assert set(np.unique(y)) <= {0, 1 / (1 - rate)}
+
+
+def test_dropout_draws_a_new_mask_each_step_and_the_same_for_the_same_seed():
+    x = np.ones((4, 100), "float32")
+    one, two = built(Dropout(0.5, seed=7), 100), built(Dropout(0.5, seed=7), 100)
+    first = one.forward(x, training=True).copy()
+    assert (first == two.forward(x, training=True)).all()
+    assert (first != one.forward(x, training=True)).any()
+    one.masks.step = 0
+    assert (first == one.forward(x, training=True)).all()
+
+
+def test_a_row_of_a_dropout_mask_depends_on_its_place_in_the_batch_and_not_on_the_batch_size():
+    x = np.ones((8, 10), "float32")
+    whole = built(Dropout(0.5, seed=7), 10).forward(x, training=True).copy()
+    assert (built(Dropout(0.5, seed=7), 10).forward(x[:3], training=True) == whole[:3]).all()
+
+
+def test_numpys_seed_fixes_weights_and_masks():
+    def once():
+        np.random.seed(5)
+        dense, dropout = built(Dense(3), 4), built(Dropout(0.5), 4)
+        return dense.kernel.value.tolist(), dropout.masks.seed
+
+    assert once() == once()
+
+
+@given(arrays(np.float64, (3, 4), elements=st.floats(-1e3, 1e3)))
+def test_softmax_sums_to_one_and_ignores_a_shift(x):
+    y = Softmax().forward(x).copy()
+    assert y.sum(axis=1) == pytest.approx(1)
+    assert Softmax().forward(x + 100) == pytest.approx(y, rel=1e-9, abs=1e-12)
+
+
+@given(arrays(np.float32, (3, 4), elements=st.floats(-np.float32(1e30), np.float32(1e30), width=32)))
+def test_no_activation_overflows(x):
+    for name in ("relu", "sigmoid", "softmax", "tanh"):
+        assert np.isfinite(Activation(name).forward(x)).all()
+
+
+def test_relu_with_all_its_arguments():
+    x = np.array([[-2.0, 0.5, 1.0, 3.0, 9.0]])
+    layer = ReLU(max_value=6.0, negative_slope=0.5, threshold=1.0)
+    assert layer.forward(x).tolist() == [[-1.5, -0.25, 0.0, 3.0, 6.0]]
+    assert layer.backward(np.ones_like(x)).tolist() == [[0.5, 0.5, 0.5, 1.0, 0.0]]
+
+
+def test_layers_are_named_in_order_and_keep_the_name_given():
+    first, second = Dense(1), Dense(1)
+    number = int(first.name.split("_")[1])
+    assert (first.name, second.name) == (f"dense_{number}", f"dense_{number + 1}")
+    assert ReLU().name.startswith("re_lu_")
+    assert Dense(1, name="mine").name == "mine"
+
+
+@pytest.mark.parametrize("layer", [
+    Dense(3, activation="relu", input_shape=(4,)), Dropout(0.5, seed=2), Activation("tanh"), Flatten(),
+    Softmax(axis=1), ReLU(max_value=6), Layer(name="base")], ids=repr)
+def test_repr_builds_the_layer_again(layer):
+    again = eval(repr(layer))
+    assert repr(again) == repr(layer)
+    assert type(again) is type(layer)
+
+
+def test_weights_given_to_a_layer_are_its_first_ones():
+    kernel, bias = np.ones((2, 3)), np.arange(3)
+    model = Sequential([Dense(3, input_shape=(2,), weights=[kernel, bias])])
+    assert [w.tolist() for w in model.get_weights()] == [kernel.tolist(), bias.tolist()]
+
+
+def test_a_layer_of_ones_own_trains():
+    class Scale(Layer):
+        def build(self, input_shape):
+            self.factor = self.add_weight("factor", (1,), "ones")
+
+        def forward(self, x, training=False):
+            self.x = x
+            return x * self.factor.value
+
+        def backward(self, dy):
+            self.factor.grad[0] = (dy * self.x).sum()
+            return dy * self.factor.value
+
+    model = Sequential([Scale(input_shape=(1,))])
+    model.compile(SGD(0.1), "mse")
+    x = np.linspace(-1, 1, 20)
+    model.fit(x, 3 * x, epochs=100, batch_size=20, verbose=0)
+    assert model.get_weights()[0] == pytest.approx(3, abs=0.01)

@@ -1,0 +1,101 @@
+"""Activation functions as layers of their own: Activation, ReLU and Softmax.
+
+They must not know which layer they follow.
+"""
+from __future__ import annotations
+
+from tinynet import activations
+from tinynet.backend import xp
+from tinynet.layers.base import Layer
+
+__all__ = ["Activation", "ReLU", "Softmax"]
+
+
+class Activation(Layer):
+    """y = f(x), element by element (softmax: row by row).
+
+    Parameters
+        activation: a name or function of `tinynet.activations`.
+        in_place: y takes the place of x.  Only for the layer that owns x: Dense(activation=...) asks for it.
+
+    Shapes: any; y like x.  Raises ValueError for an unknown activation.
+
+    Source: keras/layers/core.py of Keras 2.3.1.
+
+    >>> Activation("relu").forward(xp.array([[-1.0, 2.0]]))
+    array([[0., 2.]])
+    """
+
+    def __init__(self, activation, in_place=False, **kwargs):
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+        self.in_place = in_place
+
+    def forward(self, x, training=False):
+        self.x = x
+        self.y = x if self.in_place else self.buffer("y", x.shape, like=x)
+        return self.activation(x, out=self.y)
+
+    def backward(self, dy):
+        return activations.backward_of(self.activation)(self.y, dy)
+
+
+class Softmax(Activation):
+    """y_i = exp(x_i) / sum_j exp(x_j), along `axis` (not the batch's axis 0).
+
+    Shapes: (N, ..., C); y like x.
+
+    Source: keras/layers/advanced_activations.py of Keras 2.3.1.
+
+    >>> Softmax().forward(xp.array([[0.0, 0.0]]))
+    array([[0.5, 0.5]])
+    """
+
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__("softmax", **kwargs)
+        self.axis = axis
+
+    def forward(self, x, training=False):
+        self.x = x
+        self.y = activations.softmax(x, axis=self.axis, out=self.buffer("y", x.shape, like=x))
+        return self.y
+
+    def backward(self, dy):
+        return activations.softmax_backward(self.y, dy, axis=self.axis)
+
+
+class ReLU(Layer):
+    """y = x where threshold < x, negative_slope (x - threshold) below, and never above max_value.
+
+    Parameters
+        max_value: zero or above, or None for no limit.
+        negative_slope: zero or above.
+        threshold: any number.
+
+    Shapes: any; y like x.  Raises ValueError for a negative max_value or negative_slope.
+
+    Source: keras/layers/advanced_activations.py of Keras 2.3.1.
+
+    >>> ReLU(max_value=6, negative_slope=0.5).forward(xp.array([[-1.0, 2.0, 9.0]]))
+    array([[-0.5,  2. ,  6. ]])
+    """
+
+    def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
+        super().__init__(**kwargs)
+        if max_value is not None and max_value < 0:
+            raise ValueError(f"{self.name}: max_value of a ReLU layer cannot be negative, got {max_value!r}.")
+        if negative_slope < 0:
+            raise ValueError(f"{self.name}: negative_slope of a ReLU layer cannot be negative, got {negative_slope!r}.")
+        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
+
+    def forward(self, x, training=False):
+        self.x = x
+        above = x if self.max_value is None else xp.where(x.real > self.max_value, self.max_value, x)
+        below = self.negative_slope * (x - self.threshold)
+        return xp.where(x.real > self.threshold, above, below)
+
+    def backward(self, dy):
+        x = self.x.real
+        above = 1 if self.max_value is None else x <= self.max_value
+        dy *= xp.where(x > self.threshold, above, self.negative_slope)
+        return dy

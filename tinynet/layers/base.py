@@ -1,0 +1,179 @@
+"""Layer: what every layer promises, and what it gets for keeping the promise.
+
+It must not know about losses, optimizers or models; a layer works alone, with arrays in and arrays out.
+"""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinynet import initializers
+from tinynet.backend import unique_name, xp
+from tinynet.parameters import Parameter
+from tinynet.registry import Pasteable, arguments
+
+__all__ = ["Layer"]
+
+
+class Layer(Pasteable):
+    """One step of the chain from data to prediction, y = f(x), and the way back, dx = dy f'(x).
+
+    A layer of one's own defines `forward(x, training)` and `backward(dy)`; `build(input_shape)` if it has weights;
+    `compute_output_shape(input_shape)` if the shape changes.  Shapes begin with None, the unknown batch size.
+
+    The contract
+        1. forward never writes to its input, unless the layer was built in place by the layer that owns it.
+        2. forward's result belongs to the layer and is valid until its next forward; who keeps it copies it.
+        3. backward(dy) may overwrite dy, and assigns the gradients of its parameters.  Nothing is ever set to zero
+           or added up, so a layer stands once in a model.
+        4. backward follows a forward(training=True) of the same batch, at most once.
+        5. Arrays are C-contiguous and of floatx, converted at the model's door and never inside a layer.  Complex
+           arrays pass through (a gradient check may differentiate by complex step), so compare real parts only.
+
+    Parameters of every layer
+        name: unique within a model; "dense_1", "dense_2" ... by default.
+        trainable: False keeps the weights as they are; looked at when a model is compiled.
+        input_shape: the shape of one sample, such as (784,), on the first layer of a model.
+        input_dim: D, short for input_shape=(D,).
+        batch_input_shape: (None, *input_shape), Keras's long form.
+        weights: arrays to start from, in the order of `get_weights()`.
+
+    Raises TypeError for an argument that the layer has not.
+
+    >>> Layer(input_dim=3).batch_input_shape
+    (None, 3)
+    """
+
+    def __init__(self, name=None, trainable=True, input_shape=None, input_dim=None, batch_input_shape=None,
+                 weights=None, **unknown):
+        if unknown:
+            raise TypeError(f"Keyword argument not understood: {next(iter(unknown))!r}. "
+                            f"{type(self).__name__} takes: {', '.join(arguments(type(self)))}.")
+        self.name = name or unique_name(type(self).__name__)
+        self.trainable = trainable
+        self.batch_input_shape = _declared_shape(self.name, input_shape, input_dim, batch_input_shape)
+        self.input_shape: Any = None        # of a batch; known, like output_shape, once the layer is built
+        self.output_shape: Any = None
+        self.parameters: list[Parameter] = []
+        self.needs_dx = True                            # the model clears this where nobody reads dx
+        self._initial_weights = weights
+        self._buffers: dict[str, np.ndarray] = {}
+
+    # What a layer of one's own defines
+
+    def build(self, input_shape):
+        """Create the parameters for inputs of this shape, by `add_weight`."""
+
+    def compute_output_shape(self, input_shape):
+        """The shape of a batch of outputs."""
+        return input_shape
+
+    def forward(self, x, training=False):
+        """y = f(x)"""
+        raise NotImplementedError(f"{type(self).__name__} must define forward(x, training).")
+
+    def backward(self, dy):
+        """dx = dy f'(x); the gradient of every parameter is assigned to its `grad`."""
+        raise NotImplementedError(f"{type(self).__name__} must define backward(dy).")
+
+    def chain(self) -> list[Layer]:
+        """The layers that run in this one's place: itself, and what it was given as an argument."""
+        return [self]
+
+    # What a layer gets
+
+    @property
+    def built(self) -> bool:
+        """Whether the shapes are known and the parameters exist."""
+        return self.input_shape is not None
+
+    def build_once(self, input_shape):
+        """Build for this shape, unless already built; the first thing a model does with a layer."""
+        if self.built:
+            if tuple(input_shape[1:]) != self.input_shape[1:]:
+                raise ValueError(f"{self.name} expects inputs of shape {_named(self.input_shape)}, got "
+                                 f"{_named(input_shape)}. It was built for the former already: use a new layer.")
+            return
+        self.build(input_shape)
+        self.input_shape = tuple(input_shape)
+        self.output_shape = tuple(self.compute_output_shape(input_shape))
+        if self._initial_weights is not None:
+            self.set_weights(self._initial_weights)
+
+    def add_weight(self, name, shape, initializer="glorot_uniform") -> Parameter:
+        """A new parameter of this shape, its first value drawn by the initializer."""
+        value = initializers.get(initializer)(shape)
+        if value.shape != tuple(shape):
+            raise ValueError(f"{self.name}: the initializer of {name} must return shape {tuple(shape)}, "
+                             f"got {value.shape}.")
+        self.parameters.append(Parameter(f"{self.name}/{name}:0", value))
+        return self.parameters[-1]
+
+    def buffer(self, name, shape, like) -> np.ndarray:
+        """An array of this shape, with the type of `like`, that the layer reuses from batch to batch.
+
+        It is the front of the longest array that the name has needed, so a short last batch allocates nothing.
+        """
+        size = math.prod(shape)
+        memory = self._buffers.get(name)
+        if memory is None or memory.size < size or memory.dtype != like.dtype:
+            memory = self._buffers[name] = xp.empty(size, like.dtype)
+        return memory[:size].reshape(shape)
+
+    def count_params(self) -> int:
+        """How many numbers the parameters hold."""
+        return sum(p.value.size for p in self.parameters)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the parameters' values."""
+        return [p.value.copy() for p in self.parameters]
+
+    def set_weights(self, weights):
+        """Write `weights`, in the order of `get_weights()`, into the parameters.
+
+        Raises ValueError, and changes nothing, when their number or a shape is not the layer's.
+        """
+        for p, w in zip(self.parameters, self.checked_weights(weights)):
+            p.value[...] = w
+
+    def checked_weights(self, weights) -> list[np.ndarray]:
+        """The same weights as arrays, sure to fit."""
+        if not isinstance(weights, (list, tuple)) or len(weights) != len(self.parameters):
+            came = len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
+            raise ValueError(
+                f'You called `set_weights(weights)` on layer "{self.name}" with a weight list of length {came}, but '
+                f"the layer was expecting {len(self.parameters)} weights.")
+        arrays = [xp.asarray(w) for w in weights]
+        for p, w in zip(self.parameters, arrays):
+            if w.shape != p.value.shape:
+                raise ValueError(f"{p.name} expects weights of shape {p.value.shape}, got {w.shape}. "
+                                 "Layer weight shape not compatible with provided weight shape.")
+            if w.dtype.kind not in "fiub":
+                raise ValueError(f"{p.name} expects weights that are numbers, got an array of dtype {w.dtype}.")
+        return arrays
+
+
+def _declared_shape(name, input_shape, input_dim, batch_input_shape):
+    """The one shape that the three ways of declaring it agree on, with None in front; None if there is none."""
+    if input_dim is not None:
+        input_shape = (input_dim,)
+    if batch_input_shape is not None:
+        input_shape = batch_input_shape[1:]
+    if input_shape is None:
+        return None
+    if not isinstance(input_shape, (tuple, list)) or not all(
+            isinstance(d, (int, np.integer)) and d > 0 for d in input_shape):
+        raise ValueError(f"{name}: input_shape must be a tuple of whole numbers above zero, such as (784,), "
+                         f"without the batch size; got {input_shape!r}.")
+    return (None, *map(int, input_shape))
+
+
+def _named(shape):
+    """A batch shape as people write it.
+
+    >>> _named((None, 784))
+    '(N, 784)'
+    """
+    return f"({', '.join('N' if d is None else str(d) for d in shape)}{',' if len(shape) == 1 else ''})"

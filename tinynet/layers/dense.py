@@ -1,0 +1,82 @@
+"""Dense: every output a weighted sum of every input; the layer to read first.
+
+It must not know where its input comes from or who reads its output.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from tinynet import activations, initializers
+from tinynet.backend import matmul
+from tinynet.layers.activation import Activation
+from tinynet.layers.base import Layer
+
+__all__ = ["Dense"]
+
+
+class Dense(Layer):
+    """y = activation(x W + b)
+
+    Parameters
+        units: U, a whole number above zero.
+        activation: a name or function of `tinynet.activations`; None means y = x W + b.
+        use_bias: whether there is a b.
+        kernel_initializer, bias_initializer: what W (D, U) and b (U,) start from.
+
+    Shapes: (N, D) to (N, U).  More axes may stand between: the product is over the last one.
+
+    Raises ValueError when units is not a whole number above zero (Keras 2.3.1 accepts Dense(-1) and Dense(2.5)).
+
+    Source: keras/layers/core.py of Keras 2.3.1.
+
+    >>> layer = Dense(2, kernel_initializer="ones")
+    >>> layer.build_once((None, 3))
+    >>> layer.forward(np.array([[1.0, 2.0, 3.0]], dtype="float32"))
+    array([[6., 6.]], dtype=float32)
+    """
+
+    def __init__(self, units, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
+                 bias_initializer="zeros", **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(units, (int, np.integer)) or isinstance(units, bool) or units < 1:
+            raise ValueError(f"{self.name}: units must be a whole number above zero, got {units!r}.")
+        self.units = int(units)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), self.kernel_initializer)
+        if self.use_bias:
+            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def chain(self):
+        if self.activation is activations.linear:
+            return [self]
+        return [self, Activation(self.activation, in_place=True, name=f"{self.name}/{self.activation.__name__}")]
+
+    def forward(self, x, training=False):                       # x: (N, D)
+        self.x = x
+        y = self.buffer("y", (*x.shape[:-1], self.units), like=x)
+        matmul(x, self.kernel.value, out=y)                  # y = x W
+        if self.use_bias:
+            y += self.bias.value                                # + b
+        return y                                                # y: (N, U)
+
+    def backward(self, dy):                                     # dy: (N, U)
+        matmul(rows(self.x).T, rows(dy), out=self.kernel.grad)           # dW = x^T dy
+        if self.use_bias:
+            rows(dy).sum(axis=0, out=self.bias.grad)                        # db = sum of dy over the batch
+        if not self.needs_dx:
+            return None
+        dx = self.buffer("dx", self.x.shape, like=dy)
+        return matmul(dy, self.kernel.value.T, out=dx)                   # dx = dy W^T
+
+
+def rows(x):
+    """x with all axes but the last made one: (N, D) as it is, (N, T, D) as (N T, D)."""
+    return x.reshape(-1, x.shape[-1])

@@ -1,0 +1,58 @@
+"""Dropout: noise in training that keeps a network from leaning on any single unit.
+
+It must not know about the batch size of a run or the threads that may share it.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from tinynet.layers.base import Layer
+from tinynet.random import MaskStream, draw_seed
+
+__all__ = ["Dropout"]
+
+
+class Dropout(Layer):
+    """y = x m / (1 - rate), where each m is 0 with probability `rate`, else 1; y = x outside training.
+
+    Dividing by 1 - rate keeps the mean of y at x, so nothing needs scaling when the model predicts.
+
+    Parameters
+        rate: the share of inputs to drop, 0 <= rate < 1, rounded to a multiple of 2**-16 when masks are drawn.
+        seed: a whole number from 0 to 2**64 - 1; None draws one from NumPy's global generator when built.
+
+    Shapes: any; y like x.
+
+    Raises ValueError for a rate outside [0, 1) (Keras 2.3.1 clips it silently, and Dropout(1) is the identity).
+
+    Source: Srivastava et al., JMLR 15 (2014); keras/layers/core.py of Keras 2.3.1.
+
+    >>> Dropout(0.2).forward(np.ones((2, 2)))
+    array([[1., 1.],
+           [1., 1.]])
+    """
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < 1:
+            raise ValueError(f"{self.name}: rate is the share of inputs to drop, 0 <= rate < 1; got {rate!r}.")
+        if seed is not None and (not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64):
+            raise ValueError(f"{self.name}: seed must be a whole number from 0 to 2**64 - 1, got {seed!r}.")
+        self.rate = float(rate)
+        self.seed = seed
+
+    def build(self, input_shape):
+        self.masks = MaskStream(draw_seed() if self.seed is None else int(self.seed))
+
+    def forward(self, x, training=False):
+        if not training or self.rate == 0:
+            self.mask = None
+            return x
+        self.mask = self.buffer("mask", x.shape, like=x.real)
+        np.multiply(self.masks.keep(x.shape, self.rate), 1 / (1 - self.rate), out=self.mask, dtype=self.mask.dtype)
+        return np.multiply(x, self.mask, out=self.buffer("y", x.shape, like=x))
+
+    def backward(self, dy):
+        if self.mask is not None:
+            dy *= self.mask
+        return dy
