@@ -1,0 +1,138 @@
+"""Each optimizer is its equation: followed here for a few steps in plain Python floats, one number at a time."""
+import math
+
+import numpy as np
+import pytest
+
+from tinynet import backend, optimizers
+from tinynet.optimizers import SGD, Adam, Optimizer, RMSprop
+
+GRADIENTS = [0.3, -2.0, 0.0, 1e-5, 0.7]
+
+
+def steps(optimizer, start=1.0, gradients=GRADIENTS):
+    """Where the optimizer takes a single weight, step by step."""
+    p, path = np.array([start]), []
+    for g in gradients:
+        optimizer.update(p, np.array([g]))
+        path.append(p[0])
+    return path
+
+
+def test_sgd():
+    p, path = 1.0, []
+    for g in GRADIENTS:
+        p -= 0.1 * g
+        path.append(p)
+    assert steps(SGD(0.1)) == pytest.approx(path, rel=1e-14)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_with_momentum(nesterov):
+    p, v, path = 1.0, 0.0, []
+    for g in GRADIENTS:
+        v = 0.9 * v - 0.1 * g
+        p += 0.9 * v - 0.1 * g if nesterov else v
+        path.append(p)
+    assert steps(SGD(0.1, momentum=0.9, nesterov=nesterov)) == pytest.approx(path, rel=1e-14)
+
+
+def test_rmsprop_has_epsilon_outside_the_root():
+    p, a, path = 1.0, 0.0, []
+    for g in GRADIENTS:
+        a = 0.8 * a + 0.2 * g * g
+        p -= 0.1 * g / (math.sqrt(a) + 1e-4)
+        path.append(p)
+    assert steps(RMSprop(0.1, rho=0.8, epsilon=1e-4)) == pytest.approx(path, rel=1e-14)
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_adam(amsgrad):
+    p, m, v, v_max, path = 1.0, 0.0, 0.0, 0.0, []
+    for t, g in enumerate(GRADIENTS, start=1):
+        m = 0.8 * m + 0.2 * g
+        v = 0.7 * v + 0.3 * g * g
+        v_max = max(v, v_max)
+        root = math.sqrt(v_max if amsgrad else v)
+        p -= 0.1 * math.sqrt(1 - 0.7**t) / (1 - 0.8**t) * m / (root + 1e-4)
+        path.append(p)
+    optimizer = Adam(0.1, beta_1=0.8, beta_2=0.7, amsgrad=amsgrad, epsilon=1e-4)
+    assert steps(optimizer) == pytest.approx(path, rel=1e-14)
+
+
+def test_decay_counts_steps_from_zero():
+    path = np.cumsum([-1.0, -1 / 2, -1 / 3])
+    assert steps(SGD(1.0, decay=1.0), start=0.0, gradients=[1.0, 1.0, 1.0]) == pytest.approx(path, rel=1e-14)
+
+
+def test_clipnorm_is_the_norm_of_all_gradients_together():
+    p = np.zeros(4)
+    SGD(1.0, clipnorm=1.0).update(p, np.full(4, 3.0))
+    assert p == pytest.approx([-0.5] * 4)
+
+
+def test_a_short_gradient_is_not_clipped():
+    p = np.zeros(2)
+    SGD(1.0, clipnorm=1.0, clipvalue=0.5).update(p, np.array([0.3, -0.4]))
+    assert p.tolist() == [-0.3, 0.4]
+
+
+def test_clipvalue_clips_each_number():
+    p = np.zeros(3)
+    SGD(1.0, clipvalue=0.5).update(p, np.array([3.0, -3.0, 0.2]))
+    assert p.tolist() == [-0.5, 0.5, -0.2]
+
+
+@pytest.mark.parametrize("make", [SGD, lambda: SGD(momentum=0.9), RMSprop, Adam, lambda: Adam(amsgrad=True)])
+def test_a_long_vector_moves_in_blocks_like_many_short_ones(make):
+    rng = np.random.default_rng(0)
+    p, gradients = rng.standard_normal(100_000).astype("float32"), rng.standard_normal((3, 100_000)).astype("float32")
+    whole, one, optimizer, single = p.copy(), p[77_777:77_778].copy(), make(), make()
+    for g in gradients:
+        optimizer.update(whole, g.copy())
+        single.update(one, g[77_777:77_778].copy())
+    assert whole.dtype == np.float32
+    assert whole[77_777] == pytest.approx(one[0], rel=1e-6)
+
+
+def test_an_optimizer_takes_keras_short_names():
+    optimizer = RMSprop(lr=0.5)
+    optimizer.lr = 0.25
+    assert optimizer.learning_rate == 0.25
+    assert isinstance(optimizers.get("adam"), Adam) and isinstance(optimizers.get("RMSprop"), RMSprop)
+    assert RMSprop().epsilon == backend.epsilon()
+
+
+def test_repr_builds_the_optimizer_again():
+    assert repr(eval(repr(SGD(0.1, momentum=0.9, clipnorm=1.0)))) == "SGD(0.1, momentum=0.9, clipnorm=1.0)"
+
+
+def test_an_optimizer_of_ones_own_is_an_equation():
+    class SignSGD(Optimizer):
+        def step(self, p, g, lr):
+            p -= lr * np.sign(g)
+
+    assert steps(SignSGD(0.5), gradients=[3.0, -0.1]) == [0.5, 1.0]
+
+
+def test_one_optimizer_cannot_serve_two_models():
+    optimizer = RMSprop()
+    optimizer.update(np.zeros(3), np.ones(3))
+    with pytest.raises(ValueError, match="Give each model an optimizer of its own"):
+        optimizer.update(np.zeros(4), np.ones(4))
+
+
+@pytest.mark.parametrize("make, error, message", [
+    (lambda: RMSprop(foo=1), TypeError, "Unexpected keyword argument passed to optimizer: foo"),
+    (lambda: SGD(-1), ValueError, "learning_rate must be a number of zero or above, got -1"),
+    (lambda: SGD(float("nan")), ValueError, "learning_rate"),
+    (lambda: SGD(clipnorm=-1), ValueError, "clipnorm"),
+    (lambda: SGD(momentum=1), ValueError, "momentum must be a number from 0 up to but not including 1"),
+    (lambda: RMSprop(rho=-0.1), ValueError, "rho"),
+    (lambda: Adam(beta_2=1.5), ValueError, "beta_2"),
+    (lambda: optimizers.get("rmsprp"), ValueError, "Unknown optimizer: rmsprp. Did you mean 'rmsprop'.* Known: Adam"),
+    (lambda: optimizers.get(3), TypeError, "got 3"),
+])
+def test_bad_arguments(make, error, message):
+    with pytest.raises(error, match=message):
+        make()

@@ -1,0 +1,102 @@
+"""What a person wants to know about predictions: numbers that are averaged over an epoch and never differentiated.
+
+`f(y_true, y_pred)` returns one value for each sample.  They must not know about the loss that trains the model.
+"""
+from __future__ import annotations
+
+from tinynet import losses
+from tinynet.backend import xp
+from tinynet.registry import find
+
+__all__ = ["MeanMetric", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy", "get"]
+
+
+def categorical_accuracy(y_true, y_pred):
+    """1 where the likeliest class is the true one, for one-hot y_true; the first of equals counts as likeliest.
+
+    >>> categorical_accuracy(xp.array([[0, 1], [0, 1]]), xp.array([[0.2, 0.8], [0.9, 0.1]]))
+    array([ True, False])
+    """
+    return y_true.argmax(axis=-1) == y_pred.argmax(axis=-1)
+
+
+def sparse_categorical_accuracy(y_true, y_pred):
+    """1 where the likeliest class is the true one, for class numbers.
+
+    >>> sparse_categorical_accuracy(xp.array([1, 1]), xp.array([[0.2, 0.8], [0.9, 0.1]]))
+    array([ True, False])
+    """
+    return y_true.reshape(y_pred.shape[:-1]) == y_pred.argmax(axis=-1)
+
+
+def binary_accuracy(y_true, y_pred):
+    """The share of outputs on the right side of one half; one half itself rounds to 0.
+
+    >>> binary_accuracy(xp.array([[1.0], [1.0]]), xp.array([[0.8], [0.5]]))
+    array([1., 0.])
+    """
+    return (y_true == y_pred.round()).mean(axis=-1)
+
+
+METRICS = {function.__name__: function for function in (
+    categorical_accuracy, sparse_categorical_accuracy, binary_accuracy)} | losses.LOSSES
+
+
+class MeanMetric:
+    """The mean of a per-sample function over all batches since `reset`.
+
+    Source: MeanMetricWrapper in keras/metrics.py of Keras 2.3.1.
+
+    >>> accuracy = MeanMetric("accuracy", categorical_accuracy)
+    >>> accuracy.update(xp.array([[0, 1], [0, 1]]), xp.array([[0.2, 0.8], [0.9, 0.1]]))
+    >>> accuracy.result()
+    0.5
+    """
+
+    def __init__(self, name, function):
+        self.name = name
+        self.function = function
+        self.reset()
+
+    def __repr__(self):
+        return f"MeanMetric({self.name!r}, {self.function.__name__})"
+
+    def reset(self):
+        self.total, self.count = 0.0, 0
+
+    def update(self, y_true, y_pred):
+        values = xp.asarray(self.function(y_true, y_pred))
+        self.total += float(values.sum())
+        self.count += values.size
+
+    def result(self) -> float:
+        return self.total / max(self.count, 1)
+
+
+def get(identifier, loss, output_shape) -> MeanMetric:
+    """The metric that a name or a function f(y_true, y_pred) stands for.
+
+    "accuracy" and "acc" mean, as in Keras 2.3.1 (engine/training_utils.py), binary_accuracy for a single output or
+    for binary_crossentropy, sparse_categorical_accuracy for sparse_categorical_crossentropy, else
+    categorical_accuracy.  The name in the logs is the one given.
+
+    Raises ValueError for an unknown name, TypeError for what is neither name nor function.
+
+    >>> get("acc", losses.get("mse"), (None, 10))
+    MeanMetric('acc', categorical_accuracy)
+    """
+    if isinstance(identifier, str):
+        if identifier in ("accuracy", "acc"):
+            return MeanMetric(identifier, _accuracy_for(getattr(loss, "function", None), output_shape))
+        return MeanMetric(identifier, find("metric function", identifier, METRICS | {"accuracy": None, "acc": None}))
+    if callable(identifier):
+        return MeanMetric(getattr(identifier, "__name__", type(identifier).__name__), identifier)
+    raise TypeError(f"A metric is a name such as 'accuracy' or a function f(y_true, y_pred), got {identifier!r}.")
+
+
+def _accuracy_for(loss_function, output_shape):
+    if output_shape[-1] == 1 or loss_function is losses.binary_crossentropy:
+        return binary_accuracy
+    if loss_function is losses.sparse_categorical_crossentropy:
+        return sparse_categorical_accuracy
+    return categorical_accuracy

@@ -1,0 +1,197 @@
+"""How weights move: each optimizer is a formula over two 1-D vectors, all weights and all gradients.
+
+It must not know about layers; a test needs three numbers and no network.
+"""
+from __future__ import annotations
+
+import math
+
+from tinynet import parallel
+from tinynet.backend import epsilon as default_epsilon
+from tinynet.backend import xp
+from tinynet.registry import Pasteable, arguments, find
+
+__all__ = ["Optimizer", "Adam", "RMSprop", "SGD", "get"]
+
+
+class Optimizer(Pasteable):
+    """The base class: `update(p, g)` clips the gradient g and takes one step that changes p in place.
+
+    An optimizer of one's own names the vectors it keeps from step to step in `slot_names` and defines
+    `step(p, g, lr, *slots)`.  All are 1-D and of one length, zero at first; g may be overwritten.  A long vector comes
+    in blocks, one call each, so temporary arrays are short and stay in the cache.
+
+    Parameters of every optimizer
+        learning_rate (or lr): zero or above.
+        decay: zero or above; step t = 0, 1, 2 ... uses learning_rate / (1 + decay t).
+        clipnorm: the longest that the gradient of all weights together may be; a longer one is scaled down to it.
+        clipvalue: then each number of it is brought within [-clipvalue, clipvalue].
+
+    Raises TypeError for an argument that the optimizer has not, ValueError for a number out of range.
+
+    Source: keras/optimizers.py of Keras 2.3.1, where clipnorm is global too (in later versions it is one norm for
+    each variable).
+    """
+
+    slot_names: tuple[str, ...] = ()
+
+    def __init__(self, learning_rate, decay=0.0, clipnorm=None, clipvalue=None, **unknown):
+        learning_rate = unknown.pop("lr", learning_rate)
+        if unknown:
+            raise TypeError(f"Unexpected keyword argument passed to optimizer: {next(iter(unknown))}. "
+                            f"{type(self).__name__} takes: {', '.join(arguments(type(self)))}, lr.")
+        for name, number in {"learning_rate": learning_rate, "decay": decay,
+                             "clipnorm": clipnorm or 0, "clipvalue": clipvalue or 0}.items():
+            if not 0 <= number < math.inf:
+                raise ValueError(f"{type(self).__name__}: {name} must be a number of zero or above, got {number!r}.")
+        self.learning_rate = float(learning_rate)
+        self.decay = float(decay)
+        self.clipnorm, self.clipvalue = clipnorm, clipvalue
+        self.reset()
+
+    @property
+    def lr(self) -> float:
+        """Keras's short name of `learning_rate`."""
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value):
+        self.learning_rate = float(value)
+
+    def reset(self):
+        """Forget all earlier steps; `Model.compile` calls it."""
+        self.iterations = 0
+        self.slots: list = []
+
+    def update(self, p, g):
+        """One step: p moves."""
+        if not self.slots:
+            self.slots = [xp.zeros_like(p) for _ in self.slot_names]
+        if any(slot.shape != p.shape for slot in self.slots):
+            raise ValueError(f"{self!r} has been moving {self.slots[0].size:,} weights and is now to move {p.size:,}. "
+                             "Give each model an optimizer of its own.")
+        self._clip(g)
+        lr = self.learning_rate / (1 + self.decay * self.iterations)
+        parallel.for_each(lambda block: self.step(p[block], g[block], lr, *(slot[block] for slot in self.slots)),
+                          parallel.split(p.size, work=p.size, grain=2**15))
+        self.iterations += 1
+
+    def _clip(self, g):
+        if self.clipnorm:
+            norm = math.sqrt(float(xp.dot(g, g)))
+            if norm >= self.clipnorm:
+                g *= self.clipnorm / norm
+        if self.clipvalue:
+            xp.clip(g, -self.clipvalue, self.clipvalue, out=g)
+
+    def step(self, p, g, lr, *slots):
+        """Move p by the gradient g at learning rate lr."""
+        raise NotImplementedError(f"{type(self).__name__} must define step(p, g, lr, *slots).")
+
+
+class SGD(Optimizer):
+    """v = momentum v - lr g;  p += v, or with nesterov p += momentum v - lr g
+
+    Parameters: learning_rate 0.01; momentum from 0 up to 1; nesterov looks one step ahead.
+
+    Source: Sutskever et al., ICML 2013; keras/optimizers.py of Keras 2.3.1.
+
+    >>> p = xp.array([1.0, 2.0]); SGD(0.1).update(p, xp.array([1.0, -1.0])); p
+    array([0.9, 2.1])
+    """
+
+    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.momentum = _fraction("SGD: momentum", momentum)
+        self.nesterov = nesterov
+        self.slot_names = ("velocity",) if self.momentum else ()
+
+    def step(self, p, g, lr, v=None):
+        if v is None:
+            p -= lr * g
+            return
+        v *= self.momentum
+        v -= lr * g
+        p += self.momentum * v - lr * g if self.nesterov else v
+
+
+class RMSprop(Optimizer):
+    """a = rho a + (1 - rho) g^2;  p -= lr g / (sqrt(a) + epsilon)
+
+    Parameters: learning_rate 0.001; rho from 0 up to 1; epsilon above zero, `backend.epsilon()` by default.
+
+    Source: Hinton, "Neural networks for machine learning", lecture 6e, 2012; keras/optimizers.py of Keras 2.3.1.
+    Beware: later Keras puts epsilon inside the root, which moves weights of tiny gradients far less.
+
+    >>> p = xp.array([1.0, 2.0]); RMSprop(0.1, rho=0.75).update(p, xp.array([1.0, -1.0])); p.round(6)
+    array([0.8, 2.2])
+    """
+
+    slot_names = ("mean_square",)
+
+    def __init__(self, learning_rate=0.001, rho=0.9, epsilon=None, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.rho = _fraction("RMSprop: rho", rho)
+        self.epsilon = default_epsilon() if epsilon is None else epsilon
+
+    def step(self, p, g, lr, a):
+        a *= self.rho
+        a += (1 - self.rho) * g * g
+        p -= lr * g / (xp.sqrt(a) + self.epsilon)
+
+
+class Adam(Optimizer):
+    """m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g^2
+    p -= lr_t m / (sqrt(v) + epsilon),  lr_t = lr sqrt(1 - beta_2^t) / (1 - beta_1^t),  t = 1, 2, 3 ...
+
+    Parameters: learning_rate 0.001; beta_1 and beta_2 from 0 up to 1; epsilon above zero, `backend.epsilon()` by
+    default; amsgrad divides by the largest v so far instead of the last one.
+
+    Source: Kingma and Ba, ICLR 2015 (the form before section 2.1); Reddi et al., ICLR 2018; keras/optimizers.py of
+    Keras 2.3.1.
+
+    >>> p = xp.array([1.0, 2.0]); Adam(0.1).update(p, xp.array([1.0, -1.0])); p.round(6)
+    array([0.9, 2.1])
+    """
+
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, amsgrad=False, epsilon=None, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = _fraction("Adam: beta_1", beta_1)
+        self.beta_2 = _fraction("Adam: beta_2", beta_2)
+        self.slot_names = ("mean", "mean_square", "max_mean_square") if amsgrad else ("mean", "mean_square")
+        self.epsilon = default_epsilon() if epsilon is None else epsilon
+
+    def step(self, p, g, lr, m, v, v_max=None):
+        t = self.iterations + 1
+        m *= self.beta_1
+        m += (1 - self.beta_1) * g
+        v *= self.beta_2
+        v += (1 - self.beta_2) * g * g
+        if v_max is not None:
+            v = xp.maximum(v_max, v, out=v_max)
+        lr_t = lr * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        p -= lr_t * m / (xp.sqrt(v) + self.epsilon)
+
+
+def _fraction(name, value) -> float:
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must be a number from 0 up to but not including 1, got {value!r}.")
+    return float(value)
+
+
+OPTIMIZERS = {name: cls for cls in (SGD, RMSprop, Adam) for name in (cls.__name__, cls.__name__.lower())}
+
+
+def get(identifier) -> Optimizer:
+    """The optimizer that a name stands for, with its defaults, or the Optimizer given.
+
+    Raises ValueError for an unknown name, TypeError for anything else.
+
+    >>> get("rmsprop")
+    RMSprop()
+    """
+    if isinstance(identifier, str):
+        return find("optimizer", identifier, OPTIMIZERS)()
+    if isinstance(identifier, Optimizer):
+        return identifier
+    raise TypeError(f"An optimizer is a name such as 'rmsprop' or an Optimizer, got {identifier!r}.")
