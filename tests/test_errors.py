@@ -1,0 +1,238 @@
+"""Bad input meets a clear error at the door: what was expected, what came, what to do; and nothing has changed."""
+import re
+
+import numpy as np
+import pytest
+
+from tinynet.callbacks import EarlyStopping, LambdaCallback
+from tinynet.layers import Activation, Dense, Dropout, Flatten, Layer, ReLU
+from tinynet.models import Sequential
+
+
+def fit(model, x, y, **options):
+    return model.fit(x, y, **{"verbose": 0, **options})
+
+
+BAD_DATA = {
+    "wrong width": (lambda x, y: (x[:, :3], y),
+                    r"expected \w+_input to have shape \(4,\) but got array with shape \(3,\)"),
+    "pictures not flattened": (lambda x, y: (x.reshape(10, 2, 2), y), "Flatten the samples"),
+    "a single sample": (lambda x, y: (x[0], y), r"This is a single sample: hand over x\[np.newaxis\]"),
+    "labels as class numbers": (lambda x, y: (x, y.argmax(axis=1)),
+                                r"\(10, 1\) while using as loss `categorical_crossentropy`.*to_categorical\(y, 3\)"),
+    "too few classes": (lambda x, y: (x, y[:, :2]),
+                        r"expected \w+ to have shape \(3,\) but got array with shape \(2,\)"),
+    "rows that are no distributions": (lambda x, y: (x, 2 * y), r"row 0 is \[2. 0. 0.\].*sigmoid"),
+    "negative rows": (lambda x, y: (x, y - [[0.5, -0.5, 0]]), "none negative"),
+    "fewer targets": (lambda x, y: (x, y[:5]), "Found 10 input samples and 5 target samples"),
+    "no samples": (lambda x, y: (x[:0], y[:0]), r"at least one sample, got an array of shape \(0, 4\)"),
+    "NaN": (lambda x, y: (np.where(np.arange(40).reshape(10, 4) == 6, np.nan, x), y), r"input\[1, 2\] is nan \(1 such"),
+    "infinity": (lambda x, y: (np.where(x > 0, np.inf, x), y), "is inf"),
+    "too large for float32": (lambda x, y: (x * 1e300, y), "must be finite"),
+    "NaN in the targets": (lambda x, y: (x, y * np.nan), r"target\[0, 0\] is nan"),
+    "objects": (lambda x, y: (x.astype(object), y), "got dtype object"),
+    "strings": (lambda x, y: (x.astype(str), y), "got dtype <U"),
+    "lists of unequal length": (lambda x, y: ([[1, 2, 3, 4], [1]], y), "expects an array of numbers"),
+    "no x": (lambda x, y: (None, y), "need both x and y, got no x"),
+    "no y": (lambda x, y: (x, None), "need both x and y, got no y"),
+    "a number": (lambda x, y: (3.0, y), r"got an array of shape \(\)"),
+}
+
+
+@pytest.mark.parametrize("spoil, message", BAD_DATA.values(), ids=BAD_DATA)
+@pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch"])
+def test_bad_data(classifier, method, spoil, message):
+    model, x, y = classifier
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=message):
+        {"fit": fit, "evaluate": Sequential.evaluate, "train_on_batch": Sequential.train_on_batch}[method](
+            model, *spoil(x, y))
+    assert all((a == b).all() for a, b in zip(before, model.get_weights()))
+    assert model.optimizer.iterations == 0
+
+
+BAD_ARGUMENTS = {
+    "batch_size 0": ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
+    "batch_size 2.5": ({"batch_size": 2.5}, "batch_size must be a whole number of at least 1, got 2.5"),
+    "epochs 0": ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0"),
+    "epochs True": ({"epochs": True}, "epochs must be a whole number"),
+    "initial_epoch -1": ({"initial_epoch": -1}, "initial_epoch must be a whole number of at least 0, got -1"),
+    "validation_split 1": ({"validation_split": 1.0}, "validation_split must lie between 0 and 1, got 1.0"),
+    "validation_split of nothing": ({"validation_split": 0.99}, "leaves 0 to train on and 10 to validate on"),
+    "validation_data of one": ({"validation_data": (1,)}, "it must contain either 2 items"),
+    "validation_freq 0": ({"validation_freq": 0, "validation_split": 0.5}, "validation_freq must be a whole number"),
+    "shuffle": ({"shuffle": "batches"}, "shuffle must be True, False or 'batch', got 'batches'"),
+    "short sample_weight": ({"sample_weight": [1, 2]}, r"sample_weight array with shape \(2,\) for 10 samples"),
+    "NaN in sample_weight": ({"sample_weight": [np.nan] * 10}, r"sample_weight\[0\] is nan"),
+    "class_weight without a class": ({"class_weight": {0: 1, 1: 1}}, r"The classes \{2\} exist in the data"),
+}
+
+
+@pytest.mark.parametrize("options, message", BAD_ARGUMENTS.values(), ids=BAD_ARGUMENTS)
+def test_bad_arguments_of_fit(classifier, options, message):
+    model, x, y = classifier
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=message):
+        fit(model, x, y, **options)
+    assert all((a == b).all() for a, b in zip(before, model.get_weights()))
+
+
+@pytest.mark.parametrize("call, name", [
+    (lambda m, x, y: m.fit(x, y, steps_per_epoch=3), "steps_per_epoch"),
+    (lambda m, x, y: m.fit(x, y, nonsense=3), "nonsense"),
+    (lambda m, x, y: m.evaluate(x, y, steps=3), "steps"),
+    (lambda m, x, y: m.predict(x, steps=3), "steps"),
+    (lambda m, x, y: m.compile("sgd", "mse", weighted_metrics=["acc"]), "weighted_metrics"),
+    (lambda m, x, y: Dense(3, kernel_regularizer="l2"), "kernel_regularizer"),
+    (lambda m, x, y: Dense(3, kernel_constraint="max_norm"), "kernel_constraint"),
+    (lambda m, x, y: Dropout(0.5, noise_shape=(1,)), "noise_shape"),
+])
+def test_arguments_that_tinynet_has_not_are_refused_by_name(classifier, call, name):
+    with pytest.raises(TypeError, match=f"'{name}'.* takes: "):
+        call(*classifier)
+
+
+def test_arguments_of_keras_at_their_defaults_pass(classifier):
+    model, x, y = classifier
+    model.fit(x, y, verbose=0, steps_per_epoch=None, validation_steps=None)
+    model.compile("sgd", "mse", loss_weights=None)
+
+
+@pytest.mark.parametrize("make, error, message", [
+    (lambda: Dense(0), ValueError, "units must be a whole number above zero, got 0"),
+    (lambda: Dense(-1), ValueError, "got -1"),
+    (lambda: Dense(2.5), ValueError, "got 2.5"),
+    (lambda: Dense("10"), ValueError, "got '10'"),
+    (lambda: Dense(3, activation="rleu"), ValueError, "Unknown activation function: rleu. Did you mean 'relu'"),
+    (lambda: Dense(3, kernel_initializer="nope"), ValueError, "Unknown initializer: nope"),
+    (lambda: Dense(3, input_shape=784), ValueError, r"input_shape must be a tuple .* such as \(784,\).*; got 784"),
+    (lambda: Dense(3, input_dim=-1), ValueError, "input_shape must be a tuple"),
+    (lambda: Dropout(1.0), ValueError, "0 <= rate < 1; got 1.0"),
+    (lambda: Dropout(-0.1), ValueError, "got -0.1"),
+    (lambda: Dropout("half"), ValueError, "got 'half'"),
+    (lambda: Dropout(0.5, seed=-1), ValueError, "seed must be a whole number"),
+    (lambda: Activation(None, in_place=True, foo=1), TypeError, "Keyword argument not understood: 'foo'"),
+    (lambda: ReLU(max_value=-1), ValueError, "cannot be negative, got -1"),
+    (lambda: ReLU(negative_slope=-1), ValueError, "cannot be negative, got -1"),
+    (lambda: EarlyStopping(mode="best"), ValueError, "Unknown mode: best"),
+    (lambda: LambdaCallback(on_epoch_stop=print), ValueError, "Unknown hook: on_epoch_stop. Did you mean 'on_epoch_"),
+])
+def test_bad_arguments_of_layers_and_callbacks(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_errors_name_the_layer():
+    with pytest.raises(ValueError, match="hidden: units must be"):
+        Dense(0, name="hidden")
+    with pytest.raises(ValueError, match="Error when checking input: expected hidden_input"):
+        Sequential([Dense(2, input_shape=(3,), name="hidden")]).predict(np.ones((1, 2)))
+
+
+@pytest.mark.parametrize("arguments, error, message", [
+    (("nope", "mse"), ValueError, "Unknown optimizer: nope"),
+    (("sgd", "nope"), ValueError, "Unknown loss function: nope"),
+    (("sgd", "mse", ["nope"]), ValueError, "Unknown metric function: nope"),
+    (("sgd",), TypeError, "compile expects a loss"),
+])
+def test_a_failed_compile_changes_nothing(classifier, arguments, error, message):
+    model, x, y = classifier
+    before = (model.optimizer, model.loss, model.metrics_names)
+    with pytest.raises(error, match=message):
+        model.compile(*arguments)
+    assert before == (model.optimizer, model.loss, model.metrics_names)
+    fit(model, x, y)
+
+
+def test_training_before_compile():
+    model = Sequential([Dense(3, input_shape=(4,))])
+    for call in (model.fit, model.evaluate, model.train_on_batch, model.test_on_batch):
+        with pytest.raises(RuntimeError, match="You must compile a model before training/testing"):
+            call(np.ones((2, 4)), np.ones((2, 3)))
+    assert model.predict(np.ones((2, 4))).shape == (2, 3)
+
+
+@pytest.mark.parametrize("labels, message", [
+    ([0, 1, 3], "has 3 outputs, so class numbers go from 0 to 2; got 0 to 3"),
+    ([0, 1, -1], "got -1 to 1"),
+    ([0, 1, 0.5], "whole class numbers, got 0.5"),
+    (np.eye(3), "one-hot rows go with categorical_crossentropy"),
+])
+def test_class_numbers_out_of_range(labels, message):
+    model = Sequential([Dense(3, activation="softmax", input_shape=(4,))])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match=message):
+        fit(model, np.ones((3, 4)), labels)
+
+
+def test_weights_of_the_wrong_shape_change_nothing(classifier):
+    model, _, _ = classifier
+    before = model.get_weights()
+    good = [np.ones_like(w) for w in before]
+    with pytest.raises(ValueError, match=r"on layer \"\w+\" with a weight list of length 1, but .* 2 weights"):
+        model.layers[0].set_weights(good[:1])
+    with pytest.raises(ValueError, match=r"on model \"\w+\" with a weight list of length 3, but .* expecting 4"):
+        model.set_weights(good[:3])
+    with pytest.raises(ValueError, match=r"/bias:0 expects weights of shape \(3,\), got \(4,\)"):
+        model.set_weights([*good[:3], np.ones(4)])
+    with pytest.raises(ValueError, match="weights that are numbers"):
+        model.set_weights([*good[:3], np.array(["a"] * 3)])
+    assert all((a == b).all() for a, b in zip(before, model.get_weights()))
+
+
+def test_an_initializer_of_the_wrong_shape():
+    with pytest.raises(ValueError, match=r"the initializer of kernel must return shape \(4, 3\), got \(2,\)"):
+        Sequential([Dense(3, input_shape=(4,), kernel_initializer=lambda shape: np.ones(2))])
+
+
+def test_what_is_not_a_layer_cannot_be_added(classifier):
+    model, _, _ = classifier
+    with pytest.raises(TypeError, match="must be an instance of class Layer. Found: 'relu'"):
+        model.add("relu")
+    with pytest.raises(ValueError, match="stands once in a model"):
+        model.add(model.layers[0])
+    with pytest.raises(ValueError, match='The name "twice" is used 2 times'):
+        Sequential([Dense(1, name="twice"), Dense(1, name="twice")])
+    assert len(model.layers) == 2
+
+
+def test_a_layer_built_for_another_shape_cannot_be_added():
+    layer = Sequential([Dense(3, input_shape=(4,))]).layers[0]
+    with pytest.raises(ValueError, match=re.escape(f"{layer.name} expects inputs of shape (N, 4), got (N, 5)")):
+        Sequential([Dense(5, input_shape=(2,)), layer])
+
+
+def test_empty_and_unbuilt_models():
+    model = Sequential()
+    with pytest.raises(TypeError, match="There are no layers in the model"):
+        model.pop()
+    with pytest.raises(ValueError, match="has no layers yet"):
+        model.predict(np.ones((1, 2)))
+    model.add(Flatten())
+    with pytest.raises(ValueError, match="This model has not yet been built"):
+        model.summary()
+    with pytest.raises(ValueError, match="Input shape must be defined"):
+        model.build()
+    model.build((None, 2, 2))
+    with pytest.raises(ValueError, match="No such layer: nope. sequential_"):
+        model.get_layer("nope")
+    with pytest.raises(ValueError, match="index 3"):
+        model.get_layer(index=3)
+    assert model.get_layer(index=0) is model.get_layer(model.layers[0].name)
+
+
+def test_a_layer_without_forward_or_backward_says_so():
+    class Half(Layer):
+        def forward(self, x, training=False):
+            return x
+
+    with pytest.raises(NotImplementedError, match=r"Layer must define forward\(x, training\)"):
+        Layer().forward(np.ones(1))
+    with pytest.raises(NotImplementedError, match=r"Half must define backward\(dy\)"):
+        Half().backward(np.ones(1))
+
+
+def test_callbacks_must_be_callbacks(classifier):
+    model, x, y = classifier
+    with pytest.raises(TypeError, match="must be a list of Callback objects, got <"):
+        fit(model, x, y, callbacks=[EarlyStopping])

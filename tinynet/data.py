@@ -1,0 +1,235 @@
+"""The door of a model: what a user hands to fit, evaluate or predict becomes checked arrays, or a clear error.
+
+Past this door every array is C-contiguous, of the model's float type and finite.  It must not know how a model
+trains.
+"""
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+
+from tinynet import losses
+
+__all__ = ["Dataset", "as_inputs", "as_targets", "as_weights", "check_lengths", "epochs_due", "reorder", "whole_number"]
+
+
+class Dataset:
+    """Samples x with targets y and weights, or without (None), all of the same length.
+
+    >>> data = Dataset(np.arange(6.0).reshape(3, 2), np.array([0, 1, 2]))
+    >>> [x.tolist() for x, y, weights in data.batches(2, order=np.array([2, 0, 1]))]
+    [[[4.0, 5.0], [0.0, 1.0]], [[2.0, 3.0]]]
+    """
+
+    def __init__(self, x, y=None, weights=None):
+        self.arrays = (x, y, weights)
+        self._buffers = [None, None, None]
+
+    def __len__(self):
+        return len(self.arrays[0])
+
+    def batches(self, batch_size, order=None):
+        """Yield (x, y, weights) of one batch after the other; the last may be short.
+
+        Without an order they are views of the arrays.  With one, the samples it lists, in buffers that the next batch
+        overwrites.
+        """
+        for start in range(0, len(self), batch_size):
+            stop = start + batch_size
+            if order is None:
+                yield self._part(start, stop)
+            else:
+                yield [None if a is None else self._take(i, a, order[start:stop]) for i, a in enumerate(self.arrays)]
+
+    def split(self, fraction) -> tuple[Dataset, Dataset]:
+        """The first samples to train on and the last, a `fraction` of them, to validate on; nothing is shuffled.
+
+        Raises ValueError unless 0 < fraction < 1 leaves samples on either side.
+        """
+        if not 0 < fraction < 1:
+            raise ValueError(f"validation_split must lie between 0 and 1, got {fraction!r}.")
+        at = int(len(self) * (1 - fraction))
+        if at in (0, len(self)):
+            raise ValueError(f"validation_split={fraction} of {len(self)} samples leaves {at} to train on and "
+                             f"{len(self) - at} to validate on.")
+        return Dataset(*self._part(0, at)), Dataset(*self._part(at, len(self)))
+
+    def with_class_weight(self, class_weight) -> Dataset:
+        """The same samples, each weight multiplied by that of its class, from a dict {class: weight}.
+
+        Raises ValueError when a class of y is missing from it.
+        """
+        if class_weight is None:
+            return self
+        x, y, weights = self.arrays
+        if y.ndim > 2:
+            raise ValueError(f"`class_weight` not supported for 3+ dimensional targets, got {y.shape}.")
+        classes = y.argmax(axis=1) if y.shape[1] > 1 else y[:, 0].astype(int)
+        present, index = np.unique(classes, return_inverse=True)
+        missing = {int(c) for c in present} - set(class_weight)
+        if missing:
+            raise ValueError(f"`class_weight` must contain all classes in the data. The classes {missing} exist in the "
+                             "data but not in `class_weight`.")
+        by_class = np.array([class_weight[int(c)] for c in present], x.dtype)[index]
+        return Dataset(x, y, by_class if weights is None else weights * by_class)
+
+    def _part(self, start, stop):
+        return [None if a is None else a[start:stop] for a in self.arrays]
+
+    def _take(self, i, array, rows):
+        buffer = self._buffers[i]
+        if buffer is None or len(buffer) < len(rows):
+            buffer = self._buffers[i] = np.empty((len(rows), *array.shape[1:]), array.dtype)
+        # mode="clip" because the default first copies into a scratch array; the rows are known to be in range.
+        return np.take(array, rows, axis=0, out=buffer[:len(rows)], mode="clip")
+
+
+def as_inputs(x, shape, dtype, name):
+    """x as an array (N, *shape); 1-D data is one number a sample.
+
+    Raises ValueError for anything but finite numbers of that shape, and for no samples at all.
+    """
+    given = _as_numbers(x, "input", name)
+    x = given[:, np.newaxis] if given.ndim == 1 else given
+    if shape is not None and x.shape[1:] != tuple(shape):
+        cure = "Flatten the samples or give the first layer their shape as input_shape."
+        if given.shape == tuple(shape):
+            cure = "This is a single sample: hand over x[np.newaxis]."
+        raise ValueError(f"Error when checking input: expected {name} to have shape {tuple(shape)} but got array with "
+                         f"shape {x.shape[1:]}. {cure}")
+    return _as_finite(x, dtype, "input", name)
+
+
+def as_targets(y, output_shape, loss, dtype, name):
+    """y as an array shaped like the model's output, or (N, 1) class numbers for sparse_categorical_crossentropy.
+
+    Raises ValueError for anything that this loss cannot compare with this output.
+    """
+    y = _as_numbers(y, "target", name)
+    function, shape = getattr(loss, "function", None), tuple(output_shape[1:])
+    if y.ndim == len(shape) and shape[-1:] == (1,) or y.ndim == 1:
+        y = y[..., np.newaxis]
+    if function is losses.sparse_categorical_crossentropy:
+        return _as_classes(y, shape, name)
+    if function is losses.categorical_crossentropy and y.shape[1:] == (1,) and shape[-1] > 1:
+        raise ValueError(
+            f"You are passing a target array of shape {y.shape} while using as loss `categorical_crossentropy`. "
+            f"{name} expects one-hot rows (N, {shape[-1]}): convert class numbers with "
+            f"tinynet.utils.to_categorical(y, {shape[-1]}), or use the loss `sparse_categorical_crossentropy`.")
+    if y.shape[1:] != shape:
+        raise ValueError(f"Error when checking target: expected {name} to have shape {shape} but got array with shape "
+                         f"{y.shape[1:]}. The last layer's units must be the length of a target, and samples with "
+                         "several axes need a Flatten layer.")
+    y = _as_finite(y, dtype, "target", name)
+    if function is losses.categorical_crossentropy:
+        _check_distributions(y, name)
+    return y
+
+
+def as_weights(sample_weight, samples, dtype):
+    """sample_weight as an array (N,), or None.  Raises ValueError when it does not fit the number of samples."""
+    if sample_weight is None:
+        return None
+    weights = _as_finite(_as_numbers(sample_weight, "sample_weight", "fit"), dtype, "sample_weight", "fit")
+    if weights.shape != (samples,):
+        raise ValueError(f"Found a sample_weight array with shape {weights.shape} for {samples} samples. "
+                         f"sample_weight must be 1-D, one weight for each sample: ({samples},).")
+    return weights
+
+
+def check_lengths(x, y):
+    """Raise ValueError unless there is a target for each sample."""
+    if len(x) != len(y):
+        raise ValueError("Input arrays should have the same number of samples as target arrays. Found "
+                         f"{len(x)} input samples and {len(y)} target samples.")
+
+
+def whole_number(name, value, least) -> int:
+    """The value as an int.  Raises ValueError unless it is whole and at least `least`.
+
+    >>> whole_number("epochs", 3, least=1)
+    3
+    """
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+    return int(value)
+
+
+def reorder(order, shuffle, batch_size):
+    """Shuffle an index array in place: True, sample by sample; "batch", whole batches, the short last one stays last.
+
+    The order is kept from epoch to epoch and shuffled on, by np.random.shuffle, exactly as Keras 2.3.1 does.
+    """
+    if shuffle == "batch":
+        whole = len(order) // batch_size * batch_size
+        np.random.shuffle(order[:whole].reshape(-1, batch_size))
+    elif shuffle:
+        np.random.shuffle(order)
+
+
+def epochs_due(validation_freq, epochs) -> set[int]:
+    """The epochs, counted from 1, after which to validate: every so many, or those listed.
+
+    >>> epochs_due(2, epochs=7), epochs_due([1, 5], epochs=7)
+    ({2, 4, 6}, {1, 5})
+    """
+    if isinstance(validation_freq, (list, tuple, set)):
+        return set(validation_freq)
+    step = whole_number("validation_freq", validation_freq, least=1)
+    return set(range(step, epochs + 1, step))
+
+
+def _as_numbers(array, role, name):
+    """An array of numbers with at least one sample."""
+    try:
+        array = np.asarray(array)
+    except ValueError as error:     # lists of unequal length
+        raise ValueError(f"Error when checking {role}: {name} expects an array of numbers; {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"Error when checking {role}: {name} expects an array of numbers, got dtype {array.dtype}. "
+                         "Lists of unequal length, None or text cannot be trained on: convert them first.")
+    if array.ndim == 0 or array.size == 0:
+        raise ValueError(f"Error when checking {role}: {name} expects at least one sample, got an array of shape "
+                         f"{array.shape}. Is a slice or a filter empty?")
+    return array
+
+
+def _as_finite(array, dtype, role, name):
+    """The array, C-contiguous and of the model's type, without NaN or infinity."""
+    with np.errstate(over="ignore"):        # a float64 beyond float32 becomes inf, and is reported below
+        result = np.ascontiguousarray(array, dtype=dtype)
+    finite = np.isfinite(result)
+    if not finite.all():
+        where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(f"Error when checking {role}: {name} must be finite, but {role}[{', '.join(map(str, where))}] "
+                         f"is {array[where]} ({np.count_nonzero(~finite):,} such in all). Clean the data before "
+                         "training: one NaN makes every weight NaN.")
+    return result
+
+
+def _as_classes(y, shape, name):
+    """Class numbers as integers (N, 1), each below the number of outputs."""
+    if y.shape[1:] != (*shape[:-1], 1):
+        raise ValueError(f"Error when checking target: expected {name} to have shape {(*shape[:-1], 1)} but got array "
+                         f"with shape {y.shape[1:]}. sparse_categorical_crossentropy takes class numbers; one-hot rows "
+                         "go with categorical_crossentropy.")
+    classes = y.astype(np.int64)
+    if (classes != y).any():
+        raise ValueError(f"Error when checking target: {name} expects whole class numbers, got {y[classes != y][0]}.")
+    if classes.min() < 0 or classes.max() >= shape[-1]:
+        raise ValueError(f"Error when checking target: {name} has {shape[-1]} outputs, so class numbers go from 0 to "
+                         f"{shape[-1] - 1}; got {classes.min()} to {classes.max()}. Give the last layer more units, "
+                         "or number the classes from 0.")
+    return classes
+
+
+def _check_distributions(y, name):
+    """Raise ValueError unless each row of y sums to one: else softmax(z) - t is not the gradient."""
+    sums = y.sum(axis=-1)
+    wrong = ~(np.abs(sums - 1) <= 1e-3)
+    if wrong.any() or y.min() < 0:
+        row = tuple(np.argwhere(wrong | (y.min(axis=-1) < 0))[0])
+        raise ValueError(f"Error when checking target: {name} with categorical_crossentropy expects rows that are "
+                         f"probabilities (one-hot, or none negative and the sum 1), but row {int(row[0])} is {y[row]}. "
+                         "For several labels at once use sigmoid and binary_crossentropy.")

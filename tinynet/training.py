@@ -1,0 +1,233 @@
+"""Model: fit, evaluate and predict, the loops around the one step in `tinynet/step.py`.
+
+It must not know which layers there are; that is `tinynet.models`' matter.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinynet import parallel
+from tinynet.backend import xp
+from tinynet.callbacks import CallbackList, History, ProgbarLogger, TestLogger
+from tinynet.data import (Dataset, as_inputs, as_targets, as_weights, check_lengths, epochs_due, reorder,
+                          whole_number)
+from tinynet.registry import refuse
+from tinynet.step import Trainable
+
+__all__ = ["Model"]
+
+
+class Model(Trainable):
+    """What every model can do once it can take a step.
+
+    Batch sizes are 32 unless given, a short last batch is trained on too, and reported losses are means over samples,
+    all as in Keras 2.3.1 (keras/engine/training.py and training_arrays.py).
+    """
+
+    stop_training = False
+
+    # Training
+
+    @parallel.workers()
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose=1, callbacks=None, validation_split=0.0,
+            validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
+            validation_freq=1, **unsupported) -> History:
+        """Train on x (N, ...) and y for a number of epochs; returns the `History` of their losses and metrics.
+
+        Parameters
+            batch_size: samples in a step, 32 by default; the last step takes what is left.
+            epochs, initial_epoch: train epochs initial_epoch + 1 to epochs.
+            verbose: 0 silent, 1 a live bar, 2 a line for each epoch.
+            callbacks: a list of `Callback` objects.
+            validation_split: the last samples of x, this share of them, are validated on instead.
+            validation_data: (x, y) or (x, y, sample_weight) to validate on; goes before validation_split.
+            shuffle: True, a new order each epoch by np.random.shuffle; "batch", whole batches; False, as they come.
+            class_weight: {class: weight}, for the loss alone.
+            sample_weight: (N,), for the loss alone.
+            validation_freq: validate every so many epochs, or in the epochs listed, counted from 1.
+
+        Raises RuntimeError before compile, ValueError for data that does not fit the model, TypeError for an argument
+        that tinynet has not.
+        """
+        refuse("fit", Model.fit, unsupported)
+        batch_size = whole_number("batch_size", 32 if batch_size is None else batch_size, least=1)
+        epochs = whole_number("epochs", epochs, least=1)
+        initial_epoch = whole_number("initial_epoch", initial_epoch, least=0)
+        validation_epochs = epochs_due(validation_freq, epochs)
+        if shuffle not in (True, False, "batch"):
+            raise ValueError(f"shuffle must be True, False or 'batch', got {shuffle!r}.")
+        data, validation = self._fitting_data(x, y, sample_weight, class_weight, validation_data, validation_split)
+        self.history = History()
+        callbacks = self._fitting_callbacks(verbose, callbacks, batch_size, epochs, data, validation)
+        order = np.arange(len(data))
+        self.stop_training = False
+        callbacks("on_train_begin")
+        for epoch in range(initial_epoch, epochs):
+            callbacks("on_epoch_begin", epoch, {})
+            reorder(order, shuffle, batch_size)
+            logs = self._run(self.train_step, "train", data.batches(batch_size, order), callbacks)
+            if validation and epoch + 1 in validation_epochs and not self.stop_training:
+                callbacks("on_test_begin")
+                tested = self._run(self.test_step, "test", validation.batches(batch_size), callbacks)
+                callbacks("on_test_end")
+                logs = {f"val_{name}": value for name, value in tested.items()} | logs
+            callbacks("on_epoch_end", epoch, logs)
+            if self.stop_training:
+                break
+        callbacks("on_train_end")
+        return self.history
+
+    def _run(self, step, stage, batches, callbacks):
+        """Take the step on every batch; returns the means of loss and metrics over all samples seen."""
+        self._reset_metrics()
+        total = seen = 0
+        for batch, (x, y, weights) in enumerate(batches):
+            logs: dict[str, Any] = {"batch": batch, "size": len(x)}
+            callbacks(f"on_{stage}_batch_begin", batch, logs)
+            loss, y_pred = step(x, y, weights)
+            logs |= {"loss": float(loss)} | self._measure(y, y_pred)
+            total, seen = total + logs["loss"] * len(x), seen + len(x)
+            callbacks(f"on_{stage}_batch_end", batch, logs)
+            if self.stop_training and stage == "train":
+                break
+        return {"loss": total / seen} | {m.name: m.result() for m in self.metrics}
+
+    # Evaluating and predicting
+
+    @parallel.workers()
+    def evaluate(self, x=None, y=None, batch_size=None, verbose=1, sample_weight=None, callbacks=None, **unsupported):
+        """The loss on x and y, or a list of it and the metrics in the order of `metrics_names`; dropout is off.
+
+        Parameters as for `fit`; verbose=1 shows a bar.  Raises like `fit`.
+        """
+        refuse("evaluate", Model.evaluate, unsupported)
+        batch_size = whole_number("batch_size", 32 if batch_size is None else batch_size, least=1)
+        data = self._data(x, y, sample_weight)
+        hooks = self._callbacks([TestLogger()] if verbose else [], callbacks, batch_size, data)
+        hooks("on_test_begin")
+        logs = self._run(self.test_step, "test", data.batches(batch_size), hooks)
+        hooks("on_test_end", logs)
+        return list(logs.values()) if self.metrics else logs["loss"]
+
+    @parallel.workers()
+    def predict(self, x, batch_size=None, verbose=0, callbacks=None, **unsupported) -> np.ndarray:
+        """The outputs (N, ...) for x (N, ...); dropout is off.
+
+        Raises ValueError for data that does not fit the model, TypeError for an argument that tinynet has not.
+        """
+        refuse("predict", Model.predict, unsupported)
+        batch_size = whole_number("batch_size", 32 if batch_size is None else batch_size, least=1)
+        data = Dataset(self._inputs(x))
+        hooks = self._callbacks([TestLogger()] if verbose else [], callbacks, batch_size, data)
+        result = xp.empty((len(data), *self.output_shape[1:]), self.dtype)
+        done = 0
+        hooks("on_predict_begin")
+        for batch, (rows, *_) in enumerate(data.batches(batch_size)):
+            logs = {"batch": batch, "size": len(rows)}
+            hooks("on_predict_batch_begin", batch, logs)
+            result[done:done + len(rows)] = self.forward(rows)
+            done += len(rows)
+            hooks("on_predict_batch_end", batch, logs)
+        hooks("on_predict_end")
+        return result
+
+    def predict_classes(self, x, batch_size=None, verbose=0) -> np.ndarray:
+        """The likeliest class of each sample; for a single output 1 where it is above one half, as (N, 1)."""
+        p = self.predict(x, batch_size, verbose)
+        return p.argmax(axis=-1) if p.shape[-1] > 1 else (p > 0.5).astype("int32")
+
+    predict_proba = predict
+
+    # Single batches
+
+    def train_on_batch(self, x, y, sample_weight=None, class_weight=None, reset_metrics=True):
+        """One step on these samples; returns like `evaluate`."""
+        return self._on_batch(self.train_step, self._data(x, y, sample_weight, class_weight), reset_metrics)
+
+    def test_on_batch(self, x, y, sample_weight=None, reset_metrics=True):
+        """The loss and metrics on these samples; returns like `evaluate`."""
+        return self._on_batch(self.test_step, self._data(x, y, sample_weight), reset_metrics)
+
+    @parallel.workers()
+    def predict_on_batch(self, x) -> np.ndarray:
+        """The outputs for these samples, in one go."""
+        return self.forward(self._inputs(x)).copy()
+
+    @parallel.workers()
+    def _on_batch(self, step, data, reset_metrics):
+        if reset_metrics:
+            self._reset_metrics()
+        loss, y_pred = step(*data.arrays)
+        logs = {"loss": float(loss)} | self._measure(data.arrays[1], y_pred)
+        return list(logs.values()) if self.metrics else logs["loss"]
+
+    # Metrics
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """What `evaluate` returns, by name."""
+        return ["loss"] + [m.name for m in self.metrics]
+
+    def _reset_metrics(self):
+        for metric in self.metrics:
+            metric.reset()
+
+    def _measure(self, y, y_pred) -> dict[str, float]:
+        for metric in self.metrics:
+            metric.update(y, y_pred)
+        return {m.name: m.result() for m in self.metrics}
+
+    # The door
+
+    def _fitting_data(self, x, y, sample_weight, class_weight, validation_data, validation_split):
+        """The data to train on and to validate on (None without), checked."""
+        data = self._data(x, y, sample_weight)
+        validation = None
+        if validation_data is not None:
+            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+                raise ValueError("When passing a `validation_data` argument, it must contain either 2 items "
+                                 f"(x_val, y_val), or 3 items (x_val, y_val, sample_weight); got {validation_data!r}.")
+            validation = self._data(*validation_data)
+        elif validation_split:
+            data, validation = data.split(validation_split)
+        return data.with_class_weight(class_weight), validation
+
+    def _data(self, x, y, sample_weight=None, class_weight=None) -> Dataset:
+        """Checked data for a compiled model."""
+        if self.optimizer is None:
+            raise RuntimeError("You must compile a model before training/testing. "
+                               "Use `model.compile(optimizer, loss)`.")
+        if x is None or y is None:
+            raise ValueError(f"Training and testing need both x and y, got {'no x' if x is None else 'no y'}.")
+        x = self._inputs(x)
+        if self._compiled_chain is None or not self.parameters.intact():
+            self._connect()
+        if self._compiled_chain != self.chain:
+            raise RuntimeError("The layers have changed since the model was compiled. Call `model.compile` again.")
+        y = as_targets(y, self.output_shape, self._loss, self.dtype, self.layers[-1].name)
+        check_lengths(x, y)
+        return Dataset(x, y, as_weights(sample_weight, len(y), self.dtype)).with_class_weight(class_weight)
+
+    def _inputs(self, x):
+        """Checked inputs; a model whose shapes nobody has given takes them from here."""
+        if not self.layers:
+            raise ValueError(f"{self.name} has no layers yet. Add some first: model.add(Dense(10)).")
+        shape = self.input_shape[1:] if self.built else None
+        x = as_inputs(x, shape, self.dtype, f"{self.layers[0].name}_input")
+        if not self.built:
+            self.build((None, *x.shape[1:]))
+        return x
+
+    def _fitting_callbacks(self, verbose, callbacks, batch_size, epochs, data, validation):
+        params = {"epochs": epochs, "steps": None, "verbose": verbose, "do_validation": validation is not None,
+                  "metrics": self.metrics_names + [f"val_{name}" for name in self.metrics_names]}
+        if validation:
+            params["validation_samples"] = len(validation)
+        first = [ProgbarLogger(verbose)] if verbose else []
+        return self._callbacks(first, [*(callbacks or []), self.history], batch_size, data, **params)
+
+    def _callbacks(self, first, callbacks, batch_size, data, **params):
+        params = {"batch_size": batch_size, "samples": len(data)} | params
+        return CallbackList([*first, *(callbacks or [])], self, params)
