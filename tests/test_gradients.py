@@ -1,0 +1,202 @@
+"""Every hand-written derivative in tinynet is right.
+
+A derivative is the limit of (L(w + h) - L(w - h)) / 2h.  So take h small, run forward twice, and compare with what
+backward said: if they agree to seven digits on random numbers, backward is right; a forgotten factor, a transposed
+matrix or a lost mask disagrees in the first digit.  Read `numeric_gradient` in tinynet/gradient_check.py first: it is
+ten lines.  Everything here is float64, because in float32 the difference of two nearly equal losses is mostly noise.
+"""
+import numpy as np
+import pytest
+
+from tinynet import activations, layers, losses
+from tinynet.gradient_check import assert_gradients, check_layer, check_loss, check_model, numeric_gradient
+from tinynet.layers import Activation, Dense, Dropout, Flatten, ReLU, Softmax
+from tinynet.models import Sequential
+
+pytestmark = pytest.mark.usefixtures("float64")
+rng = np.random.default_rng(0)
+
+# name of a class of tinynet.layers: makers of the layers to check, each with the shape of one sample
+LAYERS = {
+    "Dense": {
+        "linear": (lambda: Dense(4), (3,)),
+        "without bias": (lambda: Dense(4, use_bias=False), (3,)),
+        "with relu": (lambda: Dense(4, activation="relu"), (3,)),
+        "with softmax": (lambda: Dense(4, activation="softmax"), (3,)),
+        "over the last of three axes": (lambda: Dense(4, activation="tanh"), (2, 3)),
+    },
+    "Activation": {name: (lambda name=name: Activation(name), (5,)) for name in activations.ACTIVATIONS},
+    "Softmax": {
+        "last axis": (lambda: Softmax(), (5,)),
+        "middle axis": (lambda: Softmax(axis=1), (4, 3)),
+    },
+    "ReLU": {
+        "plain": (lambda: ReLU(), (5,)),
+        "leaky and limited": (lambda: ReLU(max_value=0.7, negative_slope=0.1, threshold=0.2), (5,)),
+    },
+    "Dropout": {
+        "a fifth": (lambda: Dropout(0.2, seed=3), (50,)),
+        "none": (lambda: Dropout(0.0), (5,)),
+    },
+    "Flatten": {"two axes": (lambda: Flatten(), (2, 3))},
+}
+CASES = [pytest.param(make, shape, id=f"{name}: {case}")
+         for name, cases in LAYERS.items() for case, (make, shape) in cases.items()]
+
+
+@pytest.mark.parametrize("make, shape", CASES)
+@pytest.mark.parametrize("training", [True, False], ids=["training", "not training"])
+def test_layer(make, shape, training):
+    assert_gradients(check_layer(make(), rng.standard_normal((4, *shape)), training))
+
+
+def test_no_layer_is_left_unchecked():
+    assert set(LAYERS) == set(layers.__all__) - {"Layer"}
+
+
+@pytest.mark.parametrize("function", activations.ACTIVATIONS.values(), ids=lambda f: f.__name__)
+def test_derivative_of_an_activation_is_found_from_its_output(function):
+    x, dy = rng.standard_normal((3, 5)), rng.standard_normal((3, 5))
+    dx = activations.backward_of(function)(function(x), dy.copy())
+    assert dx == pytest.approx(numeric_gradient(lambda: (dy * function(x)).sum(), x), rel=1e-6, abs=1e-9)
+
+
+def distributions(n, c):
+    p = rng.uniform(0.1, 1, (n, c))
+    return p / p.sum(axis=1, keepdims=True)
+
+
+# name of a loss: (y_true, y_pred) to check it on.  Predictions need not be distributions: the derivative with respect
+# to each of them must be right by itself.
+LOSSES = {
+    "mean_squared_error": (rng.standard_normal((4, 3)), rng.standard_normal((4, 3))),
+    "categorical_crossentropy": (distributions(4, 3), rng.uniform(0.1, 2, (4, 3))),
+    "sparse_categorical_crossentropy": (np.array([[0], [2], [1], [2]]), rng.uniform(0.1, 0.9, (4, 3))),
+    "binary_crossentropy": (rng.integers(0, 2, (4, 3)).astype(float), rng.uniform(0.1, 0.9, (4, 3))),
+    "softmax_crossentropy": (distributions(4, 3), rng.standard_normal((4, 3))),
+    "sparse_softmax_crossentropy": (np.array([[0], [2], [1], [2]]), rng.standard_normal((4, 3))),
+    "sigmoid_crossentropy": (rng.integers(0, 2, (4, 3)).astype(float), rng.standard_normal((4, 3))),
+}
+
+
+def loss_named(name):
+    return losses.Loss(getattr(losses, name), getattr(losses, f"{name}_backward"))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("weights", [None, np.array([0.0, 1.0, 2.0, 0.5])], ids=["unweighted", "weighted"])
+def test_loss(name, weights):
+    assert_gradients(check_loss(loss_named(name), *LOSSES[name], weights))
+
+
+def test_no_loss_is_left_unchecked():
+    known = set(losses.LOSSES.values()) | {function for function, _ in losses.FUSED.values()}
+    assert {function.__name__ for function in known} == set(LOSSES)
+
+
+def test_clipped_probabilities_have_no_gradient():
+    """Where -log(p) is cut off at p = 1e-7, moving p changes nothing."""
+    y_true, y_pred = np.array([[1.0, 0.0]]), np.array([[1e-9, 0.5]])
+    for name in ("binary_crossentropy", "sparse_categorical_crossentropy"):
+        loss = loss_named(name)
+        dy = loss.backward(np.array([[0]]) if "sparse" in name else y_true, y_pred)
+        assert dy[0, 0] == 0
+        assert dy[0, 1] != 0
+
+
+# Whole models: the chain rule across layers, losses and sample weights.
+def model_of(*layers, loss="categorical_crossentropy"):
+    model = Sequential(layers)
+    model.compile("sgd", loss)
+    return model
+
+
+MODELS = {
+    "the tutorial's network, small": lambda: model_of(
+        Dense(5, activation="relu", input_shape=(4,)), Dropout(0.2, seed=1),
+        Dense(5, activation="relu"), Dropout(0.2, seed=2), Dense(3, activation="softmax")),
+    "softmax not fused with its loss": lambda: model_of(
+        Dense(5, activation="tanh", input_shape=(4,)), Dense(3, activation="softmax"), loss="mse"),
+    "softmax, then another layer": lambda: model_of(
+        Dense(3, activation="softmax", input_shape=(4,)), Dense(3, activation="sigmoid")),
+    "a frozen first layer": lambda: model_of(
+        Dense(5, activation="sigmoid", input_shape=(4,), trainable=False), Dense(5, activation="tanh"), Dense(3),
+        Softmax()),
+    "a frozen middle layer": lambda: model_of(
+        Dense(5, activation="sigmoid", input_shape=(4,)), Dense(5, activation="tanh", trainable=False), Dense(3),
+        Activation("softmax")),
+}
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("weights", [None, [1, 2, 0, 0.5]], ids=["unweighted", "weighted"])
+def test_model(make, weights):
+    assert_gradients(check_model(make(), rng.standard_normal((4, 4)), np.eye(3)[[0, 2, 1, 2]], weights))
+
+
+def test_model_with_class_numbers_and_with_yes_or_no():
+    x = rng.standard_normal((4, 4))
+    sparse = model_of(Dense(3, activation="softmax", input_shape=(4,)), loss="sparse_categorical_crossentropy")
+    assert_gradients(check_model(sparse, x, [0, 2, 1, 2]))
+    binary = model_of(Dense(1, activation="sigmoid", input_shape=(4,)), loss="binary_crossentropy")
+    assert_gradients(check_model(binary, x, [0, 1, 1, 0]))
+
+
+# The check itself: it must find what is wrong and name it.
+class TransposedDense(Dense):
+    def backward(self, dy):
+        dx = super().backward(dy)
+        self.kernel.grad[...] = self.kernel.grad.T.copy()
+        return dx
+
+
+class DenseWithoutMean(Dense):
+    def backward(self, dy):
+        dx = super().backward(dy)
+        self.bias.grad /= len(dy)
+        return dx
+
+
+class DenseWithWrongSign(Dense):
+    def backward(self, dy):
+        return -super().backward(dy)
+
+
+class ForgetfulDropout(Dropout):
+    def backward(self, dy):
+        return dy
+
+
+class SlightlyWrongReLU(ReLU):
+    def backward(self, dy):
+        return 1.01 * super().backward(dy)
+
+
+@pytest.mark.parametrize("broken, blamed", [
+    (lambda: TransposedDense(4, name="guilty"), "guilty/kernel:0"),
+    (lambda: DenseWithoutMean(4, name="guilty"), "guilty/bias:0"),
+    (lambda: DenseWithWrongSign(4, name="guilty"), "guilty: input"),
+    (lambda: ForgetfulDropout(0.5, seed=1, name="guilty"), "guilty: input"),
+    (lambda: SlightlyWrongReLU(name="guilty"), "guilty: input"),
+], ids=["transposed kernel", "bias off by 1/N", "sign", "mask forgotten", "one per cent"])
+def test_the_check_names_the_layer_that_is_wrong(broken, blamed):
+    model = model_of(Dense(4, activation="tanh", input_shape=(4,)), broken(), Dense(3, activation="softmax"))
+    report = check_model(model, rng.standard_normal((4, 4)), np.eye(3)[[0, 2, 1, 2]])
+    assert [e.name for e in report.entries if not e.passed and "whole model" not in e.name] == [blamed]
+    with pytest.raises(AssertionError, match=f"wrong gradient of {blamed}"):
+        assert_gradients(report)
+    assert "backward says" in str(report)
+
+
+def test_the_check_leaves_the_model_as_it_was():
+    model = MODELS["the tutorial's network, small"]()
+    before = model.get_weights()
+    steps = [layer.masks.step for layer in model.layers if isinstance(layer, Dropout)]
+    check_model(model, rng.standard_normal((4, 4)), np.eye(3)[[0, 2, 1, 2]])
+    assert all((a == b).all() for a, b in zip(before, model.get_weights()))
+    assert steps == [layer.masks.step for layer in model.layers if isinstance(layer, Dropout)]
+
+
+def test_the_check_refuses_float32():
+    with pytest.raises(ValueError, match="needs float64, got float32"):
+        check_layer(Dense(2), np.ones((2, 3), "float32"))
