@@ -1,0 +1,71 @@
+"""Handwritten digits with a deep network: the Keras tutorial's program on tinynet.
+
+    python examples/mnist_dnn.py [--epochs 32] [--batch-size 128] [--seed N] [--output-dir mnist_dnn_output]
+
+Prints the data's shapes, the network, the progress and the result; writes five pictures.
+"""
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+import tinynet
+from tinynet import plotting
+from tinynet.datasets import mnist
+from tinynet.layers import Dense, Dropout
+from tinynet.models import Sequential
+from tinynet.optimizers import RMSprop
+
+parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+parser.add_argument("--epochs", type=int, default=32)
+parser.add_argument("--batch-size", type=int, default=128)
+parser.add_argument("--seed", type=int, help="train the same network again; another one each time by default")
+parser.add_argument("--output-dir", type=Path, default=Path("mnist_dnn_output"), help="where the pictures go")
+args = parser.parse_args()
+if args.seed is not None:
+    tinynet.utils.set_random_seed(args.seed)
+
+# The data: 60,000 pictures to learn from, 10,000 others to be tested on.
+(x_train, y_train), (x_test, y_test) = mnist.load_data()
+print(x_train.shape, "x_train samples")
+print(x_test.shape, "x_test samples")
+print(y_train.shape, "y_train samples")
+print(y_test.shape, "y_test samples")
+images, digits, test_images, test_digits = x_train, y_train, x_test, y_test
+
+# Each picture becomes a row of 784 numbers from 0 to 1, each digit a row of ten: 1 at its place, 0 elsewhere.
+x_train = x_train.reshape(60000, 784).astype("float32") / 255
+x_test = x_test.reshape(10000, 784).astype("float32") / 255
+y_train = tinynet.utils.to_categorical(y_train, 10)
+y_test = tinynet.utils.to_categorical(y_test, 10)
+
+# The network: 784 numbers in, two hidden layers, ten probabilities out.
+model = Sequential()
+model.add(Dense(512, activation="relu", input_shape=(784,)))
+model.add(Dropout(0.2))
+model.add(Dense(512, activation="relu"))
+model.add(Dropout(0.2))
+model.add(Dense(10, activation="softmax"))
+model.summary()
+
+model.compile(loss="categorical_crossentropy", optimizer=RMSprop(), metrics=["accuracy"])
+history = model.fit(x_train, y_train, batch_size=args.batch_size, epochs=args.epochs, verbose=1,
+                    validation_data=(x_test, y_test))
+
+score = model.evaluate(x_test, y_test, verbose=0)
+print("Test loss:", score[0])
+print("Test accuracy:", score[1])
+
+# The pictures.
+probabilities = model.predict(x_test)
+pictures = {
+    "samples.png": plotting.plot_samples(images[:48], digits[:48]),
+    "accuracy.png": plotting.plot_history(history, "accuracy"),
+    "loss.png": plotting.plot_history(history, "loss"),
+    "confusion_matrix.png": plotting.plot_confusion_matrix(test_digits, np.argmax(probabilities, axis=1)),
+    "mistakes.png": plotting.plot_mistakes(test_images, test_digits, probabilities),
+}
+args.output_dir.mkdir(parents=True, exist_ok=True)
+for name, figure in pictures.items():
+    figure.savefig(args.output_dir / name)
+    print("wrote", args.output_dir / name)

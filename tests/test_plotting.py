@@ -1,0 +1,78 @@
+"""Every picture shows what it was given, opens no window, and says what to install when it cannot be drawn."""
+import io
+import sys
+
+import numpy as np
+import pytest
+
+from tinynet import plotting
+from tinynet.callbacks import History
+
+images, labels = np.random.random((20, 28, 28)), np.arange(20) % 10
+
+
+def saved(figure):
+    """The figure as the bytes of a PNG file."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    assert file.getvalue()[:4] == b"\x89PNG"
+    return file.getvalue()
+
+
+def history_of(**curves):
+    history = History()
+    history.on_train_begin()
+    for epoch in range(len(curves["loss"])):
+        logs = {name: values[epoch] for name, values in curves.items() if values[epoch] is not None}
+        history.on_epoch_end(epoch, logs)
+    return history
+
+
+def test_samples_shows_every_image_under_its_label():
+    figure = plotting.plot_samples(images[:10], labels[:10], columns=4)
+    assert [axes.get_title() for axes in figure.axes] == [str(label) for label in labels[:10]]
+    saved(figure)
+
+
+def test_history_shows_both_curves_and_the_best_epoch():
+    figure = plotting.plot_history(history_of(loss=[3, 2, 1], val_loss=[3, 1, 2]), "loss")
+    train, test, best = figure.axes[0].lines
+    assert train.get_xydata().tolist() == [[1, 3], [2, 2], [3, 1]]
+    assert test.get_xydata().tolist() == [[1, 3], [2, 1], [3, 2]]
+    assert best.get_xydata().tolist() == [[2, 1]]
+    assert test.get_label() == "test, best 1.0000 in epoch 2"
+    saved(figure)
+
+
+def test_history_puts_a_rare_validation_at_its_epochs():
+    figure = plotting.plot_history(history_of(loss=[1, 1, 1, 1], val_loss=[None, 4, None, 3]), "loss")
+    assert figure.axes[0].lines[1].get_xydata().tolist() == [[2, 4], [4, 3]]
+
+
+def test_history_of_what_was_not_measured():
+    with pytest.raises(ValueError, match="The history has no 'accuracy'. It has: loss"):
+        plotting.plot_history(history_of(loss=[1]), "accuracy")
+
+
+def test_confusion_matrix_counts():
+    figure = plotting.plot_confusion_matrix([0, 0, 1, 2], [0, 1, 1, 2])
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["1", "1", "1", "1"]
+    assert figure.axes[0].get_title() == "3 of 4 right"
+    saved(figure)
+    saved(plotting.plot_confusion_matrix([0, 1], [0, 1], classes=["cat", "dog"]))
+
+
+def test_mistakes_shows_the_worst_first():
+    probabilities = np.full((20, 10), 0.01)
+    probabilities[np.arange(20), labels] = 0.9
+    probabilities[3], probabilities[7] = 0.0, 0.05
+    probabilities[3, 5], probabilities[7, 1] = 1.0, 0.5
+    figure = plotting.plot_mistakes(images, labels, probabilities)
+    assert [axes.get_title() for axes in figure.axes] == ["is 3, said 5", "is 7, said 1"]
+    saved(figure)
+
+
+def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r'pip install "tinynet\[plot\]"'):
+        plotting.plot_samples(images)

@@ -1,0 +1,128 @@
+"""Pictures of data, of training and of mistakes; each function returns a matplotlib Figure.
+
+matplotlib is imported when a picture is drawn, never before.  No function here changes a model.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["plot_confusion_matrix", "plot_history", "plot_mistakes", "plot_samples"]
+
+BLUE, ORANGE, GREY = "#1f5fa8", "#e0702d", "#8a8a8a"
+
+
+def plot_samples(images, labels=None, columns=8):
+    """The pictures (N, H, W) in rows of `columns`, each under its label."""
+    rows = -(-len(images) // columns)
+    figure = _figure(1.1 * columns, 1.3 * rows)
+    for i, (axes, image) in enumerate(zip(_grid(figure, rows, columns, len(images)), images)):
+        axes.imshow(image, cmap="gray_r", interpolation="nearest")
+        if labels is not None:
+            axes.set_title(f"{labels[i]}", fontsize=11, pad=3)
+    return figure
+
+
+def plot_history(history, name="accuracy"):
+    """A metric or the loss by epoch, for the training samples and, where the history has it, for the validation's.
+
+    Parameters
+        history: the `History` that fit returned.
+        name: "loss", "accuracy" or another metric's name.
+
+    Raises ValueError for a name that the history has not.
+    """
+    curves = history.history
+    if name not in curves:
+        raise ValueError(f"The history has no {name!r}. It has: {', '.join(curves)}.")
+    figure = _figure(7, 4.5)
+    axes = figure.add_subplot()
+    epochs = [epoch + 1 for epoch in history.epoch]
+    marker = "o" if len(epochs) < 10 else None
+    axes.plot(epochs, curves[name], color=BLUE, marker=marker, label="train")
+    if f"val_{name}" in curves:
+        values = curves[f"val_{name}"]
+        validated = [epoch + 1 for epoch in history.epochs_of[f"val_{name}"]]
+        best = (np.argmin if "loss" in name else np.argmax)(values)
+        axes.plot(validated, values, color=ORANGE, marker=marker,
+                  label=f"test, best {values[best]:.4f} in epoch {validated[best]}")
+        axes.plot(validated[best], values[best], "o", color=ORANGE)
+    axes.set_title(f"Model {name}")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(name)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(color="#e4e4e4")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure
+
+
+def plot_confusion_matrix(y_true, y_pred, classes=None):
+    """How often each true class (row) was taken for each class (column); right answers are blue, mistakes orange.
+
+    Parameters
+        y_true, y_pred: class numbers (N,).
+        classes: names of the classes; their numbers by default.
+    """
+    count = int(max(np.max(y_true), np.max(y_pred))) + 1 if classes is None else len(classes)
+    matrix = np.zeros((count, count), int)
+    np.add.at(matrix, (np.asarray(y_true, int), np.asarray(y_pred, int)), 1)
+    right = np.eye(count, dtype=bool)
+    figure = _figure(0.55 * count + 1.5, 0.55 * count + 1.2)
+    axes = figure.add_subplot()
+    # Mistakes are a hundred times rarer than right answers: each kind is shaded against its own largest number.
+    for kind, colours in ((right, "Blues"), (~right, "Oranges")):
+        numbers = np.ma.masked_where(~kind | (matrix == 0), matrix)
+        axes.imshow(numbers, cmap=colours, vmin=0, vmax=1.6 * max(matrix[kind].max(), 1))
+    for i, j in np.argwhere(matrix):
+        axes.text(j, i, f"{matrix[i, j]}", ha="center", va="center", fontsize=9)
+    names = range(count) if classes is None else classes
+    axes.set_xticks(range(count), names)
+    axes.set_yticks(range(count), names)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.set_title(f"{np.trace(matrix):,} of {matrix.sum():,} right")
+    axes.tick_params(length=0)
+    axes.spines[:].set_color("#c8c8c8")
+    return figure
+
+
+def plot_mistakes(images, y_true, probabilities, columns=8, rows=3):
+    """The pictures (N, H, W) whose true class was given the least probability among all that were predicted wrong.
+
+    Parameters
+        y_true: class numbers (N,).
+        probabilities: of the classes (N, C), as predict returns them.
+    """
+    y_true = np.asarray(y_true, int)
+    y_pred = probabilities.argmax(axis=1)
+    belief = np.take_along_axis(probabilities, y_true[:, np.newaxis], axis=1)[:, 0]
+    wrong = np.flatnonzero(y_pred != y_true)
+    worst = wrong[np.argsort(belief[wrong], kind="stable")][:columns * rows]
+    figure = _figure(1.35 * columns, 1.75 * rows)
+    for axes, i in zip(_grid(figure, rows, columns, len(worst)), worst):
+        axes.imshow(images[i], cmap="gray_r", interpolation="nearest")
+        axes.set_title(f"is {y_true[i]}, said {y_pred[i]}", fontsize=9, color=ORANGE, pad=3)
+        axes.set_xlabel(f"no. {i}", fontsize=7, color=GREY, labelpad=2)
+    figure.suptitle(f"{len(wrong)} of {len(images):,} wrong; the {len(worst)} furthest from the truth", fontsize=12)
+    return figure
+
+
+def _figure(width, height):
+    """A Figure of its own, in inches: no window opens, and pyplot's state stays as it is."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError('tinynet.plotting draws with matplotlib, which is not installed. Install it with: '
+                          'python -m pip install "tinynet[plot]"') from error
+    return Figure(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def _grid(figure, rows, columns, used):
+    """The first `used` axes of a grid, without ticks; the others are left out."""
+    for i in range(used):
+        axes = figure.add_subplot(rows, columns, i + 1)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
+        yield axes
