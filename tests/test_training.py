@@ -271,6 +271,15 @@ def test_evaluate_and_predict_call_their_hooks(classifier):
         f"on_{stage}_{event}" for stage in ("test", "predict") for event in events]
 
 
+def test_a_callback_may_evaluate_in_the_middle_of_an_epoch(classifier):
+    model, x, y = classifier
+    before = model.get_weights()
+    alone = model.fit(x, y, batch_size=2, shuffle=False, verbose=0).history
+    model.set_weights(before)
+    watch = LambdaCallback(on_batch_end=lambda batch, logs: model.evaluate(x[:3], y[:3], verbose=0))
+    assert model.fit(x, y, batch_size=2, shuffle=False, verbose=0, callbacks=[watch]).history == alone
+
+
 def test_old_names_of_the_batch_hooks_work(classifier):
     model, x, y = classifier
     batches = []

@@ -13,6 +13,7 @@ from tinynet.backend import xp
 from tinynet.callbacks import CallbackList, History, ProgbarLogger, TestLogger
 from tinynet.data import (Dataset, as_inputs, as_targets, as_weights, check_lengths, epochs_due, reorder,
                           whole_number)
+from tinynet.metrics import MeanMetric
 from tinynet.registry import refuse
 from tinynet.step import Trainable
 
@@ -81,18 +82,18 @@ class Model(Trainable):
 
     def _run(self, step, stage, batches, callbacks):
         """Take the step on every batch; returns the means of loss and metrics over all samples seen."""
-        self._reset_metrics()
+        running = [MeanMetric(m.name, m.function) for m in self.metrics]   # its own: a callback may evaluate meanwhile
         total = seen = 0
         for batch, (x, y, weights) in enumerate(batches):
             logs: dict[str, Any] = {"batch": batch, "size": len(x)}
             callbacks(f"on_{stage}_batch_begin", batch, logs)
             loss, y_pred = step(x, y, weights)
-            logs |= {"loss": float(loss)} | self._measure(y, y_pred)
+            logs |= {"loss": float(loss)} | _measure(running, y, y_pred)
             total, seen = total + logs["loss"] * len(x), seen + len(x)
             callbacks(f"on_{stage}_batch_end", batch, logs)
             if self.stop_training and stage == "train":
                 break
-        return {"loss": total / seen} | {m.name: m.result() for m in self.metrics}
+        return {"loss": total / seen} | {m.name: m.result() for m in running}
 
     # Evaluating and predicting
 
@@ -158,26 +159,16 @@ class Model(Trainable):
     @parallel.workers()
     def _on_batch(self, step, data, reset_metrics):
         if reset_metrics:
-            self._reset_metrics()
+            for metric in self.metrics:
+                metric.reset()
         loss, y_pred = step(*data.arrays)
-        logs = {"loss": float(loss)} | self._measure(data.arrays[1], y_pred)
+        logs = {"loss": float(loss)} | _measure(self.metrics, data.arrays[1], y_pred)
         return list(logs.values()) if self.metrics else logs["loss"]
-
-    # Metrics
 
     @property
     def metrics_names(self) -> list[str]:
         """What `evaluate` returns, by name."""
         return ["loss"] + [m.name for m in self.metrics]
-
-    def _reset_metrics(self):
-        for metric in self.metrics:
-            metric.reset()
-
-    def _measure(self, y, y_pred) -> dict[str, float]:
-        for metric in self.metrics:
-            metric.update(y, y_pred)
-        return {m.name: m.result() for m in self.metrics}
 
     # The door
 
@@ -202,10 +193,10 @@ class Model(Trainable):
         if x is None or y is None:
             raise ValueError(f"Training and testing need both x and y, got {'no x' if x is None else 'no y'}.")
         x = self._inputs(x)
+        if self._compiled_chain not in (None, self.chain):
+            raise RuntimeError("The layers have changed since the model was compiled. Call `model.compile` again.")
         if self._compiled_chain is None or not self.parameters.intact():
             self._connect()
-        if self._compiled_chain != self.chain:
-            raise RuntimeError("The layers have changed since the model was compiled. Call `model.compile` again.")
         y = as_targets(y, self.output_shape, self._loss, self.dtype, self.layers[-1].name)
         check_lengths(x, y)
         return Dataset(x, y, as_weights(sample_weight, len(y), self.dtype)).with_class_weight(class_weight)
@@ -231,3 +222,10 @@ class Model(Trainable):
     def _callbacks(self, first, callbacks, batch_size, data, **params):
         params = {"batch_size": batch_size, "samples": len(data)} | params
         return CallbackList([*first, *(callbacks or [])], self, params)
+
+
+def _measure(metrics, y, y_pred) -> dict[str, float]:
+    """Show every metric one more batch; returns their means so far."""
+    for metric in metrics:
+        metric.update(y, y_pred)
+    return {m.name: m.result() for m in metrics}
