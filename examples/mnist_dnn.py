@@ -7,8 +7,6 @@ Prints the data's shapes, the network, the progress and the result; writes five 
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 import tinynet
 from tinynet import plotting
 from tinynet.datasets import mnist
@@ -31,7 +29,10 @@ print(x_train.shape, "x_train samples")
 print(x_test.shape, "x_test samples")
 print(y_train.shape, "y_train samples")
 print(y_test.shape, "y_test samples")
-images, digits, test_images, test_digits = x_train, y_train, x_test, y_test
+images, digits = x_test, y_test
+
+args.output_dir.mkdir(parents=True, exist_ok=True)
+plotting.plot_samples(x_train[:48], y_train[:48]).savefig(args.output_dir / "samples.png")
 
 # Each picture becomes a row of 784 numbers from 0 to 1, each digit a row of ten: 1 at its place, 0 elsewhere.
 x_train = x_train.reshape(60000, 784).astype("float32") / 255
@@ -56,16 +57,10 @@ score = model.evaluate(x_test, y_test, verbose=0)
 print("Test loss:", score[0])
 print("Test accuracy:", score[1])
 
-# The pictures.
+# How it went, and what it still gets wrong.
 probabilities = model.predict(x_test)
-pictures = {
-    "samples.png": plotting.plot_samples(images[:48], digits[:48]),
-    "accuracy.png": plotting.plot_history(history, "accuracy"),
-    "loss.png": plotting.plot_history(history, "loss"),
-    "confusion_matrix.png": plotting.plot_confusion_matrix(test_digits, np.argmax(probabilities, axis=1)),
-    "mistakes.png": plotting.plot_mistakes(test_images, test_digits, probabilities),
-}
-args.output_dir.mkdir(parents=True, exist_ok=True)
-for name, figure in pictures.items():
-    figure.savefig(args.output_dir / name)
-    print("wrote", args.output_dir / name)
+plotting.plot_history(history, "accuracy").savefig(args.output_dir / "accuracy.png")
+plotting.plot_history(history, "loss").savefig(args.output_dir / "loss.png")
+plotting.plot_confusion_matrix(digits, probabilities.argmax(axis=1)).savefig(args.output_dir / "confusion_matrix.png")
+plotting.plot_mistakes(images, digits, probabilities).savefig(args.output_dir / "mistakes.png")
+print(f"Wrote samples, accuracy, loss, confusion_matrix and mistakes (.png) into {args.output_dir}/")

@@ -9,9 +9,10 @@ from tinynet.models import Sequential
 
 @pytest.fixture(autouse=True)
 def same_state_before_every_test():
-    """Every test starts from seed 0, float32 and the threads the process began with."""
+    """Every test starts from seed 0, float32, layer names from 1 and the threads the process began with."""
     floatx, epsilon, threads = backend.floatx(), backend.epsilon(), parallel.threads()
     np.random.seed(0)
+    backend._uids.clear()
     yield
     backend.set_floatx(floatx)
     backend.set_epsilon(epsilon)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tinynet.callbacks import EarlyStopping, LambdaCallback
-from tinynet.layers import Activation, Dense, Dropout, Flatten, Layer, ReLU
+from tinynet.layers import Activation, Dense, Dropout, Flatten, Layer, ReLU, Softmax
 from tinynet.models import Sequential
 
 
@@ -36,6 +36,7 @@ BAD_DATA = {
     "no x": (lambda x, y: (None, y), "need both x and y, got no x"),
     "no y": (lambda x, y: (x, None), "need both x and y, got no y"),
     "a number": (lambda x, y: (3.0, y), r"got an array of shape \(\)"),
+    "masked": (lambda x, y: (np.ma.masked_greater(x, 0), y), "is a masked array, whose masked values would count"),
 }
 
 
@@ -64,7 +65,10 @@ BAD_ARGUMENTS = {
     "shuffle": ({"shuffle": "batches"}, "shuffle must be True, False or 'batch', got 'batches'"),
     "short sample_weight": ({"sample_weight": [1, 2]}, r"sample_weight array with shape \(2,\) for 10 samples"),
     "NaN in sample_weight": ({"sample_weight": [np.nan] * 10}, r"sample_weight\[0\] is nan"),
+    "validation_freq of nonsense": ({"validation_freq": [0.5]}, "validation_freq must be a whole number"),
     "class_weight without a class": ({"class_weight": {0: 1, 1: 1}}, r"The classes \{2\} exist in the data"),
+    "class_weight as a list": ({"class_weight": [1, 2, 3]}, r"must be a dict \{class: weight\}, got \[1, 2, 3\]"),
+    "class_weight of NaN": ({"class_weight": {0: 1, 1: 1, 2: np.nan}}, r"class_weight\[2\] must be a number"),
 }
 
 
@@ -94,12 +98,13 @@ def test_arguments_that_tinynet_has_not_are_refused_by_name(classifier, call, na
 
 def test_arguments_of_keras_at_their_defaults_pass(classifier):
     model, x, y = classifier
+    Dense(3, kernel_regularizer=None, activity_regularizer=None)
     model.fit(x, y, verbose=0, steps_per_epoch=None, validation_steps=None)
     model.compile("sgd", "mse", loss_weights=None)
 
 
 @pytest.mark.parametrize("make, error, message", [
-    (lambda: Dense(0), ValueError, "units must be a whole number above zero, got 0"),
+    (lambda: Dense(0), ValueError, "units must be a whole number of at least 1, got 0"),
     (lambda: Dense(-1), ValueError, "got -1"),
     (lambda: Dense(2.5), ValueError, "got 2.5"),
     (lambda: Dense("10"), ValueError, "got '10'"),
@@ -107,13 +112,21 @@ def test_arguments_of_keras_at_their_defaults_pass(classifier):
     (lambda: Dense(3, kernel_initializer="nope"), ValueError, "Unknown initializer: nope"),
     (lambda: Dense(3, input_shape=784), ValueError, r"input_shape must be a tuple .* such as \(784,\).*; got 784"),
     (lambda: Dense(3, input_dim=-1), ValueError, "input_shape must be a tuple"),
-    (lambda: Dropout(1.0), ValueError, "0 <= rate < 1; got 1.0"),
+    (lambda: Dropout(1.0), ValueError, "at least 0 and below 1, got 1.0"),
     (lambda: Dropout(-0.1), ValueError, "got -0.1"),
     (lambda: Dropout("half"), ValueError, "got 'half'"),
     (lambda: Dropout(0.5, seed=-1), ValueError, "seed must be a whole number"),
     (lambda: Activation(None, in_place=True, foo=1), TypeError, "Keyword argument not understood: 'foo'"),
-    (lambda: ReLU(max_value=-1), ValueError, "cannot be negative, got -1"),
-    (lambda: ReLU(negative_slope=-1), ValueError, "cannot be negative, got -1"),
+    (lambda: ReLU(max_value=-1), ValueError, "max_value must be a number of at least 0, got -1"),
+    (lambda: ReLU(negative_slope=-1), ValueError, "negative_slope must be a number of at least 0, got -1"),
+    (lambda: ReLU(threshold=np.nan), ValueError, "threshold must be a number"),
+    (lambda: Sequential([Softmax(axis=0, input_shape=(3,))]), ValueError, r"axis must be one of \(1, -1\) .*samples"),
+    (lambda: Dense(3, activation=ReLU()), ValueError, "A layer such as ReLU.. is added after this one"),
+    (lambda: Dense(3, input_shape=()), ValueError, r"input_shape must be a tuple"),
+    (lambda: Dense(3, batch_input_shape=5), ValueError, "input_shape must be a tuple"),
+    (lambda: Sequential(Dense(3)), TypeError, "expects a list of layers"),
+    (lambda: Sequential([Dense(3)]).build(4), ValueError, r"build expects the shape of a batch"),
+    (lambda: EarlyStopping(patience="3"), ValueError, "patience must be a whole number of at least 0, got '3'"),
     (lambda: EarlyStopping(mode="best"), ValueError, "Unknown mode: best"),
     (lambda: LambdaCallback(on_epoch_stop=print), ValueError, "Unknown hook: on_epoch_stop. Did you mean 'on_epoch_"),
 ])
@@ -134,6 +147,11 @@ def test_errors_name_the_layer():
     (("sgd", "nope"), ValueError, "Unknown loss function: nope"),
     (("sgd", "mse", ["nope"]), ValueError, "Unknown metric function: nope"),
     (("sgd",), TypeError, "compile expects a loss"),
+    (("sgd", ["mse"]), ValueError, "Expected a name, a function of tinynet.losses or a Loss"),
+    (("sgd", "mse", [lambda t, p: t[:, 0], lambda t, p: p[:, 0]]), ValueError, "would stand for two things in the logs"),
+    (("sgd", "categorical_crossentropy", ["sparse_categorical_accuracy"]), ValueError,
+     "does not read the targets of categorical_crossentropy, which are one-hot rows. Use 'accuracy'"),
+    (("sgd", "sparse_categorical_crossentropy", ["categorical_accuracy"]), ValueError, "which are class numbers"),
 ])
 def test_a_failed_compile_changes_nothing(classifier, arguments, error, message):
     model, x, y = classifier
@@ -156,6 +174,7 @@ def test_training_before_compile():
     ([0, 1, 3], "has 3 outputs, so class numbers go from 0 to 2; got 0 to 3"),
     ([0, 1, -1], "got -1 to 1"),
     ([0, 1, 0.5], "whole class numbers, got 0.5"),
+    ([0, 1, np.nan], r"target\[2, 0\] is nan"),
     (np.eye(3), "one-hot rows go with categorical_crossentropy"),
 ])
 def test_class_numbers_out_of_range(labels, message):
@@ -175,6 +194,8 @@ def test_weights_of_the_wrong_shape_change_nothing(classifier):
         model.set_weights(good[:3])
     with pytest.raises(ValueError, match=r"/bias:0 expects weights of shape \(3,\), got \(4,\)"):
         model.set_weights([*good[:3], np.ones(4)])
+    with pytest.raises(ValueError, match="with a weight list of length NoneType"):
+        model.set_weights(None)
     with pytest.raises(ValueError, match="weights that are numbers"):
         model.set_weights([*good[:3], np.array(["a"] * 3)])
     assert all((a == b).all() for a, b in zip(before, model.get_weights()))
@@ -236,3 +257,28 @@ def test_callbacks_must_be_callbacks(classifier):
     model, x, y = classifier
     with pytest.raises(TypeError, match="must be a list of Callback objects, got <"):
         fit(model, x, y, callbacks=[EarlyStopping])
+    with pytest.raises(TypeError, match="Put it in brackets"):
+        fit(model, x, y, callbacks=EarlyStopping())
+
+
+def test_class_weight_needs_classes():
+    model = Sequential([Dense(1, input_shape=(4,))])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="must contain all classes in the data"):
+        fit(model, np.ones((3, 4)), [0.25, 0.5, 1.5], class_weight={0: 5, 1: 1})
+
+
+def test_binary_crossentropy_needs_probabilities():
+    model = Sequential([Dense(1, activation="sigmoid", input_shape=(4,))])
+    model.compile("sgd", "binary_crossentropy")
+    with pytest.raises(ValueError, match="expects probabilities from 0 to 1, got -1 to 1. Turn labels -1 and 1 into"):
+        fit(model, np.ones((2, 4)), [-1, 1])
+
+
+def test_bad_targets_leave_an_unbuilt_model_unbuilt():
+    model = Sequential([Dense(5), Dense(3, activation="softmax")])
+    model.compile("sgd", "categorical_crossentropy")
+    with pytest.raises(ValueError, match="expected dense_2 to have shape"):
+        fit(model, np.ones((6, 2, 2)), np.eye(3)[[0, 1, 2] * 2])
+    assert not model.built
+    fit(model, np.ones((6, 4)), np.eye(3)[[0, 1, 2] * 2])

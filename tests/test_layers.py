@@ -155,6 +155,7 @@ def test_relu_with_all_its_arguments():
     layer = ReLU(max_value=6.0, negative_slope=0.5, threshold=1.0)
     assert layer.forward(x).tolist() == [[-1.5, -0.25, 0.0, 3.0, 6.0]]
     assert layer.backward(np.ones_like(x)).tolist() == [[0.5, 0.5, 0.5, 1.0, 0.0]]
+    assert ReLU(max_value=2, threshold=-1).forward(np.array([[-0.5, 3.0]])).tolist() == [[0.0, 2.0]]
 
 
 def test_layers_are_named_in_order_and_keep_the_name_given():

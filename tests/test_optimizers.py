@@ -123,13 +123,17 @@ def test_one_optimizer_cannot_serve_two_models():
 
 
 @pytest.mark.parametrize("make, error, message", [
-    (lambda: RMSprop(foo=1), TypeError, "Unexpected keyword argument passed to optimizer: foo"),
-    (lambda: SGD(-1), ValueError, "learning_rate must be a number of zero or above, got -1"),
+    (lambda: RMSprop(foo=1), TypeError,
+     "Unexpected keyword argument passed to optimizer: 'foo'. RMSprop takes: learning_rate, rho"),
+    (lambda: SGD(-1), ValueError, "learning_rate must be a number of at least 0, got -1"),
     (lambda: SGD(float("nan")), ValueError, "learning_rate"),
     (lambda: SGD(clipnorm=-1), ValueError, "clipnorm"),
-    (lambda: SGD(momentum=1), ValueError, "momentum must be a number from 0 up to but not including 1"),
+    (lambda: SGD(momentum=1), ValueError, "momentum must be a number of at least 0 and below 1, got 1"),
     (lambda: RMSprop(rho=-0.1), ValueError, "rho"),
     (lambda: Adam(beta_2=1.5), ValueError, "beta_2"),
+    (lambda: RMSprop(epsilon=0), ValueError, "epsilon must be a number above 0, got 0"),
+    (lambda: SGD(lr="0.1"), ValueError, "learning_rate must be a number of at least 0, got '0.1'"),
+    (lambda: setattr(SGD(), "lr", float("nan")), ValueError, "learning_rate must be a number"),
     (lambda: optimizers.get("rmsprp"), ValueError, "Unknown optimizer: rmsprp. Did you mean 'rmsprop'.* Known: Adam"),
     (lambda: optimizers.get(3), TypeError, "got 3"),
 ])

@@ -16,7 +16,7 @@ ROOT = Path(tinynet.__file__).parent
 
 # Each row may import from the rows above it and from its own.
 FLOORS = [
-    ["registry", "parallel"],
+    ["arguments", "parallel"],
     ["backend"],
     ["random", "initializers", "activations", "parameters"],
     ["layers"],
@@ -164,10 +164,12 @@ def test_a_terminal_shows_a_live_bar(monkeypatch, capsys, classifier):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setattr("tinynet.progress.ProgressBar.due", lambda self: True)
     model, x, y = classifier
-    model.fit(x, y, batch_size=5, verbose=1)
+    model.fit(x, y, batch_size=5, verbose=1, validation_data=(x, y))
     printed = capsys.readouterr().out
-    assert "Epoch 1/1:   0%" in printed
-    assert "| 0/10 [00:00<?" in printed
+    assert "Epoch 1/1:   0%|" in printed
+    assert re.search(r"Epoch 1/1:  50%\|█{10} {10}\| \d\d:\d\d, loss: \d\.\d{4} - accuracy: \d\.\d{4}", printed)
+    assert "Epoch 1/1: 100%|████████████████████| 00:00, validating" in printed
+    printed = printed.split(" - val_loss")[0]
     assert printed.splitlines()[-1].endswith(f"accuracy: {model.history.history['accuracy'][0]:.4f}")
 
 

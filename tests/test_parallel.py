@@ -100,5 +100,5 @@ def test_a_forked_child_has_threads_of_its_own():
 
 
 def test_set_threads_refuses_none():
-    with pytest.raises(ValueError, match="at least one thread, got 0"):
+    with pytest.raises(ValueError, match="number of threads must be a whole number of at least 1, got 0"):
         parallel.set_threads(0)

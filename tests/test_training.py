@@ -1,9 +1,13 @@
 """fit, evaluate and predict do what Keras 2.3.1 does, batch by batch and epoch by epoch."""
+import copy
 import json
+import pickle
+import threading
 
 import numpy as np
 import pytest
 
+from tinynet import initializers
 from tinynet.callbacks import Callback, EarlyStopping, History, LambdaCallback
 from tinynet.layers import Activation, Dense, Dropout, Flatten
 from tinynet.models import Sequential
@@ -117,6 +121,7 @@ def test_shuffle_by_batch_keeps_batches_whole_and_the_short_one_last():
 
 
 def test_validation_split_takes_the_last_samples_and_their_weights(classifier):
+    """Their class weights too, as Keras does and unlike validation_data."""
     model, x, y = classifier
     weights = np.arange(11.0)[1:]
     before = model.get_weights()
@@ -125,6 +130,13 @@ def test_validation_split_takes_the_last_samples_and_their_weights(classifier):
     given = model.fit(x[:7], y[:7], sample_weight=weights[:7], validation_data=(x[7:], y[7:], weights[7:]),
                       shuffle=False, verbose=0).history
     assert split == given
+
+
+def test_class_weight_counts_in_what_validation_split_holds_back(classifier):
+    model, x, y = classifier
+    model.compile(SGD(0.0), "categorical_crossentropy")
+    history = model.fit(x, y, validation_split=0.4, class_weight={0: 5, 1: 5, 2: 5}, verbose=0).history
+    assert history["val_loss"][0] == pytest.approx(5 * model.evaluate(x[6:], y[6:], verbose=0))
 
 
 def test_validation_data_goes_before_validation_split_and_class_weight_is_for_training_only(classifier):
@@ -209,6 +221,78 @@ def test_two_models_may_share_layers_and_both_still_learn():
         assert (first.get_weights()[0] == second.get_weights()[0]).all()
 
 
+def test_frozen_sharing_works_whichever_model_was_compiled_first():
+    shared = Dense(4, input_shape=(4,))
+    shared.trainable = False
+    outer = Sequential([Dense(4, input_shape=(4,)), shared, Dense(1)])
+    outer.compile(SGD(0.1), "mse")
+    shared.trainable = True
+    inner = Sequential([shared, Dense(1)])
+    inner.compile(SGD(0.1), "mse")
+    x, y = np.random.random((8, 4)), np.ones(8)
+    for model, moves in ((outer, False), (inner, True), (outer, False), (inner, True)):
+        before, others = shared.get_weights()[0], model.layers[-1].get_weights()[0]
+        model.train_on_batch(x, y)
+        assert (shared.get_weights()[0] != before).any() == moves
+        assert (model.layers[-1].get_weights()[0] != others).any()
+
+
+def test_a_copied_or_pickled_model_trains_like_the_original(classifier):
+    model, x, y = classifier
+    model.fit(x, y, verbose=0)
+    copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+    losses = [m.fit(x, y, epochs=2, shuffle=False, verbose=0).history["loss"] for m in (model, *copies)]
+    assert losses[0] == losses[1] == losses[2]
+    assert losses[0][0] > losses[0][1]
+
+
+def test_one_model_serves_two_threads_at_once():
+    model = Sequential([Dense(256, activation="relu", input_shape=(20,)), Dense(10)])
+    inputs = [np.random.random((2000, 20)) for _ in range(2)]
+    expected = [model.predict(x) for x in inputs]
+    results: list = [None, None]
+
+    def predict(i):
+        results[i] = [model.predict(inputs[i]) for _ in range(5)]
+
+    threads = [threading.Thread(target=predict, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all((result == expected[i]).all() for i in range(2) for result in results[i])
+
+
+def test_one_optimizer_cannot_serve_two_models(classifier):
+    model, x, y = classifier
+    other = Sequential([Dense(3, input_shape=(4,))])
+    with pytest.raises(ValueError, match="belongs to sequential_1.* Give each model an optimizer of its own"):
+        other.compile(model.optimizer, "mse")
+    model.compile(model.optimizer, "mse")
+
+
+def test_a_model_that_is_not_trainable_stays_as_it_is(classifier):
+    model, x, y = classifier
+    model.trainable = False
+    model.compile("sgd", "categorical_crossentropy")
+    before = model.get_weights()
+    model.fit(x, y, verbose=0)
+    assert all((a == b).all() for a, b in zip(before, model.get_weights()))
+
+
+def test_the_list_of_layers_is_a_copy(classifier):
+    model, x, _ = classifier
+    model.layers.pop()
+    assert len(model.layers) == 2 and model.predict(x).shape == (10, 3)
+
+
+def test_weights_are_of_floatx_whatever_the_initializer_returns():
+    model = Sequential([Dense(3, kernel_initializer=lambda shape: np.arange(12).reshape(shape), input_shape=(4,)),
+                        Dense(1, kernel_initializer=initializers.Zeros, bias_initializer=lambda shape: [0.5])])
+    assert model.layers[0].forward(np.full((1, 4), 0.5, "float32")).tolist() == [[9, 11, 13]]
+    assert model.predict(np.ones((1, 4))).dtype == np.float32
+
+
 def test_compile_keeps_the_weights_and_starts_the_optimizer_anew(classifier):
     model, x, y = classifier
     model.fit(x, y, verbose=0)
@@ -230,6 +314,7 @@ def test_predict_classes(classifier):
 def test_data_may_be_lists_integers_or_not_contiguous(classifier):
     model, x, y = classifier
     expected = model.predict(x)
+    assert (model.predict([x]) == expected).all()
     assert (model.predict(x.tolist()) == expected).all()
     assert (model.predict(np.asfortranarray(x)) == expected).all()
     assert model.predict(np.ones((2, 4), "uint8")).dtype == np.float32
@@ -257,7 +342,9 @@ def test_callbacks_are_called_in_keras_order(classifier):
     batch_end = recorder.calls[5]
     assert batch_end[1][0] == 1 and set(batch_end[1][1]) == {"batch", "size", "loss", "accuracy"}
     assert set(recorder.calls[-2][1][1]) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert all(arguments[-1] is not None for _, arguments in recorder.calls)
     assert recorder.model is model
+    assert [a.shape for a in recorder.validation_data] == [(5, 4), (5, 3), (5,)]
     assert recorder.params["samples"] == 10 and recorder.params["do_validation"] is True
 
 

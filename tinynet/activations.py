@@ -6,7 +6,7 @@ the output y alone, so that a layer may let y take the place of x.
 from __future__ import annotations
 
 from tinynet.backend import xp
-from tinynet.registry import find
+from tinynet.arguments import find
 
 __all__ = ["linear", "relu", "sigmoid", "softmax", "tanh", "get", "backward_of"]
 
@@ -120,11 +120,12 @@ def get(identifier):
         return linear
     if isinstance(identifier, str):
         return find("activation function", identifier, ACTIVATIONS)
-    if identifier in ACTIVATIONS.values():
+    if callable(identifier) and identifier in ACTIVATIONS.values():
         return identifier
     raise ValueError(
-        f"Unknown activation function: {identifier!r} comes without a derivative, and tinynet has no automatic "
-        "differentiation. Write it as a Layer with forward and backward and add that after this one."
+        f"Unknown activation function: {identifier!r}. Expected a name or a function of tinynet.activations. A layer "
+        "such as ReLU() is added after this one; so is a function of your own, which needs its derivative: write it "
+        "as a Layer with forward and backward."
     )
 
 

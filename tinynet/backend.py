@@ -10,6 +10,7 @@ from collections import Counter
 import numpy as xp
 
 from tinynet import parallel
+from tinynet.arguments import number
 from tinynet.parallel import set_threads, threads
 
 __all__ = ["xp", "matmul", "floatx", "set_floatx", "epsilon", "set_epsilon", "set_threads", "threads", "get_uid",
@@ -54,7 +55,7 @@ def set_floatx(dtype: str) -> None:
 
     Models that exist already keep the type that they were built with.
 
-    Raises ValueError for any other type: half precision would need loss scaling, which tinynet has not.
+    Raises ValueError for any other type: half precision would need loss scaling.
     """
     global _floatx
     if dtype not in ("float32", "float64"):
@@ -72,11 +73,9 @@ def epsilon() -> float:
 
 
 def set_epsilon(value: float) -> None:
-    """Change `epsilon()`; a number above zero.  Raises ValueError otherwise."""
+    """Change `epsilon()`; above zero and below 1.  Raises ValueError otherwise."""
     global _epsilon
-    if not 0 < value < 1:
-        raise ValueError(f"epsilon must lie between 0 and 1, got {value!r}.")
-    _epsilon = float(value)
+    _epsilon = number("epsilon", value, below=1, positive=True)
 
 
 def get_uid(prefix: str) -> int:

@@ -4,13 +4,14 @@ They see the model and the logs; they must not take part in a training step.
 """
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
 import numpy as np
 
 from tinynet.progress import ProgressBar, as_text
-from tinynet.registry import Pasteable, find
+from tinynet.arguments import Pasteable, find, number, whole_number
 
 __all__ = ["Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback", "ProgbarLogger",
            "TestLogger"]
@@ -24,14 +25,16 @@ class Callback:
     on_predict_begin ....  on_batch_begin and on_batch_end are other names of the on_train_batch hooks.
 
     `self.model` is the model; `self.params` holds batch_size, epochs, steps, samples, verbose, do_validation and
-    metrics.  The logs of a batch hold batch, size, loss and metrics, those of an epoch its averages, with "val_" before
-    the names of the validation's.  To end training set `self.model.stop_training = True`.
+    metrics; `self.validation_data` is [x, y, sample weights] where fit validates.  The logs of a batch hold batch,
+    size, loss and metrics, those of an epoch its averages, with "val_" before the names of the validation's.  To end
+    training set `self.model.stop_training = True`.
 
     Source: keras/callbacks/callbacks.py of Keras 2.3.1.
     """
 
     model: Any = None
     params: dict = {}
+    validation_data: list | None = None
 
     def set_params(self, params):
         self.params = params
@@ -63,7 +66,7 @@ class CallbackList:
     Raises TypeError for an object that is not a Callback.
     """
 
-    def __init__(self, callbacks, model, params):
+    def __init__(self, callbacks, model, params, validation_data=None):
         self.callbacks = list(callbacks)
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
@@ -71,6 +74,7 @@ class CallbackList:
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
+            callback.validation_data = validation_data
 
     def __call__(self, hook, *arguments):
         for callback in self.callbacks:
@@ -117,7 +121,7 @@ class EarlyStopping(Pasteable, Callback):
 
     Parameters
         monitor: a name in the epoch's logs.
-        min_delta: what counts as an improvement, zero or above.
+        min_delta: an improvement must be larger than this.
         patience: epochs to wait, zero or above.
         verbose: 1 prints the epoch that ended training.
         mode: "min", "max", or "auto": max for a name with "acc" in it.
@@ -136,9 +140,10 @@ class EarlyStopping(Pasteable, Callback):
     def __init__(self, monitor="val_loss", min_delta=0.0, patience=0, verbose=0, mode="auto", baseline=None,
                  restore_best_weights=False):
         find("mode", mode, dict.fromkeys(("auto", "min", "max")))
-        self.monitor, self.patience, self.verbose, self.baseline = monitor, patience, verbose, baseline
+        self.monitor, self.verbose, self.baseline = monitor, verbose, baseline
+        self.patience = whole_number("patience", patience, least=0)
         self.sign = 1 if mode == "max" or mode == "auto" and "acc" in monitor else -1
-        self.min_delta = abs(min_delta)
+        self.min_delta = number("min_delta", min_delta, least=-math.inf)
         self.restore_best_weights = restore_best_weights
 
     def on_train_begin(self, logs=None):
@@ -192,8 +197,11 @@ class ProgbarLogger(Callback):
         self.loss += logs["loss"] * logs["size"]
         self.seen += logs["size"]
         if self.bar.due():
-            metrics = {name: logs[name] for name in self.params["metrics"] if name in logs}
-            self.bar.move(self.seen, as_text(metrics | {"loss": self.loss / self.seen}))
+            means = {name: logs[name] for name in self.params["metrics"] if name in logs}
+            self.bar.move(self.seen, as_text(means | {"loss": self.loss / self.seen}))
+
+    def on_test_begin(self, logs=None):
+        self.bar.move(self.params["samples"], "validating")
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = self.bar.close()

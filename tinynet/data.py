@@ -5,13 +5,14 @@ trains.
 """
 from __future__ import annotations
 
-import numbers
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from tinynet import losses
+from tinynet.arguments import number, whole_number
 
-__all__ = ["Dataset", "as_inputs", "as_targets", "as_weights", "check_lengths", "epochs_due", "reorder", "whole_number"]
+__all__ = ["Dataset", "as_inputs", "as_targets", "as_weights", "check_lengths", "epochs_due", "reorder"]
 
 
 class Dataset:
@@ -63,16 +64,19 @@ class Dataset:
         if class_weight is None:
             return self
         x, y, weights = self.arrays
+        if not isinstance(class_weight, Mapping):
+            raise ValueError(f"`class_weight` must be a dict {{class: weight}}, got {class_weight!r}.")
         if y.ndim > 2:
             raise ValueError(f"`class_weight` not supported for 3+ dimensional targets, got {y.shape}.")
-        classes = y.argmax(axis=1) if y.shape[1] > 1 else y[:, 0].astype(int)
+        classes = y.argmax(axis=1) if y.shape[1] > 1 else y[:, 0]
         present, index = np.unique(classes, return_inverse=True)
-        missing = {int(c) for c in present} - set(class_weight)
+        missing = set(present.tolist()) - set(class_weight)
         if missing:
             raise ValueError(f"`class_weight` must contain all classes in the data. The classes {missing} exist in the "
                              "data but not in `class_weight`.")
-        by_class = np.array([class_weight[int(c)] for c in present], x.dtype)[index]
-        return Dataset(x, y, by_class if weights is None else weights * by_class)
+        by_class = [number(f"class_weight[{c:g}]", class_weight[c]) for c in present.tolist()]
+        by_sample = np.array(by_class, x.dtype)[index]
+        return Dataset(x, y, by_sample if weights is None else weights * by_sample)
 
     def _part(self, start, stop):
         return [None if a is None else a[start:stop] for a in self.arrays]
@@ -124,6 +128,10 @@ def as_targets(y, output_shape, loss, dtype, name):
     y = _as_finite(y, dtype, "target", name)
     if function is losses.categorical_crossentropy:
         _check_distributions(y, name)
+    if function is losses.binary_crossentropy and not 0 <= y.min() <= y.max() <= 1:
+        raise ValueError(f"Error when checking target: {name} with binary_crossentropy expects probabilities from 0 to "
+                         f"1, got {y.min():g} to {y.max():g}. Turn labels -1 and 1 into 0 and 1; several classes go "
+                         "with softmax and categorical_crossentropy.")
     return y
 
 
@@ -145,17 +153,6 @@ def check_lengths(x, y):
                          f"{len(x)} input samples and {len(y)} target samples.")
 
 
-def whole_number(name, value, least) -> int:
-    """The value as an int.  Raises ValueError unless it is whole and at least `least`.
-
-    >>> whole_number("epochs", 3, least=1)
-    3
-    """
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
-    return int(value)
-
-
 def reorder(order, shuffle, batch_size):
     """Shuffle an index array in place: True, sample by sample; "batch", whole batches, the short last one stays last.
 
@@ -174,14 +171,19 @@ def epochs_due(validation_freq, epochs) -> set[int]:
     >>> epochs_due(2, epochs=7), epochs_due([1, 5], epochs=7)
     ({2, 4, 6}, {1, 5})
     """
-    if isinstance(validation_freq, (list, tuple, set)):
-        return set(validation_freq)
+    if isinstance(validation_freq, Iterable) and not isinstance(validation_freq, str):
+        return {whole_number("validation_freq", epoch, least=1) for epoch in validation_freq}
     step = whole_number("validation_freq", validation_freq, least=1)
     return set(range(step, epochs + 1, step))
 
 
 def _as_numbers(array, role, name):
     """An array of numbers with at least one sample."""
+    if isinstance(array, (list, tuple)) and len(array) == 1 and isinstance(array[0], np.ndarray):
+        array = array[0]            # Keras takes a list of the inputs, of which there is one here
+    if isinstance(array, np.ma.MaskedArray):
+        raise ValueError(f"Error when checking {role}: {name} is a masked array, whose masked values would count. Fill "
+                         "them first: x.filled(0).")
     try:
         array = np.asarray(array)
     except ValueError as error:     # lists of unequal length
@@ -214,6 +216,7 @@ def _as_classes(y, shape, name):
         raise ValueError(f"Error when checking target: expected {name} to have shape {(*shape[:-1], 1)} but got array "
                          f"with shape {y.shape[1:]}. sparse_categorical_crossentropy takes class numbers; one-hot rows "
                          "go with categorical_crossentropy.")
+    y = _as_finite(y, np.float64, "target", name)
     classes = y.astype(np.int64)
     if (classes != y).any():
         raise ValueError(f"Error when checking target: {name} expects whole class numbers, got {y[classes != y][0]}.")

@@ -13,6 +13,7 @@ __all__ = ["Entry", "GradientReport", "assert_gradients", "check_layer", "check_
            "numeric_gradient", "relative_error"]
 
 STEP = 1e-5             # near the cube root of float64's precision, where the two errors of a difference balance
+WHOLE = "whole model: "
 TOLERANCE = 1e-6        # honest float64 derivatives stay well below; a factor wrong by 1 % is at 1e-2
 
 
@@ -42,6 +43,12 @@ class GradientReport:
         return all(entry.passed for entry in self.entries)
 
     @property
+    def blamed(self) -> list[str]:
+        """What is wrong by itself: a wrong layer makes the whole model's gradients before it wrong, not the reverse."""
+        wrong = [entry.name for entry in self.entries if not entry.passed]
+        return [name for name in wrong if not name.startswith(WHOLE)] or wrong
+
+    @property
     def max_error(self) -> float:
         return max(entry.error for entry in self.entries)
 
@@ -59,7 +66,7 @@ class GradientReport:
 def assert_gradients(report: GradientReport) -> None:
     """Raise AssertionError, with the report, unless every gradient is right."""
     if not report.passed:
-        raise AssertionError(f"wrong gradient of {', '.join(e.name for e in report.entries if not e.passed)}\n{report}")
+        raise AssertionError(f"wrong gradient of {', '.join(report.blamed)}\n{report}")
 
 
 def numeric_gradient(f, array, step=STEP):
@@ -91,20 +98,20 @@ def relative_error(backward, numeric):
 
 
 def check_layer(layer, x, training=True, seed=0) -> GradientReport:
-    """Check one layer, or the activation that came as its argument with it, on inputs x (N, ...) of float64.
+    """Check one layer, and with it the activation that came as its argument, on inputs x (N, ...).
 
     Dropout's masks are frozen: each forward draws the same.
 
-    Raises ValueError for float32, in which differences drown in rounding.
+    Raises ValueError for weights of float32, in which differences drown in rounding.
 
     >>> from tinynet.layers import Softmax
     >>> check_layer(Softmax(), np.array([[1.0, 2.0, 3.0]])).passed
     True
     """
-    _check_float64(layer.name, x, *layer.get_weights())
-    entries, x = [], x.copy()
+    entries, x = [], np.array(x, dtype=np.float64)
     for link in layer.chain():
         link.build_once((None, *x.shape[1:]))
+        _check_float64(layer.name, *link.get_weights())
         entries += _check_link(link, x, training, np.random.default_rng(seed))
         x = link.forward(x.copy()).copy()
     return GradientReport(entries)
@@ -117,8 +124,7 @@ def check_loss(loss, y_true, y_pred, weights=None) -> GradientReport:
     >>> check_loss(losses.get("mse"), np.array([[0.0, 1.0]]), np.array([[0.3, 0.8]])).passed
     True
     """
-    _check_float64(repr(loss), y_pred)
-    y_pred = y_pred.copy()
+    y_pred = np.array(y_pred, dtype=np.float64)
     backward = loss.backward(y_true, y_pred, weights)
     numeric = numeric_gradient(lambda: loss.forward(y_true, y_pred, weights), y_pred)
     return GradientReport([_entry(f"{loss!r}: y_pred", backward, numeric)])
@@ -149,7 +155,7 @@ def check_model(model, x, y, weights=None) -> GradientReport:
     model.backward(model.loss.backward(y, y_pred, weights))
     backward = [p.grad.copy() for p in model.parameters.parameters]
     for p, gradient in zip(model.parameters.parameters, backward):
-        entries.append(_entry(f"whole model: {p.name}", gradient, numeric_gradient(loss, p.value)))
+        entries.append(_entry(WHOLE + p.name, gradient, numeric_gradient(loss, p.value)))
     _rewind(model.chain, steps)
     return GradientReport(entries)
 
@@ -168,10 +174,15 @@ def _check_link(link, x, training, rng):
         return float((cotangent * forward()).sum())
 
     forward()
+    for p in link.parameters:
+        p.grad = np.nan     # what backward does not assign, or adds to, stays NaN
     needed, link.needs_dx = link.needs_dx, True
-    dx = link.backward(cotangent.copy()).copy()
+    dx = link.backward(cotangent.copy())
     link.needs_dx = needed
-    gradients = [p.grad.copy() for p in link.parameters]
+    if getattr(dx, "shape", None) != x.shape:
+        raise ValueError(f"{link.name}: backward must return dx of shape {x.shape}, like x, got "
+                         f"{'None' if dx is None else getattr(dx, 'shape', dx)}. Does it end with `return dx`?")
+    dx, gradients = dx.copy(), [p.grad.copy() for p in link.parameters]
     entries = [_entry(f"{link.name}: input", dx, numeric_gradient(loss, x))]
     for p, gradient in zip(link.parameters, gradients):
         entries.append(_entry(p.name, gradient, numeric_gradient(loss, p.value)))

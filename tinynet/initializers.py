@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinynet.backend import floatx, xp
-from tinynet.registry import Pasteable, find
+from tinynet.arguments import Pasteable, find, number
 
 __all__ = ["Initializer", "Zeros", "Ones", "Constant", "VarianceScaling", "get", "glorot_normal", "glorot_uniform",
            "he_normal", "he_uniform", "lecun_normal", "lecun_uniform"]
@@ -78,27 +78,28 @@ class VarianceScaling(Initializer):
     """
 
     def __init__(self, scale=1.0, mode="fan_avg", distribution="uniform", seed=None):
-        if not scale > 0:
-            raise ValueError(f"VarianceScaling: scale must be above 0, got {scale!r}.")
         find("mode", mode, dict.fromkeys(("fan_in", "fan_out", "fan_avg")))
         find("distribution", distribution, dict.fromkeys(("uniform", "normal")))
-        self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
-        self.generator = np.random if seed is None else np.random.RandomState(seed)
+        self.scale = number("scale", scale, positive=True)
+        self.mode, self.distribution, self.seed = mode, distribution, seed
+        self.generator = None if seed is None else np.random.RandomState(seed)
 
     def draw(self, shape):
+        generator = self.generator or np.random
         fan_in, fan_out = int(np.prod(shape[:-1])), shape[-1]
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         if self.distribution == "uniform":
             limit = np.sqrt(3 * self.scale / n)
-            return self.generator.uniform(-limit, limit, shape)
-        return np.sqrt(self.scale / n) / 0.87962566103423978 * self.truncated_normal(shape)
+            return generator.uniform(-limit, limit, shape)
+        return np.sqrt(self.scale / n) / 0.87962566103423978 * truncated_normal(generator, shape)
 
-    def truncated_normal(self, shape):
-        """Standard normal numbers, redrawn until each lies within two deviations."""
-        w = self.generator.normal(size=shape)
-        while (outside := np.abs(w) > 2).any():
-            w[outside] = self.generator.normal(size=np.count_nonzero(outside))
-        return w
+
+def truncated_normal(generator, shape):
+    """Standard normal numbers, redrawn until each lies within two deviations."""
+    w = generator.normal(size=shape)
+    while (outside := np.abs(w) > 2).any():
+        w[outside] = generator.normal(size=np.count_nonzero(outside))
+    return w
 
 
 def glorot_uniform(seed=None):
@@ -171,6 +172,8 @@ def get(identifier):
     """
     if isinstance(identifier, str):
         return find("initializer", identifier, INITIALIZERS)()
+    if identifier in INITIALIZERS.values():     # Zeros or he_normal without the brackets
+        return identifier()
     if callable(identifier):
         return identifier
     raise TypeError(f"An initializer is a name such as 'zeros' or a callable f(shape), got {identifier!r}.")

@@ -1,8 +1,9 @@
 """How wrong a prediction is: one number for each sample, each followed by its derivative.
 
-`f(y_true, y_pred)` returns l (N,); `f_backward(y_true, y_pred)` returns dl_i / dy_pred_i, shaped like y_pred.  A `Loss`
-takes the mean over the batch.  None of them may know how the prediction was made, but for `fuse`, which pairs a loss
-with the activation before it.
+In the formulas l is the loss of one sample, t its target y_true, p its prediction y_pred, z the logits that a softmax
+or sigmoid made p of, and c counts its C outputs.  `f(y_true, y_pred)` returns the l of every sample, (N,);
+`f_backward(y_true, y_pred)` returns dl/dp, shaped like y_pred.  A `Loss` takes the mean over the batch.  None of them
+may know how the prediction was made, except `fuse`, which pairs a loss with the activation before it.
 """
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from typing import Any
 
 from tinynet import activations
 from tinynet.backend import epsilon, xp
-from tinynet.layers import Activation
-from tinynet.registry import find
+from tinynet.layers import Activation, Softmax
+from tinynet.arguments import find
 
 __all__ = ["Loss", "binary_crossentropy", "categorical_crossentropy", "mean_squared_error",
            "sparse_categorical_crossentropy", "fuse", "get"]
@@ -155,7 +156,7 @@ def _one_hot(classes, like):
 class Loss:
     """L = 1/N sum_i w_i l_i over a batch; w = 1 without sample weights, which do not change N.
 
-    A loss of one's own either hands two functions to this class or defines `forward` and `backward` anew.
+    Your own loss either hands two functions to this class or defines `forward` and `backward` anew.
     Source: keras/losses.py of Keras 2.3.1 (the reduction is its SUM_OVER_BATCH_SIZE).
 
     >>> loss = Loss(mean_squared_error, mean_squared_error_backward)
@@ -183,15 +184,18 @@ class Loss:
         dy = self.derivative(y_true, y_pred)
         if weights is not None:
             dy *= weights.reshape(-1, *[1] * (dy.ndim - 1))
-        dy /= dy.size // dy.shape[-1]
+        dy /= dy.size // dy.shape[-1]       # N, for (N, C)
         return dy
 
 
 class FusedLoss(Loss):
     """A loss and the activation before it as one function of z, what goes into the activation.
 
-    log(exp(z)) is exact where log(clip(exp(z))) overflows or stalls, and the derivative is a mere difference:
-    dL/dz = (p - t) / N.  The activation still runs forward, because the metrics want p; backward passes it by.
+    With p = softmax(z), dl/dp_c = -t_c / p_c and dp_c/dz_k = p_c ([c = k] - p_k).  The chain rule sums over c:
+    dl/dz_k = sum_c -t_c ([c = k] - p_k) = p_k sum_c t_c - t_k = p_k - t_k.  The division has cancelled, and likewise
+    log and exp in l: nothing overflows, and no clipping stops the gradient.
+
+    The activation still runs forward, because the metrics want p; backward passes it by.
     Source: the search for a Softmax op in categorical_crossentropy of tensorflow/python/keras/backend.py, 2.1.
     """
 
@@ -224,17 +228,19 @@ LOSSES |= {"mse": mean_squared_error, "MSE": mean_squared_error}
 
 def fuse(loss, layer):
     """The `FusedLoss` of a loss and the last layer of a chain where the two belong together, else None."""
-    if not isinstance(layer, Activation) or getattr(layer, "axis", -1) != -1:
+    if type(loss) is not Loss or loss.derivative is not BACKWARD.get(loss.function):
+        return None
+    if type(layer) not in (Activation, Softmax):
         return None
     pair = FUSED.get((layer.activation, loss.function))
-    if pair is None:
-        return None
+    if pair is None or layer.activation is activations.softmax and len(layer.output_shape) != 2:
+        return None             # Keras's softmax of more axes is not TensorFlow's, which alone is recognized
     layer.in_place = False      # z, which the loss reads, must outlive the activation
     return FusedLoss(*pair, layer)
 
 
 def get(identifier) -> Loss:
-    """The `Loss` that a name, a function of this module or a Loss of one's own stands for.
+    """The `Loss` that a name, a function of this module or your own Loss stands for.
 
     Raises ValueError for an unknown name, and for a function whose derivative tinynet does not know.
 
@@ -245,9 +251,9 @@ def get(identifier) -> Loss:
         identifier = find("loss function", identifier, LOSSES)
     if isinstance(identifier, Loss):
         return identifier
-    if identifier in LOSSES.values():
+    if callable(identifier) and identifier in LOSSES.values():
         return Loss(identifier, BACKWARD[identifier])
     raise ValueError(
-        f"Unknown loss function: {identifier!r} comes without a derivative, and tinynet has no automatic "
-        "differentiation. Hand the pair over as tinynet.losses.Loss(function, derivative)."
+        f"Unknown loss function: {identifier!r}. Expected a name, a function of tinynet.losses or a Loss. A function "
+        "of your own needs its derivative: hand over both as tinynet.losses.Loss(function, derivative)."
     )

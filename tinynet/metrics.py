@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from tinynet import losses
 from tinynet.backend import xp
-from tinynet.registry import find
+from tinynet.arguments import find
 
 __all__ = ["MeanMetric", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy", "get"]
 
@@ -88,10 +88,21 @@ def get(identifier, loss, output_shape) -> MeanMetric:
     if isinstance(identifier, str):
         if identifier in ("accuracy", "acc"):
             return MeanMetric(identifier, _accuracy_for(getattr(loss, "function", None), output_shape))
-        return MeanMetric(identifier, find("metric function", identifier, METRICS | {"accuracy": None, "acc": None}))
+        function = find("metric function", identifier, METRICS | {"accuracy": None, "acc": None})
+        _check_targets(identifier, function, getattr(loss, "function", None))
+        return MeanMetric(identifier, function)
     if callable(identifier):
         return MeanMetric(getattr(identifier, "__name__", type(identifier).__name__), identifier)
     raise TypeError(f"A metric is a name such as 'accuracy' or a function f(y_true, y_pred), got {identifier!r}.")
+
+
+def _check_targets(name, function, loss_function):
+    """Raise ValueError for an accuracy that cannot read the targets which the loss takes."""
+    sparse_loss = loss_function is losses.sparse_categorical_crossentropy
+    if (function is categorical_accuracy and sparse_loss or
+            function is sparse_categorical_accuracy and loss_function is losses.categorical_crossentropy):
+        raise ValueError(f"The metric {name} does not read the targets of {loss_function.__name__}, which are "
+                         f"{'class numbers' if sparse_loss else 'one-hot rows'}. Use 'accuracy', which does.")
 
 
 def _accuracy_for(loss_function, output_shape):

@@ -21,7 +21,7 @@ class Sequential(Model):
 
     The first layer's input_shape (or input_dim) builds the weights at once; without it the first data does.
 
-    Raises TypeError for what is not a Layer, ValueError for a layer or a name that the model has already.
+    Raises TypeError for what is not a Layer, ValueError for a layer or a name that is in the model already.
 
     Source: keras/engine/sequential.py of Keras 2.3.1.
 
@@ -33,13 +33,19 @@ class Sequential(Model):
 
     def __init__(self, layers=None, name=None):
         self.name = name or unique_name(type(self).__name__)
-        self.layers: list[Layer] = []
-        self._chains: list[list[Layer]] = []
+        self._chains: list[list[Layer]] = []    # what runs for each layer: itself, and its activation if any
+        if isinstance(layers, Layer):
+            raise TypeError(f"Sequential expects a list of layers, got {layers!r}. Put it in brackets.")
         for layer in layers or []:
             self.add(layer)
 
     def __repr__(self):
         return f"{type(self).__name__}({self.layers!r}, name={self.name!r})"
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers as they were added; a list of its own, so change the model by `add` and `pop`."""
+        return [chain[0] for chain in self._chains]
 
     @property
     def chain(self) -> list[Layer]:
@@ -61,14 +67,12 @@ class Sequential(Model):
         chain = layer.chain()
         if shape is not None:
             _build(chain, shape)
-        self.layers.append(layer)
         self._chains.append(chain)
 
     def pop(self):
         """Take the last layer away.  Raises TypeError when there is none."""
         if not self.layers:
             raise TypeError("There are no layers in the model.")
-        self.layers.pop()
         self._chains.pop()
 
     def get_layer(self, name=None, index=None) -> Layer:
@@ -93,12 +97,12 @@ class Sequential(Model):
     @property
     def input_shape(self):
         """The shape of a batch of inputs, (None, ...); None before the model is built."""
-        return self.layers[0].input_shape if self.layers else None
+        return self._chains[0][0].input_shape if self._chains else None
 
     @property
     def output_shape(self):
         """The shape of a batch of outputs, (None, ...); None before the model is built."""
-        return self._chains[-1][-1].output_shape if self.layers else None
+        return self._chains[-1][-1].output_shape if self._chains else None
 
     def build(self, input_shape=None):
         """Create the weights for batches of this shape, such as (None, 784)."""
@@ -107,8 +111,16 @@ class Sequential(Model):
                 raise ValueError("Input shape must be defined when calling build on an unbuilt model: "
                                  "model.build((None, D)).")
             return
+        if not isinstance(input_shape, (tuple, list)) or len(input_shape) < 2:
+            raise ValueError(f"build expects the shape of a batch, such as (None, 784), got {input_shape!r}.")
         for chain in self._chains:
             input_shape = _build(chain, input_shape)
+
+    def compute_output_shape(self, input_shape):
+        """The shape of the outputs for a batch of inputs of this shape."""
+        for link in self.chain:
+            input_shape = link.compute_output_shape(input_shape)
+        return input_shape
 
     # Weights
 
@@ -130,33 +142,34 @@ class Sequential(Model):
 
         Raises ValueError, and changes nothing, when their number or a shape is not the model's.
         """
-        if len(weights) != len(self.weights):
+        if not isinstance(weights, (list, tuple)) or len(weights) != len(self.weights):
+            came = len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
             raise ValueError(f'You called `set_weights(weights)` on model "{self.name}" with a weight list of length '
-                             f"{len(weights)}, but the model was expecting {len(self.weights)} weights.")
+                             f"{came}, but the model was expecting {len(self.weights)} weights.")
         rest, checked = list(weights), []
         for layer in self.layers:
             count = len(layer.parameters)
             checked += layer.checked_weights(rest[:count])
             rest = rest[count:]
         for p, w in zip(self.weights, checked):
-            p.value[...] = w
+            p.value = w
 
     # The table
 
-    def summary(self, line_length=None, positions=None, print_fn=print):
+    def summary(self, line_length=None, positions=None, print_fn=None):
         """Print the layers, their output shapes and numbers of parameters, in the words and widths of Keras 2.3.1.
 
         Parameters
             line_length: 65 by default.
             positions: where the three columns end, as parts of it (or as columns, when the last is above 1).
-            print_fn: called with each line.
+            print_fn: called with each line; print by default.
 
         Raises ValueError before the model is built.
         """
         if not self.built:
             raise ValueError("This model has not yet been built. Build it first by calling build((None, D)) or fit() "
                              "with some data, or give the first layer an input_shape.")
-        width, positions = line_length or 65, positions or [0.45, 0.85, 1.0]
+        width, positions, print_fn = line_length or 65, positions or [0.45, 0.85, 1.0], print_fn or print
         ends = [int(width * p) for p in positions] if positions[-1] <= 1 else positions
 
         def row(*fields):
@@ -172,7 +185,7 @@ class Sequential(Model):
         for layer in self.layers:
             row(f"{layer.name} ({type(layer).__name__})", layer.output_shape, layer.count_params())
             print_fn(("=" if layer is self.layers[-1] else "_") * width)
-        trainable = sum(layer.count_params() for layer in self.layers if layer.trainable)
+        trainable = sum(layer.count_params() for layer in self.layers if self.trainable and layer.trainable)
         print_fn(f"Total params: {self.count_params():,}")
         print_fn(f"Trainable params: {trainable:,}")
         print_fn(f"Non-trainable params: {self.count_params() - trainable:,}")

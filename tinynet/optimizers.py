@@ -1,6 +1,6 @@
 """How weights move: each optimizer is a formula over two 1-D vectors, all weights and all gradients.
 
-It must not know about layers; a test needs three numbers and no network.
+It must not know about layers.
 """
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import math
 from tinynet import parallel
 from tinynet.backend import epsilon as default_epsilon
 from tinynet.backend import xp
-from tinynet.registry import Pasteable, arguments, find
+from tinynet.arguments import Pasteable, find, number, refuse
 
 __all__ = ["Optimizer", "Adam", "RMSprop", "SGD", "get"]
 
@@ -17,7 +17,7 @@ __all__ = ["Optimizer", "Adam", "RMSprop", "SGD", "get"]
 class Optimizer(Pasteable):
     """The base class: `update(p, g)` clips the gradient g and takes one step that changes p in place.
 
-    An optimizer of one's own names the vectors it keeps from step to step in `slot_names` and defines
+    Your own optimizer names the vectors it keeps from step to step in `slot_names` and defines
     `step(p, g, lr, *slots)`.  All are 1-D and of one length, zero at first; g may be overwritten.  A long vector comes
     in blocks, one call each, so temporary arrays are short and stay in the cache.
 
@@ -27,7 +27,7 @@ class Optimizer(Pasteable):
         clipnorm: the longest that the gradient of all weights together may be; a longer one is scaled down to it.
         clipvalue: then each number of it is brought within [-clipvalue, clipvalue].
 
-    Raises TypeError for an argument that the optimizer has not, ValueError for a number out of range.
+    Raises TypeError for an argument that the optimizer does not have, ValueError for a number out of range.
 
     Source: keras/optimizers.py of Keras 2.3.1, where clipnorm is global too (in later versions it is one norm for
     each variable).
@@ -36,30 +36,26 @@ class Optimizer(Pasteable):
     slot_names: tuple[str, ...] = ()
 
     def __init__(self, learning_rate, decay=0.0, clipnorm=None, clipvalue=None, **unknown):
-        learning_rate = unknown.pop("lr", learning_rate)
-        if unknown:
-            raise TypeError(f"Unexpected keyword argument passed to optimizer: {next(iter(unknown))}. "
-                            f"{type(self).__name__} takes: {', '.join(arguments(type(self)))}, lr.")
-        for name, number in {"learning_rate": learning_rate, "decay": decay,
-                             "clipnorm": clipnorm or 0, "clipvalue": clipvalue or 0}.items():
-            if not 0 <= number < math.inf:
-                raise ValueError(f"{type(self).__name__}: {name} must be a number of zero or above, got {number!r}.")
-        self.learning_rate = float(learning_rate)
-        self.decay = float(decay)
-        self.clipnorm, self.clipvalue = clipnorm, clipvalue
+        self.learning_rate = unknown.pop("lr", learning_rate)
+        refuse("Unexpected keyword argument passed to optimizer", type(self), unknown)
+        self.decay = number("decay", decay)
+        self.clipnorm = None if clipnorm is None else number("clipnorm", clipnorm)
+        self.clipvalue = None if clipvalue is None else number("clipvalue", clipvalue)
         self.reset()
 
     @property
-    def lr(self) -> float:
-        """Keras's short name of `learning_rate`."""
-        return self.learning_rate
+    def learning_rate(self) -> float:
+        """The rate before decay; it may be set between steps, also by Keras's short name `lr`."""
+        return self._learning_rate
 
-    @lr.setter
-    def lr(self, value):
-        self.learning_rate = float(value)
+    @learning_rate.setter
+    def learning_rate(self, value):
+        self._learning_rate = number("learning_rate", value)
+
+    lr = learning_rate
 
     def reset(self):
-        """Forget all earlier steps; `Model.compile` calls it."""
+        """Forget all earlier steps; compiling a model calls it."""
         self.iterations = 0
         self.slots: list = []
 
@@ -102,7 +98,7 @@ class SGD(Optimizer):
 
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, **kwargs):
         super().__init__(learning_rate, **kwargs)
-        self.momentum = _fraction("SGD: momentum", momentum)
+        self.momentum = number("momentum", momentum, below=1)
         self.nesterov = nesterov
         self.slot_names = ("velocity",) if self.momentum else ()
 
@@ -131,8 +127,8 @@ class RMSprop(Optimizer):
 
     def __init__(self, learning_rate=0.001, rho=0.9, epsilon=None, **kwargs):
         super().__init__(learning_rate, **kwargs)
-        self.rho = _fraction("RMSprop: rho", rho)
-        self.epsilon = default_epsilon() if epsilon is None else epsilon
+        self.rho = number("rho", rho, below=1)
+        self.epsilon = number("epsilon", default_epsilon() if epsilon is None else epsilon, positive=True)
 
     def step(self, p, g, lr, a):
         a *= self.rho
@@ -156,10 +152,10 @@ class Adam(Optimizer):
 
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, amsgrad=False, epsilon=None, **kwargs):
         super().__init__(learning_rate, **kwargs)
-        self.beta_1 = _fraction("Adam: beta_1", beta_1)
-        self.beta_2 = _fraction("Adam: beta_2", beta_2)
+        self.beta_1 = number("beta_1", beta_1, below=1)
+        self.beta_2 = number("beta_2", beta_2, below=1)
         self.slot_names = ("mean", "mean_square", "max_mean_square") if amsgrad else ("mean", "mean_square")
-        self.epsilon = default_epsilon() if epsilon is None else epsilon
+        self.epsilon = number("epsilon", default_epsilon() if epsilon is None else epsilon, positive=True)
 
     def step(self, p, g, lr, m, v, v_max=None):
         t = self.iterations + 1
@@ -171,12 +167,6 @@ class Adam(Optimizer):
             v = xp.maximum(v_max, v, out=v_max)
         lr_t = lr * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         p -= lr_t * m / (xp.sqrt(v) + self.epsilon)
-
-
-def _fraction(name, value) -> float:
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} must be a number from 0 up to but not including 1, got {value!r}.")
-    return float(value)
 
 
 OPTIMIZERS = {name: cls for cls in (SGD, RMSprop, Adam) for name in (cls.__name__, cls.__name__.lower())}

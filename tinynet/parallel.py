@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from queue import SimpleQueue
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
+from tinynet.arguments import whole_number
+
 __all__ = ["for_each", "set_threads", "split", "threads", "workers"]
 
-_threads = int(os.environ.get("TINYNET_THREADS", 0)) or (
-    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 _inboxes: list[SimpleQueue] = []        # one for each thread that waits for work; they end with the process
-_at_work = False
+_entered: list[object] = []             # one entry for each `workers()` that is open, in whichever thread
+_lock = threading.Lock()
 
 
 def threads() -> int:
@@ -36,9 +38,7 @@ def threads() -> int:
 def set_threads(number: int) -> None:
     """Work on this many threads from now on, one or more.  Raises ValueError otherwise."""
     global _threads
-    if number < 1:
-        raise ValueError(f"set_threads expects at least one thread, got {number!r}.")
-    _threads = int(number)
+    _threads = whole_number("The number of threads", number, least=1)
 
 
 @contextmanager
@@ -48,16 +48,18 @@ def workers() -> Iterator[None]:
     BLAS has threads of its own, but they meet at the end of every product and wait by spinning: on a busy machine an
     epoch takes several times as long with them.
     """
-    global _at_work
-    if _at_work:
-        yield
-        return
-    _at_work = True
+    global _blas_limit
+    with _lock:
+        if not _entered:
+            _blas_limit = _blas().limit(limits=1, user_api="blas")
+        _entered.append(None)
     try:
-        with _blas().limit(limits=1, user_api="blas"):
-            yield
+        yield
     finally:
-        _at_work = False
+        with _lock:
+            _entered.pop()
+            if not _entered:
+                _blas_limit.restore_original_limits()
 
 
 def for_each(function: Callable[[slice], object], pieces: list[slice]) -> None:
@@ -65,7 +67,7 @@ def for_each(function: Callable[[slice], object], pieces: list[slice]) -> None:
 
     The pieces must not write to the same memory.  The first error of a piece is raised here.
     """
-    helpers = min(_threads, len(pieces)) - 1 if _at_work else 0
+    helpers = min(_threads, len(pieces)) - 1 if _entered else 0
     if not helpers:
         for piece in pieces:
             function(piece)
@@ -132,6 +134,17 @@ def _serve(inbox):
 @cache
 def _blas() -> ThreadpoolController:
     return ThreadpoolController()
+
+
+def _threads_at_start() -> int:
+    if os.environ.get("TINYNET_THREADS"):
+        text = os.environ["TINYNET_THREADS"]
+        return whole_number("TINYNET_THREADS", int(text) if text.isdecimal() else text, least=1)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_threads = _threads_at_start()
+_blas_limit: Any = None
 
 
 if hasattr(os, "register_at_fork"):

@@ -11,30 +11,51 @@ __all__ = ["Parameter", "ParameterVector"]
 
 
 class Parameter:
-    """A weight array and the gradient of the loss with respect to it.
+    """A weight array, `value`, and the gradient of the loss with respect to it, `grad`.
 
-    `value` and `grad` begin as arrays of their own, and become views of two long vectors when a model is compiled:
-    write into them (`p.value[...] = w`), never replace them.
+    Both begin as arrays of their own and move into two long vectors when a model is compiled.  Assigning to either
+    writes into its array and never replaces it.
 
-    >>> Parameter("bias", xp.zeros(3))
-    Parameter(name='bias', shape=(3,))
+    >>> bias = Parameter("bias", xp.zeros(3))
+    >>> array = bias.grad
+    >>> bias.grad = [1, 2, 3]
+    >>> array
+    array([1., 2., 3.])
     """
 
     def __init__(self, name, value):
         self.name = name
-        self.value = value
-        self.grad = xp.zeros_like(value)
+        self.move_to(value, xp.zeros_like(value))
 
     def __repr__(self):
         return f"Parameter(name={self.name!r}, shape={self.value.shape})"
+
+    @property
+    def value(self):
+        return self._value
+
+    @value.setter
+    def value(self, numbers):
+        self._value[...] = numbers
+
+    @property
+    def grad(self):
+        return self._grad
+
+    @grad.setter
+    def grad(self, numbers):
+        self._grad[...] = numbers
+
+    def move_to(self, value, grad):
+        """Live in these arrays from now on."""
+        self._value, self._grad = value, grad
 
 
 class ParameterVector:
     """All of some parameters end to end: `value` and `grad`, 1-D, whose pieces are the parameters' own arrays.
 
     >>> w, b = Parameter("w", xp.ones((2, 2))), Parameter("b", xp.zeros(1))
-    >>> vector = ParameterVector([w, b])
-    >>> vector.value += 1
+    >>> ParameterVector([w, b]).value += 1
     >>> b.value
     array([1.])
     """
@@ -48,8 +69,7 @@ class ParameterVector:
         for p in self.parameters:
             piece = slice(start, start + p.value.size)
             self.value[piece] = p.value.ravel()
-            p.value = self.value[piece].reshape(p.value.shape)
-            p.grad = self.grad[piece].reshape(p.value.shape)
+            p.move_to(self.value[piece].reshape(p.value.shape), self.grad[piece].reshape(p.value.shape))
             start = piece.stop
 
     def intact(self) -> bool:

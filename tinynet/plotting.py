@@ -1,6 +1,6 @@
-"""Pictures of data, of training and of mistakes; each function returns a matplotlib Figure.
+"""Pictures of data, of training and of mistakes; each function returns a matplotlib Figure, and changes no model.
 
-matplotlib is imported when a picture is drawn, never before.  No function here changes a model.
+In a notebook, `%matplotlib inline` shows them.  matplotlib is imported when a picture is drawn, never before.
 """
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ def plot_history(history, name="accuracy"):
         history: the `History` that fit returned.
         name: "loss", "accuracy" or another metric's name.
 
-    Raises ValueError for a name that the history has not.
+    Raises ValueError for a name that is not in the history.
     """
+    if isinstance(history, dict):
+        raise TypeError("plot_history expects the History that fit returned, not its .history.")
     curves = history.history
     if name not in curves:
         raise ValueError(f"The history has no {name!r}. It has: {', '.join(curves)}.")
     figure = _figure(7, 4.5)
     axes = figure.add_subplot()
-    epochs = [epoch + 1 for epoch in history.epoch]
+    epochs = [epoch + 1 for epoch in history.epochs_of[name]]
     marker = "o" if len(epochs) < 10 else None
     axes.plot(epochs, curves[name], color=BLUE, marker=marker, label="train")
     if f"val_{name}" in curves:
@@ -64,6 +66,10 @@ def plot_confusion_matrix(y_true, y_pred, classes=None):
         y_true, y_pred: class numbers (N,).
         classes: names of the classes; their numbers by default.
     """
+    for numbers in (y_true, y_pred):
+        if np.ndim(numbers) != 1 or np.min(numbers) < 0:
+            raise ValueError("plot_confusion_matrix expects class numbers (N,) from 0, got an array of shape "
+                             f"{np.shape(numbers)}. Of one-hot rows or probabilities hand over the argmax(axis=1).")
     count = int(max(np.max(y_true), np.max(y_pred))) + 1 if classes is None else len(classes)
     matrix = np.zeros((count, count), int)
     np.add.at(matrix, (np.asarray(y_true, int), np.asarray(y_pred, int)), 1)

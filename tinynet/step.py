@@ -1,10 +1,10 @@
 """One step of gradient descent: predict, measure, differentiate, move; and what must be joined before it can be taken.
 
-It knows layers only as forward, backward and parameters.  It must not know about epochs, batches or where data comes
-from.
+It must not know what a layer computes, nor about epochs, batches or where data comes from.
 """
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from tinynet import losses, metrics, optimizers
 from tinynet.backend import floatx
 from tinynet.layers import Layer
 from tinynet.parameters import Parameter, ParameterVector
-from tinynet.registry import refuse
+from tinynet.arguments import refuse
 
 __all__ = ["Trainable"]
 
@@ -22,9 +22,10 @@ class Trainable:
     """A chain of layers with a loss at its end and an optimizer that moves its weights."""
 
     name: str
-    layers: list[Layer]
     parameters: ParameterVector     # every trainable weight, end to end
     optimizer: Any = None
+    metrics: list[metrics.MeanMetric] = []
+    trainable = True                # False keeps all weights as they are; looked at when the model is compiled
 
     # One step
 
@@ -49,7 +50,10 @@ class Trainable:
 
     def backward(self, dy):
         """The gradient of every trainable parameter: each layer's dx is the dy of the one before."""
-        for layer in reversed(self.differentiated):
+        if not self.parameters.intact():
+            self.parameters = ParameterVector(self.parameters.parameters)
+        for layer in reversed(self.backward_chain):
+            layer.needs_dx = layer is not self.backward_chain[0]
             dy = layer.backward(dy)
 
     # Compiling
@@ -60,14 +64,19 @@ class Trainable:
         Each is a name, such as "rmsprop", or an object.  Earlier training of the weights stays; the optimizer starts
         anew.  A layer's `trainable` is looked at here.
 
-        Raises ValueError for an unknown name, TypeError for a missing loss or an argument that tinynet has not.
+        Raises ValueError for an unknown name, TypeError for a missing loss or an argument that tinynet does not have.
         """
-        refuse("compile", Trainable.compile, unsupported)
+        refuse("Unrecognized keyword arguments", Trainable.compile, unsupported)
         if loss is None:
             raise TypeError("compile expects a loss, such as loss='categorical_crossentropy'.")
         optimizer, loss = optimizers.get(optimizer), losses.get(loss)
         names = metrics if isinstance(metrics, (list, tuple)) else [metrics] if metrics else []
         resolved = _resolve(names, loss, self.output_shape)
+        owner = _model_of.get(optimizer, lambda: None)()
+        if owner not in (None, self):
+            raise ValueError(f"{optimizer!r} belongs to {owner.name}, whose running means it holds. Give each model an "
+                             "optimizer of its own.")
+        _model_of[optimizer] = weakref.ref(self)
         self.optimizer, self._loss, self._metric_names, self.metrics = optimizer, loss, names, resolved
         self.optimizer.reset()
         self._compiled_chain: list[Layer] | None = None
@@ -75,26 +84,29 @@ class Trainable:
             self._connect()
 
     def _connect(self):
-        """Join loss, layers and optimizer, now that the shapes are known."""
+        """Join loss, layers and optimizer, now that the shapes are known, on which "accuracy" depends too."""
         self.metrics = _resolve(self._metric_names, self._loss, self.output_shape)
         fused = losses.fuse(self._loss, self.chain[-1])
         self.loss = fused or self._loss
-        trainable = [i for i, layer in enumerate(self.chain) if layer.trainable and layer.parameters]
+        trainable = [i for i, layer in enumerate(self.chain)
+                     if self.trainable and layer.trainable and layer.parameters]
         self.parameters = ParameterVector([p for i in trainable for p in self.chain[i].parameters])
-        # The way back ends at the first layer that learns, and nobody reads the gradient of what goes into it.
-        first = trainable[0] if trainable else len(self.chain)
-        self.differentiated = self.chain[first:-1] if fused else self.chain[first:]
-        for i, layer in enumerate(self.chain):
-            layer.needs_dx = i != first
+        # The way back ends at the first layer that learns; a fused loss has already gone through the last one.
+        self.backward_chain = self.chain[trainable[0] if trainable else len(self.chain):-1 if fused else None]
         self._compiled_chain = list(self.chain)
 
     @property
     def dtype(self):
         """The float type of the weights."""
-        weights: list[Parameter] = [p for layer in self.layers for p in layer.parameters]
+        weights: list[Parameter] = [p for layer in self.chain for p in layer.parameters]
         return weights[0].value.dtype if weights else np.dtype(floatx())
 
     # What a kind of model defines
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers as they were added."""
+        raise NotImplementedError
 
     @property
     def chain(self) -> list[Layer]:
@@ -120,8 +132,22 @@ class Trainable:
         """Create the weights for batches of this shape, such as (None, 784)."""
         raise NotImplementedError
 
+    def compute_output_shape(self, input_shape):
+        """The shape of the outputs for a batch of inputs of this shape."""
+        raise NotImplementedError
+
+
+# Which model an optimizer was compiled into.  Not an attribute of either, so that both can be copied.
+_model_of: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
 
 def _resolve(names, loss, output_shape):
-    """The metrics of these names; a name given twice counts once."""
-    found = [metrics.get(name, loss, output_shape or (None, None)) for name in names]
-    return list({m.name: m for m in found}.values())
+    """The metrics of these names; one given twice counts once.  Raises ValueError for two metrics of one name."""
+    found: dict[str, Any] = {"loss": None}
+    for name in names:
+        metric = metrics.get(name, loss, output_shape or (None, None))
+        if metric.name in found and getattr(found[metric.name], "function", None) is not metric.function:
+            raise ValueError(f"The name {metric.name!r} would stand for two things in the logs. Give each metric's "
+                             "function a name of its own.")
+        found[metric.name] = metric
+    return list(found.values())[1:]

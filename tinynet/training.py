@@ -4,20 +4,33 @@ It must not know which layers there are; that is `tinynet.models`' matter.
 """
 from __future__ import annotations
 
+import functools
+import threading
+import weakref
 from typing import Any
 
 import numpy as np
 
 from tinynet import parallel
 from tinynet.backend import xp
-from tinynet.callbacks import CallbackList, History, ProgbarLogger, TestLogger
-from tinynet.data import (Dataset, as_inputs, as_targets, as_weights, check_lengths, epochs_due, reorder,
-                          whole_number)
+from tinynet.callbacks import Callback, CallbackList, History, ProgbarLogger, TestLogger
+from tinynet.data import Dataset, as_inputs, as_targets, as_weights, check_lengths, epochs_due, reorder
 from tinynet.metrics import MeanMetric
-from tinynet.registry import refuse
+from tinynet.arguments import refuse, whole_number
 from tinynet.step import Trainable
 
 __all__ = ["Model"]
+
+_locks: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()     # not attributes, so that models can be copied
+
+
+def _alone(method):
+    """One thread at a time in a model, whose layers have one set of buffers; and tinynet's workers around it."""
+    @functools.wraps(method)
+    def wrapped(self, *args, **kwargs):
+        with _locks.setdefault(self, threading.RLock()), parallel.workers():
+            return method(self, *args, **kwargs)
+    return wrapped
 
 
 class Model(Trainable):
@@ -31,7 +44,7 @@ class Model(Trainable):
 
     # Training
 
-    @parallel.workers()
+    @_alone
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose=1, callbacks=None, validation_split=0.0,
             validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
             validation_freq=1, **unsupported) -> History:
@@ -50,9 +63,9 @@ class Model(Trainable):
             validation_freq: validate every so many epochs, or in the epochs listed, counted from 1.
 
         Raises RuntimeError before compile, ValueError for data that does not fit the model, TypeError for an argument
-        that tinynet has not.
+        that tinynet does not have.
         """
-        refuse("fit", Model.fit, unsupported)
+        refuse("Unrecognized keyword arguments", Model.fit, unsupported)
         batch_size = whole_number("batch_size", 32 if batch_size is None else batch_size, least=1)
         epochs = whole_number("epochs", epochs, least=1)
         initial_epoch = whole_number("initial_epoch", initial_epoch, least=0)
@@ -60,25 +73,26 @@ class Model(Trainable):
         if shuffle not in (True, False, "batch"):
             raise ValueError(f"shuffle must be True, False or 'batch', got {shuffle!r}.")
         data, validation = self._fitting_data(x, y, sample_weight, class_weight, validation_data, validation_split)
-        self.history = History()
+        history = self.history = History()
         callbacks = self._fitting_callbacks(verbose, callbacks, batch_size, epochs, data, validation)
         order = np.arange(len(data))
+        callbacks("on_train_begin", {})
         self.stop_training = False
-        callbacks("on_train_begin")
         for epoch in range(initial_epoch, epochs):
             callbacks("on_epoch_begin", epoch, {})
             reorder(order, shuffle, batch_size)
             logs = self._run(self.train_step, "train", data.batches(batch_size, order), callbacks)
             if validation and epoch + 1 in validation_epochs and not self.stop_training:
-                callbacks("on_test_begin")
+                callbacks("on_test_begin", {})
                 tested = self._run(self.test_step, "test", validation.batches(batch_size), callbacks)
-                callbacks("on_test_end")
+                callbacks("on_test_end", {})
                 logs = {f"val_{name}": value for name, value in tested.items()} | logs
             callbacks("on_epoch_end", epoch, logs)
             if self.stop_training:
                 break
-        callbacks("on_train_end")
-        return self.history
+        callbacks("on_train_end", {})
+        self.history = history
+        return history
 
     def _run(self, step, stage, batches, callbacks):
         """Take the step on every batch; returns the means of loss and metrics over all samples seen."""
@@ -97,41 +111,41 @@ class Model(Trainable):
 
     # Evaluating and predicting
 
-    @parallel.workers()
+    @_alone
     def evaluate(self, x=None, y=None, batch_size=None, verbose=1, sample_weight=None, callbacks=None, **unsupported):
         """The loss on x and y, or a list of it and the metrics in the order of `metrics_names`; dropout is off.
 
         Parameters as for `fit`; verbose=1 shows a bar.  Raises like `fit`.
         """
-        refuse("evaluate", Model.evaluate, unsupported)
+        refuse("Unrecognized keyword arguments", Model.evaluate, unsupported)
         batch_size = whole_number("batch_size", 32 if batch_size is None else batch_size, least=1)
         data = self._data(x, y, sample_weight)
-        hooks = self._callbacks([TestLogger()] if verbose else [], callbacks, batch_size, data)
-        hooks("on_test_begin")
+        hooks = self._callbacks(TestLogger() if verbose else None, callbacks, batch_size, data)
+        hooks("on_test_begin", {})
         logs = self._run(self.test_step, "test", data.batches(batch_size), hooks)
         hooks("on_test_end", logs)
         return list(logs.values()) if self.metrics else logs["loss"]
 
-    @parallel.workers()
+    @_alone
     def predict(self, x, batch_size=None, verbose=0, callbacks=None, **unsupported) -> np.ndarray:
         """The outputs (N, ...) for x (N, ...); dropout is off.
 
-        Raises ValueError for data that does not fit the model, TypeError for an argument that tinynet has not.
+        Raises ValueError for data that does not fit the model, TypeError for an argument that tinynet does not have.
         """
-        refuse("predict", Model.predict, unsupported)
+        refuse("Unrecognized keyword arguments", Model.predict, unsupported)
         batch_size = whole_number("batch_size", 32 if batch_size is None else batch_size, least=1)
-        data = Dataset(self._inputs(x))
-        hooks = self._callbacks([TestLogger()] if verbose else [], callbacks, batch_size, data)
+        data = Dataset(self._build_for(self._inputs(x)))
+        hooks = self._callbacks(TestLogger() if verbose else None, callbacks, batch_size, data)
         result = xp.empty((len(data), *self.output_shape[1:]), self.dtype)
         done = 0
-        hooks("on_predict_begin")
+        hooks("on_predict_begin", {})
         for batch, (rows, *_) in enumerate(data.batches(batch_size)):
             logs = {"batch": batch, "size": len(rows)}
             hooks("on_predict_batch_begin", batch, logs)
             result[done:done + len(rows)] = self.forward(rows)
             done += len(rows)
             hooks("on_predict_batch_end", batch, logs)
-        hooks("on_predict_end")
+        hooks("on_predict_end", {})
         return result
 
     def predict_classes(self, x, batch_size=None, verbose=0) -> np.ndarray:
@@ -144,25 +158,25 @@ class Model(Trainable):
     # Single batches
 
     def train_on_batch(self, x, y, sample_weight=None, class_weight=None, reset_metrics=True):
-        """One step on these samples; returns like `evaluate`."""
+        """One step on these samples; returns like `evaluate`.  Without reset_metrics the next one averages on."""
         return self._on_batch(self.train_step, self._data(x, y, sample_weight, class_weight), reset_metrics)
 
     def test_on_batch(self, x, y, sample_weight=None, reset_metrics=True):
         """The loss and metrics on these samples; returns like `evaluate`."""
         return self._on_batch(self.test_step, self._data(x, y, sample_weight), reset_metrics)
 
-    @parallel.workers()
+    @_alone
     def predict_on_batch(self, x) -> np.ndarray:
         """The outputs for these samples, in one go."""
-        return self.forward(self._inputs(x)).copy()
+        return self.forward(self._build_for(self._inputs(x))).copy()
 
-    @parallel.workers()
+    @_alone
     def _on_batch(self, step, data, reset_metrics):
+        loss, y_pred = step(*data.arrays)
+        logs = {"loss": float(loss)} | _measure(self.metrics, data.arrays[1], y_pred)
         if reset_metrics:
             for metric in self.metrics:
                 metric.reset()
-        loss, y_pred = step(*data.arrays)
-        logs = {"loss": float(loss)} | _measure(self.metrics, data.arrays[1], y_pred)
         return list(logs.values()) if self.metrics else logs["loss"]
 
     @property
@@ -174,16 +188,14 @@ class Model(Trainable):
 
     def _fitting_data(self, x, y, sample_weight, class_weight, validation_data, validation_split):
         """The data to train on and to validate on (None without), checked."""
-        data = self._data(x, y, sample_weight)
-        validation = None
+        data = self._data(x, y, sample_weight, class_weight)
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
                 raise ValueError("When passing a `validation_data` argument, it must contain either 2 items "
-                                 f"(x_val, y_val), or 3 items (x_val, y_val, sample_weight); got {validation_data!r}.")
-            validation = self._data(*validation_data)
-        elif validation_split:
-            data, validation = data.split(validation_split)
-        return data.with_class_weight(class_weight), validation
+                                 "(x_val, y_val), or 3 items (x_val, y_val, sample_weight); got "
+                                 f"{type(validation_data).__name__}.")
+            return data, self._data(*validation_data)
+        return data.split(validation_split) if validation_split else (data, None)
 
     def _data(self, x, y, sample_weight=None, class_weight=None) -> Dataset:
         """Checked data for a compiled model."""
@@ -192,21 +204,26 @@ class Model(Trainable):
                                "Use `model.compile(optimizer, loss)`.")
         if x is None or y is None:
             raise ValueError(f"Training and testing need both x and y, got {'no x' if x is None else 'no y'}.")
-        x = self._inputs(x)
         if self._compiled_chain not in (None, self.chain):
             raise RuntimeError("The layers have changed since the model was compiled. Call `model.compile` again.")
-        if self._compiled_chain is None or not self.parameters.intact():
-            self._connect()
-        y = as_targets(y, self.output_shape, self._loss, self.dtype, self.layers[-1].name)
+        x = self._inputs(x)
+        shape = self.output_shape if self.built else self.compute_output_shape((None, *x.shape[1:]))
+        y = as_targets(y, shape, self._loss, self.dtype, self.layers[-1].name)
         check_lengths(x, y)
-        return Dataset(x, y, as_weights(sample_weight, len(y), self.dtype)).with_class_weight(class_weight)
+        data = Dataset(x, y, as_weights(sample_weight, len(y), self.dtype)).with_class_weight(class_weight)
+        self._build_for(x)
+        if self._compiled_chain is None:
+            self._connect()
+        return data
 
     def _inputs(self, x):
-        """Checked inputs; a model whose shapes nobody has given takes them from here."""
+        """Checked inputs."""
         if not self.layers:
             raise ValueError(f"{self.name} has no layers yet. Add some first: model.add(Dense(10)).")
-        shape = self.input_shape[1:] if self.built else None
-        x = as_inputs(x, shape, self.dtype, f"{self.layers[0].name}_input")
+        return as_inputs(x, self.input_shape[1:] if self.built else None, self.dtype, f"{self.layers[0].name}_input")
+
+    def _build_for(self, x):
+        """Take shapes that nobody has given from checked inputs."""
         if not self.built:
             self.build((None, *x.shape[1:]))
         return x
@@ -214,14 +231,21 @@ class Model(Trainable):
     def _fitting_callbacks(self, verbose, callbacks, batch_size, epochs, data, validation):
         params = {"epochs": epochs, "steps": None, "verbose": verbose, "do_validation": validation is not None,
                   "metrics": self.metrics_names + [f"val_{name}" for name in self.metrics_names]}
+        validation_data = None
         if validation:
             params["validation_samples"] = len(validation)
-        first = [ProgbarLogger(verbose)] if verbose else []
-        return self._callbacks(first, [*(callbacks or []), self.history], batch_size, data, **params)
+            x, y, weights = validation.arrays
+            validation_data = [x, y, np.ones(len(x), x.dtype) if weights is None else weights]
+        logger = ProgbarLogger(verbose) if verbose else None
+        return self._callbacks(logger, callbacks, batch_size, data, self.history, params, validation_data)
 
-    def _callbacks(self, first, callbacks, batch_size, data, **params):
-        params = {"batch_size": batch_size, "samples": len(data)} | params
-        return CallbackList([*first, *(callbacks or [])], self, params)
+    def _callbacks(self, logger, callbacks, batch_size, data, history=None, params=None, validation_data=None):
+        """The user's callbacks between what shows the progress and what keeps the history."""
+        if isinstance(callbacks, Callback):
+            raise TypeError(f"callbacks must be a list of Callback objects, got {callbacks!r}. Put it in brackets.")
+        params = {"batch_size": batch_size, "samples": len(data)} | (params or {})
+        everyone = [c for c in (logger, *(callbacks or []), history) if c is not None]
+        return CallbackList(everyone, self, params, validation_data)
 
 
 def _measure(metrics, y, y_pred) -> dict[str, float]:

@@ -30,8 +30,8 @@ def to_categorical(y, num_classes=None, dtype="float32"):
     labels = np.asarray(y)
     if labels.dtype.kind not in "fiub" and labels.size:
         raise ValueError(f"to_categorical expects whole numbers, got an array of dtype {labels.dtype}.")
-    if not np.isfinite(labels).all() or (labels != labels.astype(int)).any():
-        raise ValueError("to_categorical expects whole numbers, got fractions, NaN or infinity.")
+    if not np.isfinite(labels).all() or (labels != np.rint(labels)).any() or (np.abs(labels) > 2**31).any():
+        raise ValueError("to_categorical expects whole numbers, got fractions, NaN, infinity or more than 2**31.")
     labels = labels.astype(int)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]

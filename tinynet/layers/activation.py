@@ -4,7 +4,10 @@ They must not know which layer they follow.
 """
 from __future__ import annotations
 
+import math
+
 from tinynet import activations
+from tinynet.arguments import number
 from tinynet.backend import xp
 from tinynet.layers.base import Layer
 
@@ -55,6 +58,12 @@ class Softmax(Activation):
         super().__init__("softmax", **kwargs)
         self.axis = axis
 
+    def build(self, input_shape):
+        axes = (*range(1, len(input_shape)), *range(1 - len(input_shape), 0))
+        if self.axis not in axes:
+            raise ValueError(f"{self.name}: axis must be one of {axes} for inputs of shape {input_shape}, got "
+                             f"{self.axis!r}. Axis 0 holds the samples.")
+
     def forward(self, x, training=False):
         self.x = x
         self.y = activations.softmax(x, axis=self.axis, out=self.buffer("y", x.shape, like=x))
@@ -65,14 +74,15 @@ class Softmax(Activation):
 
 
 class ReLU(Layer):
-    """y = x where threshold < x, negative_slope (x - threshold) below, and never above max_value.
+    """y = x where x > threshold, else negative_slope (x - threshold); a max_value also limits the former to
+    [0, max_value].
 
     Parameters
         max_value: zero or above, or None for no limit.
         negative_slope: zero or above.
         threshold: any number.
 
-    Shapes: any; y like x.  Raises ValueError for a negative max_value or negative_slope.
+    Shapes: any; y like x.  Raises ValueError for a negative max_value or negative_slope, as Keras does.
 
     Source: keras/layers/advanced_activations.py of Keras 2.3.1.
 
@@ -82,20 +92,20 @@ class ReLU(Layer):
 
     def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
         super().__init__(**kwargs)
-        if max_value is not None and max_value < 0:
-            raise ValueError(f"{self.name}: max_value of a ReLU layer cannot be negative, got {max_value!r}.")
-        if negative_slope < 0:
-            raise ValueError(f"{self.name}: negative_slope of a ReLU layer cannot be negative, got {negative_slope!r}.")
-        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
+        self.max_value = None if max_value is None else number(f"{self.name}: max_value", max_value)
+        self.negative_slope = number(f"{self.name}: negative_slope", negative_slope)
+        self.threshold = number(f"{self.name}: threshold", threshold, least=-math.inf)
 
     def forward(self, x, training=False):
         self.x = x
-        above = x if self.max_value is None else xp.where(x.real > self.max_value, self.max_value, x)
+        above = x
+        if self.max_value is not None:
+            above = xp.where(x.real > self.max_value, self.max_value, xp.where(x.real < 0, 0, x))
         below = self.negative_slope * (x - self.threshold)
         return xp.where(x.real > self.threshold, above, below)
 
     def backward(self, dy):
         x = self.x.real
-        above = 1 if self.max_value is None else x <= self.max_value
+        above = 1 if self.max_value is None else (x >= 0) & (x <= self.max_value)
         dy *= xp.where(x > self.threshold, above, self.negative_slope)
         return dy

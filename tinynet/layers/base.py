@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tinynet import initializers
-from tinynet.backend import unique_name, xp
+from tinynet.backend import floatx, unique_name, xp
 from tinynet.parameters import Parameter
-from tinynet.registry import Pasteable, arguments
+from tinynet.arguments import Pasteable, refuse
 
 __all__ = ["Layer"]
 
@@ -20,17 +20,18 @@ __all__ = ["Layer"]
 class Layer(Pasteable):
     """One step of the chain from data to prediction, y = f(x), and the way back, dx = dy f'(x).
 
-    A layer of one's own defines `forward(x, training)` and `backward(dy)`; `build(input_shape)` if it has weights;
+    Your own layer defines `forward(x, training)` and `backward(dy)`; `build(input_shape)` if it has weights;
     `compute_output_shape(input_shape)` if the shape changes.  Shapes begin with None, the unknown batch size.
 
     The contract
-        1. forward never writes to its input, unless the layer was built in place by the layer that owns it.
+        1. forward never writes to its input (but for the activation that Dense runs in its own output).
         2. forward's result belongs to the layer and is valid until its next forward; who keeps it copies it.
-        3. backward(dy) may overwrite dy, and assigns the gradients of its parameters.  Nothing is ever set to zero
-           or added up, so a layer stands once in a model.
-        4. backward follows a forward(training=True) of the same batch, at most once.
-        5. Arrays are C-contiguous and of floatx, converted at the model's door and never inside a layer.  Complex
-           arrays pass through (a gradient check may differentiate by complex step), so compare real parts only.
+        3. backward(dy) may overwrite dy, and assigns the gradients of its parameters: `self.kernel.grad = ...`.
+           Nothing is ever set to zero or added up, so a layer stands once in a model.
+        4. backward follows a forward of the same batch, at most once.
+        5. Arrays are C-contiguous and of floatx, converted where they enter the model and never inside a layer.
+           Complex arrays pass through: f(x + ih) = f(x) + ih f'(x) differentiates forward without rounding.  So
+           comparisons look at x.real, which is x itself for real x.
 
     Parameters of every layer
         name: unique within a model; "dense_1", "dense_2" ... by default.
@@ -40,7 +41,7 @@ class Layer(Pasteable):
         batch_input_shape: (None, *input_shape), Keras's long form.
         weights: arrays to start from, in the order of `get_weights()`.
 
-    Raises TypeError for an argument that the layer has not.
+    Raises TypeError for an argument that the layer does not have.
 
     >>> Layer(input_dim=3).batch_input_shape
     (None, 3)
@@ -48,9 +49,7 @@ class Layer(Pasteable):
 
     def __init__(self, name=None, trainable=True, input_shape=None, input_dim=None, batch_input_shape=None,
                  weights=None, **unknown):
-        if unknown:
-            raise TypeError(f"Keyword argument not understood: {next(iter(unknown))!r}. "
-                            f"{type(self).__name__} takes: {', '.join(arguments(type(self)))}.")
+        refuse("Keyword argument not understood", type(self), unknown)
         self.name = name or unique_name(type(self).__name__)
         self.trainable = trainable
         self.batch_input_shape = _declared_shape(self.name, input_shape, input_dim, batch_input_shape)
@@ -61,7 +60,7 @@ class Layer(Pasteable):
         self._initial_weights = weights
         self._buffers: dict[str, np.ndarray] = {}
 
-    # What a layer of one's own defines
+    # What your own layer defines
 
     def build(self, input_shape):
         """Create the parameters for inputs of this shape, by `add_weight`."""
@@ -75,11 +74,11 @@ class Layer(Pasteable):
         raise NotImplementedError(f"{type(self).__name__} must define forward(x, training).")
 
     def backward(self, dy):
-        """dx = dy f'(x); the gradient of every parameter is assigned to its `grad`."""
+        """dx = dy f'(x); also assigns the gradient of every parameter to its `grad`."""
         raise NotImplementedError(f"{type(self).__name__} must define backward(dy).")
 
     def chain(self) -> list[Layer]:
-        """The layers that run in this one's place: itself, and what it was given as an argument."""
+        """The links that run for this layer, one after the other: itself, and the activation it was given, if any."""
         return [self]
 
     # What a layer gets
@@ -104,7 +103,7 @@ class Layer(Pasteable):
 
     def add_weight(self, name, shape, initializer="glorot_uniform") -> Parameter:
         """A new parameter of this shape, its first value drawn by the initializer."""
-        value = initializers.get(initializer)(shape)
+        value = xp.asarray(initializers.get(initializer)(shape), dtype=floatx())
         if value.shape != tuple(shape):
             raise ValueError(f"{self.name}: the initializer of {name} must return shape {tuple(shape)}, "
                              f"got {value.shape}.")
@@ -136,7 +135,7 @@ class Layer(Pasteable):
         Raises ValueError, and changes nothing, when their number or a shape is not the layer's.
         """
         for p, w in zip(self.parameters, self.checked_weights(weights)):
-            p.value[...] = w
+            p.value = w
 
     def checked_weights(self, weights) -> list[np.ndarray]:
         """The same weights as arrays, sure to fit."""
@@ -156,17 +155,17 @@ class Layer(Pasteable):
 
 
 def _declared_shape(name, input_shape, input_dim, batch_input_shape):
-    """The one shape that the three ways of declaring it agree on, with None in front; None if there is none."""
-    if input_dim is not None:
-        input_shape = (input_dim,)
+    """The shape that was declared in one of three ways, with None in front for the samples; None if it was not."""
     if batch_input_shape is not None:
-        input_shape = batch_input_shape[1:]
+        input_shape = batch_input_shape[1:] if isinstance(batch_input_shape, (tuple, list)) else batch_input_shape
+    elif input_dim is not None:
+        input_shape = (input_dim,)
     if input_shape is None:
         return None
-    if not isinstance(input_shape, (tuple, list)) or not all(
+    if not isinstance(input_shape, (tuple, list)) or not input_shape or not all(
             isinstance(d, (int, np.integer)) and d > 0 for d in input_shape):
         raise ValueError(f"{name}: input_shape must be a tuple of whole numbers above zero, such as (784,), "
-                         f"without the batch size; got {input_shape!r}.")
+                         f"without the number of samples; got {input_shape!r}.")
     return (None, *map(int, input_shape))
 
 

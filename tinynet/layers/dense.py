@@ -4,9 +4,8 @@ It must not know where its input comes from or who reads its output.
 """
 from __future__ import annotations
 
-import numpy as np
-
 from tinynet import activations, initializers
+from tinynet.arguments import whole_number
 from tinynet.backend import matmul
 from tinynet.layers.activation import Activation
 from tinynet.layers.base import Layer
@@ -15,11 +14,14 @@ __all__ = ["Dense"]
 
 
 class Dense(Layer):
-    """y = activation(x W + b)
+    """y = x W + b
+
+    In a model an activation follows, y = activation(x W + b), as a link of its own in the chain that runs: each does
+    one thing, and each derivative can be checked alone.
 
     Parameters
         units: U, a whole number above zero.
-        activation: a name or function of `tinynet.activations`; None means y = x W + b.
+        activation: a name or function of `tinynet.activations`, or None.
         use_bias: whether there is a b.
         kernel_initializer, bias_initializer: what W (D, U) and b (U,) start from.
 
@@ -29,6 +31,7 @@ class Dense(Layer):
 
     Source: keras/layers/core.py of Keras 2.3.1.
 
+    >>> import numpy as np
     >>> layer = Dense(2, kernel_initializer="ones")
     >>> layer.build_once((None, 3))
     >>> layer.forward(np.array([[1.0, 2.0, 3.0]], dtype="float32"))
@@ -38,9 +41,7 @@ class Dense(Layer):
     def __init__(self, units, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
                  bias_initializer="zeros", **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(units, (int, np.integer)) or isinstance(units, bool) or units < 1:
-            raise ValueError(f"{self.name}: units must be a whole number above zero, got {units!r}.")
-        self.units = int(units)
+        self.units = whole_number(f"{self.name}: units", units, least=1)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -59,22 +60,22 @@ class Dense(Layer):
             return [self]
         return [self, Activation(self.activation, in_place=True, name=f"{self.name}/{self.activation.__name__}")]
 
-    def forward(self, x, training=False):                       # x: (N, D)
+    def forward(self, x, training=False):                           # x: (N, D)
         self.x = x
         y = self.buffer("y", (*x.shape[:-1], self.units), like=x)
-        matmul(x, self.kernel.value, out=y)                  # y = x W
+        matmul(x, self.kernel.value, out=y)                         # y = x W
         if self.use_bias:
-            y += self.bias.value                                # + b
-        return y                                                # y: (N, U)
+            y += self.bias.value                                    # + b
+        return y                                                    # y: (N, U)
 
-    def backward(self, dy):                                     # dy: (N, U)
-        matmul(rows(self.x).T, rows(dy), out=self.kernel.grad)           # dW = x^T dy
+    def backward(self, dy):                                         # dy: (N, U)
+        matmul(rows(self.x).T, rows(dy), out=self.kernel.grad)      # dW = x^T dy
         if self.use_bias:
-            rows(dy).sum(axis=0, out=self.bias.grad)                        # db = sum of dy over the batch
-        if not self.needs_dx:
+            rows(dy).sum(axis=0, out=self.bias.grad)                # db = sum of dy over the batch
+        if not self.needs_dx:                                       # nobody asks for the gradient of the data
             return None
         dx = self.buffer("dx", self.x.shape, like=dy)
-        return matmul(dy, self.kernel.value.T, out=dx)                   # dx = dy W^T
+        return matmul(dy, self.kernel.value.T, out=dx)              # dx = dy W^T
 
 
 def rows(x):

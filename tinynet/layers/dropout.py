@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinynet.arguments import number, whole_number
 from tinynet.layers.base import Layer
 from tinynet.random import MaskStream, draw_seed
 
@@ -15,10 +16,11 @@ __all__ = ["Dropout"]
 class Dropout(Layer):
     """y = x m / (1 - rate), where each m is 0 with probability `rate`, else 1; y = x outside training.
 
-    Dividing by 1 - rate keeps the mean of y at x, so nothing needs scaling when the model predicts.
+    Dividing by 1 - rate keeps the mean of y at x, so nothing needs scaling when the model predicts.  The rate is
+    rounded to a multiple of 2**-16 when masks are drawn.
 
     Parameters
-        rate: the share of inputs to drop, 0 <= rate < 1, rounded to a multiple of 2**-16 when masks are drawn.
+        rate: the share of inputs to drop, 0 <= rate < 1.
         seed: a whole number from 0 to 2**64 - 1; None draws one from NumPy's global generator when built.
 
     Shapes: any; y like x.
@@ -34,15 +36,11 @@ class Dropout(Layer):
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < 1:
-            raise ValueError(f"{self.name}: rate is the share of inputs to drop, 0 <= rate < 1; got {rate!r}.")
-        if seed is not None and (not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64):
-            raise ValueError(f"{self.name}: seed must be a whole number from 0 to 2**64 - 1, got {seed!r}.")
-        self.rate = float(rate)
-        self.seed = seed
+        self.rate = number(f"{self.name}: rate, the share of inputs to drop,", rate, below=1)
+        self.seed = None if seed is None else whole_number(f"{self.name}: seed", seed, least=0, below=2**64)
 
     def build(self, input_shape):
-        self.masks = MaskStream(draw_seed() if self.seed is None else int(self.seed))
+        self.masks = MaskStream(draw_seed() if self.seed is None else self.seed)
 
     def forward(self, x, training=False):
         if not training or self.rate == 0:
