@@ -148,7 +148,7 @@ def test_errors_name_the_layer():
     (("sgd", "mse", ["nope"]), ValueError, "Unknown metric function: nope"),
     (("sgd",), TypeError, "compile expects a loss"),
     (("sgd", ["mse"]), ValueError, "Expected a name, a function of tinynet.losses or a Loss"),
-    (("sgd", "mse", [lambda t, p: t[:, 0], lambda t, p: p[:, 0]]), ValueError, "would stand for two things in the logs"),
+    (("sgd", "mse", [lambda t, p: t[:, 0], lambda t, p: p[:, 0]]), ValueError, "would stand for two things"),
     (("sgd", "categorical_crossentropy", ["sparse_categorical_accuracy"]), ValueError,
      "does not read the targets of categorical_crossentropy, which are one-hot rows. Use 'accuracy'"),
     (("sgd", "sparse_categorical_crossentropy", ["categorical_accuracy"]), ValueError, "which are class numbers"),

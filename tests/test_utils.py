@@ -110,12 +110,13 @@ def test_accuracy_means_what_keras_means(loss, outputs, chosen):
 
 
 def test_a_metric_is_the_mean_over_all_samples_of_all_batches():
-    metric = metrics.MeanMetric("hit", metrics.sparse_categorical_accuracy)
-    metric.update(np.array([[0]]), np.array([[0.9, 0.1]]))
-    metric.update(np.array([[0], [0], [0]]), np.array([[0.1, 0.9]] * 3))
-    assert metric.result() == 0.25
-    metric.reset()
-    assert metric.result() == 0
+    means = metrics.RunningMeans([metrics.Metric("hit", metrics.sparse_categorical_accuracy)])
+    for loss, y_true, y_pred in ((1.0, [[0]], [[0.9, 0.1]]), (2.0, [[0]] * 3, [[0.1, 0.9]] * 3)):
+        means.add(loss, np.array(y_true), np.array(y_pred))
+        means.samples += len(y_true)
+    assert means.result() == {"loss": 1.75, "hit": 0.25}
+    means.reset()
+    assert means.result() == {"loss": 0, "hit": 0}
 
 
 def test_floatx_and_epsilon_refuse_what_they_cannot_be():

@@ -27,7 +27,8 @@ class Callback:
     `self.model` is the model; `self.params` holds batch_size, epochs, steps, samples, verbose, do_validation and
     metrics; `self.validation_data` is [x, y, sample weights] where fit validates.  The logs of a batch hold batch,
     size, loss and metrics, those of an epoch its averages, with "val_" before the names of the validation's.  To end
-    training set `self.model.stop_training = True`.
+    training set `self.model.stop_training = True`.  `progress` comes after every batch with the `RunningMeans` so
+    far, which may cost a wait for the device to read, so read them seldom.
 
     Source: keras/callbacks/callbacks.py of Keras 2.3.1.
     """
@@ -58,6 +59,7 @@ class Callback:
     def on_predict_end(self, logs=None): pass
     def on_predict_batch_begin(self, batch, logs=None): pass
     def on_predict_batch_end(self, batch, logs=None): pass
+    def progress(self, means): pass
 
 
 class CallbackList:
@@ -79,6 +81,12 @@ class CallbackList:
     def __call__(self, hook, *arguments):
         for callback in self.callbacks:
             getattr(callback, hook)(*arguments)
+
+    def listen_to(self, hook) -> bool:
+        """Whether any callback does something at the end of a batch; if none does, nobody needs the logs of one."""
+        names = (hook, "on_batch_end") if hook == "on_train_batch_end" else (hook,)
+        return any(getattr(getattr(callback, name), "__func__", None) is not getattr(Callback, name)
+                   for callback in self.callbacks for name in names)
 
 
 class History(Callback):
@@ -191,16 +199,14 @@ class ProgbarLogger(Callback):
         if self.verbose == 2:
             print(self.title, flush=True)
         self.bar = ProgressBar(self.title, self.params["samples"], shown=self.verbose == 1)
-        self.loss = self.seen = 0
+        self.validating = False
 
-    def on_train_batch_end(self, batch, logs=None):
-        self.loss += logs["loss"] * logs["size"]
-        self.seen += logs["size"]
-        if self.bar.due():
-            means = {name: logs[name] for name in self.params["metrics"] if name in logs}
-            self.bar.move(self.seen, as_text(means | {"loss": self.loss / self.seen}))
+    def progress(self, means):
+        if not self.validating and self.bar.due():
+            self.bar.move(means.samples, as_text(means.result()))
 
     def on_test_begin(self, logs=None):
+        self.validating = True
         self.bar.move(self.params["samples"], "validating")
 
     def on_epoch_end(self, epoch, logs=None):
@@ -215,15 +221,13 @@ class TestLogger(Callback):
 
     def on_test_begin(self, logs=None):
         self.bar = ProgressBar("", self.params["samples"], shown=True)
-        self.seen = 0
 
-    def on_test_batch_end(self, batch, logs=None):
-        self.seen += logs["size"]
+    def progress(self, means):
         if self.bar.due():
-            self.bar.move(self.seen)
+            self.bar.move(means.samples)
 
     def on_test_end(self, logs=None):
         seconds, samples = self.bar.close(), self.params["samples"]
         print(f"{samples}/{samples} - {seconds:.0f}s" + (f" - {as_text(logs)}" if logs else ""), flush=True)
 
-    on_predict_begin, on_predict_batch_end, on_predict_end = on_test_begin, on_test_batch_end, on_test_end
+    on_predict_begin, on_predict_end = on_test_begin, on_test_end

@@ -6,42 +6,58 @@ trains.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from tinynet import losses
 from tinynet.arguments import number, whole_number
 
-__all__ = ["Dataset", "as_inputs", "as_targets", "as_weights", "check_lengths", "epochs_due", "reorder"]
+__all__ = ["Dataset", "as_inputs", "as_targets", "as_weights", "check_lengths", "epochs_due"]
 
 
 class Dataset:
-    """Samples x with targets y and weights, or without (None), all of the same length.
+    """Samples x with targets y and weights, or without (None), all of the same length, to be had batch by batch.
 
     >>> data = Dataset(np.arange(6.0).reshape(3, 2), np.array([0, 1, 2]))
-    >>> [x.tolist() for x, y, weights in data.batches(2, order=np.array([2, 0, 1]))]
-    [[[4.0, 5.0], [0.0, 1.0]], [[2.0, 3.0]]]
+    >>> data.rewind()
+    >>> [data.next(size)[0].tolist() for size in (2, 1)]
+    [[[0.0, 1.0], [2.0, 3.0]], [[4.0, 5.0]]]
     """
 
     def __init__(self, x, y=None, weights=None):
         self.arrays = (x, y, weights)
+        self.order: Any = None      # the samples in the order of the epoch; None as they are
+        self.position = 0
         self._buffers = [None, None, None]
 
     def __len__(self):
         return len(self.arrays[0])
 
-    def batches(self, batch_size, order=None):
-        """Yield (x, y, weights) of one batch after the other; the last may be short.
+    def reorder(self, shuffle, batch_size):
+        """Shuffle sample by sample (True), or whole batches ("batch"), the short last one staying last; or not (False).
 
-        Without an order they are views of the arrays.  With one, the samples it lists, in buffers that the next batch
-        overwrites.
+        The order is kept from epoch to epoch and shuffled on, by np.random.shuffle, exactly as Keras 2.3.1 does.
         """
-        for start in range(0, len(self), batch_size):
-            stop = start + batch_size
-            if order is None:
-                yield self._part(start, stop)
-            else:
-                yield [None if a is None else self._take(i, a, order[start:stop]) for i, a in enumerate(self.arrays)]
+        if self.order is None and shuffle:
+            self.order = np.arange(len(self))
+        if shuffle == "batch":
+            whole = len(self) // batch_size * batch_size
+            np.random.shuffle(self.order[:whole].reshape(-1, batch_size))
+        elif shuffle:
+            np.random.shuffle(self.order)
+
+    def rewind(self):
+        """Begin again at the first sample of the order."""
+        self.position = 0
+
+    def next(self, size):
+        """(x, y, weights) of the next samples of the order, in arrays that the next call may overwrite."""
+        start, stop = self.position, self.position + size
+        self.position = stop
+        if self.order is None:
+            return self._part(start, stop)
+        return [None if a is None else self._take(i, a, self.order[start:stop]) for i, a in enumerate(self.arrays)]
 
     def split(self, fraction) -> tuple[Dataset, Dataset]:
         """The first samples to train on and the last, a `fraction` of them, to validate on; nothing is shuffled.
@@ -151,18 +167,6 @@ def check_lengths(x, y):
     if len(x) != len(y):
         raise ValueError("Input arrays should have the same number of samples as target arrays. Found "
                          f"{len(x)} input samples and {len(y)} target samples.")
-
-
-def reorder(order, shuffle, batch_size):
-    """Shuffle an index array in place: True, sample by sample; "batch", whole batches, the short last one stays last.
-
-    The order is kept from epoch to epoch and shuffled on, by np.random.shuffle, exactly as Keras 2.3.1 does.
-    """
-    if shuffle == "batch":
-        whole = len(order) // batch_size * batch_size
-        np.random.shuffle(order[:whole].reshape(-1, batch_size))
-    elif shuffle:
-        np.random.shuffle(order)
 
 
 def epochs_due(validation_freq, epochs) -> set[int]:

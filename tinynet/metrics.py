@@ -4,11 +4,15 @@
 """
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from tinynet import losses
 from tinynet.backend import xp
 from tinynet.arguments import find
 
-__all__ = ["MeanMetric", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy", "get"]
+__all__ = ["Metric", "RunningMeans", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
+           "get"]
 
 
 def categorical_accuracy(y_true, y_pred):
@@ -42,38 +46,48 @@ METRICS = {function.__name__: function for function in (
     categorical_accuracy, sparse_categorical_accuracy, binary_accuracy)} | losses.LOSSES
 
 
-class MeanMetric:
-    """The mean of a per-sample function over all batches since `reset`.
+class Metric(NamedTuple):
+    """A function f(y_true, y_pred) of one value a sample, and its name in the logs."""
 
-    Source: MeanMetricWrapper in keras/metrics.py of Keras 2.3.1.
+    name: str
+    function: Callable
 
-    >>> accuracy = MeanMetric("accuracy", categorical_accuracy)
-    >>> accuracy.update(xp.array([[0, 1], [0, 1]]), xp.array([[0.2, 0.8], [0.9, 0.1]]))
-    >>> accuracy.result()
-    0.5
+
+class RunningMeans:
+    """The means of the loss and of metrics over all samples since `reset`.
+
+    The sums stay where the arrays are; `result` fetches them.
+    Source: BaseLogger in keras/callbacks/callbacks.py and MeanMetricWrapper in keras/metrics.py of Keras 2.3.1.
+
+    >>> means = RunningMeans([Metric("accuracy", categorical_accuracy)])
+    >>> means.add(0.25, xp.array([[0, 1], [0, 1]]), xp.array([[0.2, 0.8], [0.9, 0.1]]))
+    >>> means.samples += 2
+    >>> means.result()
+    {'loss': 0.25, 'accuracy': 0.5}
     """
 
-    def __init__(self, name, function):
-        self.name = name
-        self.function = function
-        self.reset()
-
-    def __repr__(self):
-        return f"MeanMetric({self.name!r}, {self.function.__name__})"
+    def __init__(self, metrics):
+        self.metrics = metrics
+        self.sums = xp.zeros(1 + len(metrics))
+        self.samples = 0
 
     def reset(self):
-        self.total, self.count = 0.0, 0
+        self.sums[...] = 0
+        self.samples = 0
 
-    def update(self, y_true, y_pred):
-        values = xp.asarray(self.function(y_true, y_pred))
-        self.total += float(values.sum())
-        self.count += values.size
+    def add(self, loss, y_true, y_pred):
+        """One more batch; its number of samples is still to be added to `samples`."""
+        means = [loss, *(xp.asarray(m.function(y_true, y_pred)).mean() for m in self.metrics)]
+        for i, mean in enumerate(means):
+            total = self.sums[i:i + 1]
+            total += xp.multiply(mean, len(y_true), dtype=float)
 
-    def result(self) -> float:
-        return self.total / max(self.count, 1)
+    def result(self) -> dict[str, float]:
+        names = ["loss", *(m.name for m in self.metrics)]
+        return dict(zip(names, (self.sums / max(self.samples, 1)).tolist()))
 
 
-def get(identifier, loss, output_shape) -> MeanMetric:
+def get(identifier, loss, output_shape) -> Metric:
     """The metric that a name or a function f(y_true, y_pred) stands for.
 
     "accuracy" and "acc" mean, as in Keras 2.3.1 (engine/training_utils.py), binary_accuracy for a single output or
@@ -82,17 +96,17 @@ def get(identifier, loss, output_shape) -> MeanMetric:
 
     Raises ValueError for an unknown name, TypeError for what is neither name nor function.
 
-    >>> get("acc", losses.get("mse"), (None, 10))
-    MeanMetric('acc', categorical_accuracy)
+    >>> get("acc", losses.get("mse"), (None, 10)).function.__name__
+    'categorical_accuracy'
     """
     if isinstance(identifier, str):
         if identifier in ("accuracy", "acc"):
-            return MeanMetric(identifier, _accuracy_for(getattr(loss, "function", None), output_shape))
+            return Metric(identifier, _accuracy_for(getattr(loss, "function", None), output_shape))
         function = find("metric function", identifier, METRICS | {"accuracy": None, "acc": None})
         _check_targets(identifier, function, getattr(loss, "function", None))
-        return MeanMetric(identifier, function)
+        return Metric(identifier, function)
     if callable(identifier):
-        return MeanMetric(getattr(identifier, "__name__", type(identifier).__name__), identifier)
+        return Metric(getattr(identifier, "__name__", type(identifier).__name__), identifier)
     raise TypeError(f"A metric is a name such as 'accuracy' or a function f(y_true, y_pred), got {identifier!r}.")
 
 

@@ -24,7 +24,7 @@ class Trainable:
     name: str
     parameters: ParameterVector     # every trainable weight, end to end
     optimizer: Any = None
-    metrics: list[metrics.MeanMetric] = []
+    metrics: list[metrics.Metric] = []
     trainable = True                # False keeps all weights as they are; looked at when the model is compiled
 
     # One step
@@ -94,6 +94,7 @@ class Trainable:
         # The way back ends at the first layer that learns; a fused loss has already gone through the last one.
         self.backward_chain = self.chain[trainable[0] if trainable else len(self.chain):-1 if fused else None]
         self._compiled_chain = list(self.chain)
+        self.means = metrics.RunningMeans(self.metrics)     # of single batches that are not to be reset
 
     @property
     def dtype(self):

@@ -7,15 +7,14 @@ from __future__ import annotations
 import functools
 import threading
 import weakref
-from typing import Any
 
 import numpy as np
 
 from tinynet import parallel
 from tinynet.backend import xp
 from tinynet.callbacks import Callback, CallbackList, History, ProgbarLogger, TestLogger
-from tinynet.data import Dataset, as_inputs, as_targets, as_weights, check_lengths, epochs_due, reorder
-from tinynet.metrics import MeanMetric
+from tinynet.data import Dataset, as_inputs, as_targets, as_weights, check_lengths, epochs_due
+from tinynet.epoch import Epoch
 from tinynet.arguments import refuse, whole_number
 from tinynet.step import Trainable
 
@@ -75,16 +74,17 @@ class Model(Trainable):
         data, validation = self._fitting_data(x, y, sample_weight, class_weight, validation_data, validation_split)
         history = self.history = History()
         callbacks = self._fitting_callbacks(verbose, callbacks, batch_size, epochs, data, validation)
-        order = np.arange(len(data))
+        train = Epoch(self.train_step, data, batch_size, self.metrics)
+        test = Epoch(self.test_step, validation, batch_size, self.metrics)
         callbacks("on_train_begin", {})
         self.stop_training = False
         for epoch in range(initial_epoch, epochs):
             callbacks("on_epoch_begin", epoch, {})
-            reorder(order, shuffle, batch_size)
-            logs = self._run(self.train_step, "train", data.batches(batch_size, order), callbacks)
+            data.reorder(shuffle, batch_size)
+            logs = train.run("train", callbacks, stopped=lambda: self.stop_training)
             if validation and epoch + 1 in validation_epochs and not self.stop_training:
                 callbacks("on_test_begin", {})
-                tested = self._run(self.test_step, "test", validation.batches(batch_size), callbacks)
+                tested = test.run("test", callbacks)
                 callbacks("on_test_end", {})
                 logs = {f"val_{name}": value for name, value in tested.items()} | logs
             callbacks("on_epoch_end", epoch, logs)
@@ -93,21 +93,6 @@ class Model(Trainable):
         callbacks("on_train_end", {})
         self.history = history
         return history
-
-    def _run(self, step, stage, batches, callbacks):
-        """Take the step on every batch; returns the means of loss and metrics over all samples seen."""
-        running = [MeanMetric(m.name, m.function) for m in self.metrics]   # its own: a callback may evaluate meanwhile
-        total = seen = 0
-        for batch, (x, y, weights) in enumerate(batches):
-            logs: dict[str, Any] = {"batch": batch, "size": len(x)}
-            callbacks(f"on_{stage}_batch_begin", batch, logs)
-            loss, y_pred = step(x, y, weights)
-            logs |= {"loss": float(loss)} | _measure(running, y, y_pred)
-            total, seen = total + logs["loss"] * len(x), seen + len(x)
-            callbacks(f"on_{stage}_batch_end", batch, logs)
-            if self.stop_training and stage == "train":
-                break
-        return {"loss": total / seen} | {m.name: m.result() for m in running}
 
     # Evaluating and predicting
 
@@ -122,7 +107,7 @@ class Model(Trainable):
         data = self._data(x, y, sample_weight)
         hooks = self._callbacks(TestLogger() if verbose else None, callbacks, batch_size, data)
         hooks("on_test_begin", {})
-        logs = self._run(self.test_step, "test", data.batches(batch_size), hooks)
+        logs = Epoch(self.test_step, data, batch_size, self.metrics).run("test", hooks)
         hooks("on_test_end", logs)
         return list(logs.values()) if self.metrics else logs["loss"]
 
@@ -137,13 +122,12 @@ class Model(Trainable):
         data = Dataset(self._build_for(self._inputs(x)))
         hooks = self._callbacks(TestLogger() if verbose else None, callbacks, batch_size, data)
         result = xp.empty((len(data), *self.output_shape[1:]), self.dtype)
-        done = 0
         hooks("on_predict_begin", {})
-        for batch, (rows, *_) in enumerate(data.batches(batch_size)):
-            logs = {"batch": batch, "size": len(rows)}
+        for batch, start in enumerate(range(0, len(data), batch_size)):
+            size = min(batch_size, len(data) - start)
+            logs = {"batch": batch, "size": size}
             hooks("on_predict_batch_begin", batch, logs)
-            result[done:done + len(rows)] = self.forward(rows)
-            done += len(rows)
+            result[start:start + size] = self.forward(data.next(size)[0])
             hooks("on_predict_batch_end", batch, logs)
         hooks("on_predict_end", {})
         return result
@@ -173,10 +157,11 @@ class Model(Trainable):
     @_alone
     def _on_batch(self, step, data, reset_metrics):
         loss, y_pred = step(*data.arrays)
-        logs = {"loss": float(loss)} | _measure(self.metrics, data.arrays[1], y_pred)
+        self.means.add(loss, data.arrays[1], y_pred)
+        self.means.samples += len(data)
+        logs = self.means.result() | {"loss": float(loss)}
         if reset_metrics:
-            for metric in self.metrics:
-                metric.reset()
+            self.means.reset()
         return list(logs.values()) if self.metrics else logs["loss"]
 
     @property
@@ -246,10 +231,3 @@ class Model(Trainable):
         params = {"batch_size": batch_size, "samples": len(data)} | (params or {})
         everyone = [c for c in (logger, *(callbacks or []), history) if c is not None]
         return CallbackList(everyone, self, params, validation_data)
-
-
-def _measure(metrics, y, y_pred) -> dict[str, float]:
-    """Show every metric one more batch; returns their means so far."""
-    for metric in metrics:
-        metric.update(y, y_pred)
-    return {m.name: m.result() for m in metrics}
