@@ -1,10 +1,15 @@
 """What several test files share: float64 for exact comparisons, and two small models."""
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from tinynet import backend, parallel
 from tinynet.layers import Dense
 from tinynet.models import Sequential
+
+
+settings.register_profile("tinynet", deadline=None)     # a busy machine is no failure
+settings.load_profile("tinynet")
 
 
 @pytest.fixture(autouse=True)

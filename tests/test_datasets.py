@@ -58,7 +58,7 @@ def test_load_data_reads_another_folder(tmp_path):
     (tmp_path / LABELS).unlink()
     with pytest.raises(ValueError, match=f"{LABELS} cannot be read: No such file"):
         mnist.load_data(tmp_path)
-    with pytest.raises(ValueError, match="'mnist.npz' is none. Without a path it reads the files that come with"):
+    with pytest.raises(ValueError, match="'mnist.npz' is not one. Without a path it reads the files that come with"):
         mnist.load_data("mnist.npz")
 
 

@@ -116,7 +116,7 @@ def test_arguments_of_keras_at_their_defaults_pass(classifier):
     (lambda: Dropout(-0.1), ValueError, "got -0.1"),
     (lambda: Dropout("half"), ValueError, "got 'half'"),
     (lambda: Dropout(0.5, seed=-1), ValueError, "seed must be a whole number"),
-    (lambda: Activation(None, in_place=True, foo=1), TypeError, "Keyword argument not understood: 'foo'"),
+    (lambda: Activation("relu", foo=1), TypeError, "Keyword argument not understood: 'foo'"),
     (lambda: ReLU(max_value=-1), ValueError, "max_value must be a number of at least 0, got -1"),
     (lambda: ReLU(negative_slope=-1), ValueError, "negative_slope must be a number of at least 0, got -1"),
     (lambda: ReLU(threshold=np.nan), ValueError, "threshold must be a number"),

@@ -8,7 +8,7 @@ ten lines.  Everything here is float64, because in float32 the difference of two
 import numpy as np
 import pytest
 
-from tinynet import activations, backend, layers, losses
+from tinynet import activations, backend, fusion, layers, losses
 from tinynet.gradient_check import assert_gradients, check_layer, check_loss, check_model, numeric_gradient
 from tinynet.layers import Activation, Dense, Dropout, Flatten, ReLU, Softmax
 from tinynet.models import Sequential
@@ -57,7 +57,7 @@ def test_no_layer_is_left_unchecked():
 @pytest.mark.parametrize("function", activations.ACTIVATIONS.values(), ids=lambda f: f.__name__)
 def test_derivative_of_an_activation_is_found_from_its_output(function):
     x, dy = rng.standard_normal((3, 5)), rng.standard_normal((3, 5))
-    dx = activations.backward_of(function)(function(x), dy.copy())
+    dx = activations.BACKWARD[function](function(x), dy.copy())
     assert dx == pytest.approx(numeric_gradient(lambda: (dy * function(x)).sum(), x), rel=1e-6, abs=1e-9)
 
 
@@ -80,7 +80,8 @@ LOSSES = {
 
 
 def loss_named(name):
-    return losses.Loss(getattr(losses, name), getattr(losses, f"{name}_backward"))
+    module = losses if hasattr(losses, name) else fusion
+    return losses.Loss(getattr(module, name), getattr(module, f"{name}_backward"))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -90,7 +91,7 @@ def test_loss(name, weights):
 
 
 def test_no_loss_is_left_unchecked():
-    known = set(losses.LOSSES.values()) | {function for function, _ in losses.FUSED.values()}
+    known = set(losses.LOSSES.values()) | {function for function, _ in fusion.FUSED.values()}
     assert {function.__name__ for function in known} == set(LOSSES)
 
 
@@ -218,6 +219,14 @@ def test_the_check_sees_a_gradient_that_is_added_up_or_never_assigned():
     for layer, names in ((Adding(2), ["adding_1/bias:0"]),
                          (Forgetting(2), ["forgetting_1/kernel:0", "forgetting_1/bias:0"])):
         assert check_layer(layer, [[1, 2, 3], [3, 2, 2]]).blamed == names
+
+
+def test_the_check_sees_nan():
+    class Broken(ReLU):
+        def backward(self, dy):
+            return super().backward(dy) * np.nan
+
+    assert not check_layer(Broken(), [[1.0, 2.0]]).passed
 
 
 def test_a_backward_that_returns_no_dx_is_told_so():

@@ -85,6 +85,14 @@ def test_every_number_of_the_reference_runs():
             assert ours[case][what] == pytest.approx(values, rel=1e-11, abs=1e-13), f"{case}: {what}"
 
 
+def test_a_crossentropy_is_the_same_as_a_loss_and_as_a_metric():
+    for last, loss in (("softmax", "categorical_crossentropy"), ("sigmoid", "binary_crossentropy")):
+        model = Sequential([Dense(3, activation=last, input_shape=(1,), weights=[[[90.0, 0.0, -90.0]], np.zeros(3)])])
+        model.compile("sgd", loss, metrics=[loss])
+        values = model.evaluate(np.ones((1, 1)), np.array([[0.0, 1.0, 0.0]]), verbose=0)
+        assert values[0] == values[1] > 20
+
+
 def test_class_numbers_train_like_one_hot_rows():
     one_hot = trained(network(), RMSprop())
     model = network()

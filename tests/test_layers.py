@@ -107,8 +107,9 @@ def test_dropout_does_nothing_when_the_model_predicts():
 @given(rate=st.floats(0, 0.95), seed=st.integers(0, 2**64 - 1))
 def test_dropout_keeps_the_mean(rate, seed):
     y = built(Dropout(rate, seed=seed), 20000).forward(np.ones((1, 20000)), training=True)
-    deviation = np.sqrt(rate / (1 - rate) / y.size)
-    assert abs(y.mean() - 1) <= 6 * deviation + 2**-16 / (1 - rate)
+    drawn = round(rate * 2**16) / 2**16             # the rate that masks are drawn with
+    deviation = np.sqrt(drawn * (1 - drawn) / y.size)
+    assert abs(y.mean() * (1 - rate) - (1 - drawn)) <= 6 * deviation + 10 / y.size
     assert set(np.unique(y)) <= {0, 1 / (1 - rate)}
 
 
@@ -135,6 +136,14 @@ def test_numpys_seed_fixes_weights_and_masks():
         return dense.kernel.value.tolist(), dropout.masks.seed
 
     assert once() == once()
+    assert built(Dropout(0.5), 4).masks.seed != built(Dropout(0.5), 4).masks.seed
+    assert built(Dropout(0.5), 4).masks.seed > 1000 or built(Dropout(0.5), 4).masks.seed > 1000
+
+
+def test_masks_of_successive_steps_do_not_overlap():
+    masks = built(Dropout(0.5, seed=7), 64).masks
+    first, second = masks.keep((64, 64), 0.5), masks.keep((64, 64), 0.5)
+    assert not any((first[i] == second[j]).all() for i in range(64) for j in range(64))
 
 
 @given(arrays(np.float64, (3, 4), elements=st.floats(-1e3, 1e3)))

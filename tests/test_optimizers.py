@@ -1,4 +1,5 @@
 """Each optimizer is its equation: followed here for a few steps in plain Python floats, one number at a time."""
+import inspect
 import math
 
 import numpy as np
@@ -58,6 +59,16 @@ def test_adam(amsgrad):
         path.append(p)
     optimizer = Adam(0.1, beta_1=0.8, beta_2=0.7, amsgrad=amsgrad, epsilon=1e-4)
     assert steps(optimizer) == pytest.approx(path, rel=1e-14)
+
+
+def test_defaults_are_keras():
+    shown = {cls.__name__: {name: p.default for name, p in inspect.signature(cls).parameters.items()
+                            if p.kind is p.POSITIONAL_OR_KEYWORD} for cls in (SGD, RMSprop, Adam)}
+    assert shown == {
+        "SGD": dict(learning_rate=0.01, momentum=0.0, nesterov=False),
+        "RMSprop": dict(learning_rate=0.001, rho=0.9, epsilon=None),
+        "Adam": dict(learning_rate=0.001, beta_1=0.9, beta_2=0.999, amsgrad=False, epsilon=None)}
+    assert Adam().epsilon == 1e-7 and Adam().decay == 0
 
 
 def test_decay_counts_steps_from_zero():

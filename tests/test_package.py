@@ -20,7 +20,7 @@ FLOORS = [
     ["backend"],
     ["random", "initializers", "activations", "parameters"],
     ["layers"],
-    ["losses", "metrics", "optimizers", "progress", "callbacks", "data", "epoch"],
+    ["losses", "fusion", "metrics", "optimizers", "progress", "callbacks", "data", "epoch"],
     ["step"],
     ["training"],
     ["models"],

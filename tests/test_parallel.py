@@ -2,11 +2,14 @@
 import hashlib
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from threadpoolctl import threadpool_info
 
 from tinynet import parallel
 from tinynet.backend import matmul
@@ -54,10 +57,25 @@ def test_large_products_are_really_shared():
     assert len(names) == 2
 
 
+def test_fit_shares_its_products_and_keeps_blas_to_one_thread(monkeypatch):
+    seen, inner = [], parallel.for_each
+
+    def watch(function, pieces):
+        blas = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+        seen.append((len(pieces), blas, len(parallel._entered)))
+        inner(function, pieces)
+
+    monkeypatch.setattr(parallel, "for_each", watch)
+    trained_weights(2)
+    assert max(pieces for pieces, _, _ in seen) >= 4
+    assert all(blas <= {1} and entered == 1 for _, blas, entered in seen)
+    assert parallel._entered == []
+
+
 def test_outside_workers_everything_runs_in_the_calling_thread():
     parallel.set_threads(4)
     names = []
-    parallel.for_each(lambda _: names.append(threading.current_thread().name), [slice(0)] * 4)
+    parallel.for_each(lambda _: time.sleep(0.01) or names.append(threading.current_thread().name), [slice(0)] * 4)
     assert set(names) == {threading.current_thread().name}
 
 

@@ -31,6 +31,7 @@ def history_of(**curves):
 def test_samples_shows_every_image_under_its_label():
     figure = plotting.plot_samples(images[:10], labels[:10], columns=4)
     assert [axes.get_title() for axes in figure.axes] == [str(label) for label in labels[:10]]
+    assert all((axes.images[0].get_array() == image).all() for axes, image in zip(figure.axes, images))
     saved(figure)
 
 
@@ -40,8 +41,10 @@ def test_history_shows_both_curves_and_the_best_epoch():
     assert train.get_xydata().tolist() == [[1, 3], [2, 2], [3, 1]]
     assert test.get_xydata().tolist() == [[1, 3], [2, 1], [3, 2]]
     assert best.get_xydata().tolist() == [[2, 1]]
-    assert test.get_label() == "test, best 1.0000 in epoch 2"
+    assert test.get_label() == "validation, best 1.0000 in epoch 2"
     saved(figure)
+    history = history_of(loss=[1, 1, 1], val_accuracy=[0.1, 0.9, 0.5], accuracy=[0, 0, 0])
+    assert plotting.plot_history(history, "accuracy").axes[0].lines[2].get_xydata().tolist() == [[2, 0.9]]
 
 
 def test_history_puts_a_rare_validation_at_its_epochs():
@@ -55,9 +58,12 @@ def test_history_of_what_was_not_measured():
 
 
 def test_confusion_matrix_counts():
-    figure = plotting.plot_confusion_matrix([0, 0, 1, 2], [0, 1, 1, 2])
-    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["1", "1", "1", "1"]
-    assert figure.axes[0].get_title() == "3 of 4 right"
+    figure = plotting.plot_confusion_matrix([0, 0, 0, 1, 2], [0, 1, 1, 1, 2])
+    found = {(text.get_position(), text.get_text()) for text in figure.axes[0].texts}
+    assert found == {((0, 0), "1"), ((1, 0), "2"), ((1, 1), "1"), ((2, 2), "1")}       # (column, row)
+    assert figure.axes[0].get_title() == "3 of 5 right"
+    with pytest.raises(ValueError, match="expects class numbers"):
+        plotting.plot_confusion_matrix(np.eye(3), [0, 1, 2])
     saved(figure)
     saved(plotting.plot_confusion_matrix([0, 1], [0, 1], classes=["cat", "dog"]))
 

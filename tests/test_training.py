@@ -199,11 +199,11 @@ def test_a_model_without_an_input_shape_is_built_by_its_first_data():
 
 def test_adding_a_layer_asks_for_compile_again(classifier):
     model, x, y = classifier
-    model.add(Dense(3, activation="softmax"))
+    model.add(Dense(2, activation="softmax"))
     with pytest.raises(RuntimeError, match="Call `model.compile` again"):
         model.fit(x, y, verbose=0)
     model.compile("sgd", "categorical_crossentropy")
-    model.fit(x, y, verbose=0)
+    model.fit(x, y[:, :2] + y[:, 2:] / 2, verbose=0)
     model.pop()
     assert model.predict(x).shape == (10, 3)
 
@@ -300,6 +300,10 @@ def test_compile_keeps_the_weights_and_starts_the_optimizer_anew(classifier):
     model.compile("adam", "categorical_crossentropy")
     assert all((a == b).all() for a, b in zip(weights, model.get_weights()))
     assert model.optimizer.iterations == 0
+    optimizer = model.optimizer
+    model.fit(x, y, verbose=0)
+    model.compile(optimizer, "categorical_crossentropy")
+    assert optimizer.iterations == 0 and optimizer.slots == []
 
 
 def test_predict_classes(classifier):
@@ -384,7 +388,31 @@ def test_stop_training_in_the_middle_of_an_epoch_ends_it_without_validation(clas
     history = model.fit(x, y, batch_size=2, epochs=3, validation_data=(x, y), verbose=0,
                         callbacks=[LambdaCallback(on_train_batch_end=stop)])
     assert history.epoch == [0] and list(history.history) == ["loss", "accuracy"]
+    model.stop_training = True
+    assert model.evaluate(x, y, batch_size=3, verbose=0) == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-6)
     assert model.fit(x, y, epochs=2, verbose=0).epoch == [0, 1]
+
+
+def test_stop_training_after_the_last_batch_still_validates(classifier):
+    model, x, y = classifier
+
+    def stop(batch, logs):
+        model.stop_training = batch == 4
+
+    history = model.fit(x, y, batch_size=2, epochs=3, validation_data=(x, y), verbose=0,
+                        callbacks=[LambdaCallback(on_train_batch_end=stop)])
+    assert list(history.history) == ["val_loss", "val_accuracy", "loss", "accuracy"] and history.epoch == [0]
+
+
+def test_batches_have_32_samples_unless_told():
+    model = Sequential([Dense(1, input_shape=(1,))])
+    model.compile("sgd", "mse")
+    sizes = []
+    watch = LambdaCallback(on_batch_end=lambda batch, logs: sizes.append(logs["size"]),
+                           on_test_batch_end=lambda batch, logs: sizes.append(logs["size"]))
+    model.fit(np.zeros(70), np.zeros(70), verbose=0, callbacks=[watch])
+    model.evaluate(np.zeros(70), np.zeros(70), verbose=0, callbacks=[watch])
+    assert sizes == [32, 32, 6] * 2
 
 
 def losses_given(values, **options):
@@ -410,6 +438,7 @@ def losses_given(values, **options):
     ([1, 2, 3, 2, 9], {"monitor": "val_accuracy"}, 3),
     ([1, 2, 3, 2, 9], {"mode": "max"}, 3),
     ([5, 4, 1], {"baseline": 3, "patience": 2}, 1),
+    ([3, 3.5, 2, 2.5, 1, 1.5, 1.6], {"patience": 2}, 6),
 ])
 def test_early_stopping(values, options, last_epoch):
     assert losses_given(values, **options)[0] == last_epoch

@@ -67,6 +67,11 @@ def test_initializers_have_the_variance_of_their_papers(family, distribution):
     assert np.abs(weights).max() <= bound * (1 + 1e-6)
 
 
+def test_a_vector_of_weights_has_keras_fans():
+    assert np.abs(initializers.glorot_uniform()((10,))).max() <= np.sqrt(3 / np.sqrt(10))
+    assert initializers.fans((5, 5, 3, 4)) == (75, 100)
+
+
 def test_a_seeded_initializer_goes_on_at_each_call():
     one, two = initializers.he_normal(seed=1), initializers.he_normal(seed=1)
     first = one((3, 3))

@@ -1,14 +1,14 @@
 """Activation functions, each followed by its derivative; they must not know about layers.
 
 `f(x, out=None)` returns y = f(x).  `f_backward(y, dy)` returns dx = dy f'(x), written over dy, and finds f'(x) from
-the output y alone, so that a layer may let y take the place of x.
+the output y alone.
 """
 from __future__ import annotations
 
 from tinynet.backend import xp
 from tinynet.arguments import find
 
-__all__ = ["linear", "relu", "sigmoid", "softmax", "tanh", "get", "backward_of"]
+__all__ = ["linear", "relu", "sigmoid", "softmax", "tanh", "get"]
 
 
 def linear(x, out=None):
@@ -127,8 +127,3 @@ def get(identifier):
         "such as ReLU() is added after this one; so is a function of your own, which needs its derivative: write it "
         "as a Layer with forward and backward."
     )
-
-
-def backward_of(function):
-    """The derivative that belongs to an activation function of this module."""
-    return BACKWARD[function]

@@ -96,5 +96,5 @@ class Pasteable:
 
 
 def _written(argument) -> str:
-    """`repr`, but a function of tinynet's goes by the name that finds it."""
+    """`repr`, but a function goes by its name, under which tinynet finds its own."""
     return repr(argument.__name__ if inspect.isfunction(argument) else argument)

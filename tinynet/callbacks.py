@@ -133,7 +133,7 @@ class EarlyStopping(Pasteable, Callback):
         patience: epochs to wait, zero or above.
         verbose: 1 prints the epoch that ended training.
         mode: "min", "max", or "auto": max for a name with "acc" in it.
-        baseline: a value that must be reached at first.
+        baseline: a value to beat; None takes the first epoch's.
         restore_best_weights: go back to the weights of the best epoch, however training ends (Keras 2.3.1 does so
             only when this callback ended it).
 
@@ -155,7 +155,7 @@ class EarlyStopping(Pasteable, Callback):
         self.restore_best_weights = restore_best_weights
 
     def on_train_begin(self, logs=None):
-        self.wait, self.stopped_epoch, self.best_weights = 0, 0, None
+        self.wait, self.stopped_epoch, self.best_weights = 0, None, None
         self.best = -self.sign * np.inf if self.baseline is None else self.baseline
 
     def on_epoch_end(self, epoch, logs=None):
@@ -176,7 +176,7 @@ class EarlyStopping(Pasteable, Callback):
     def on_train_end(self, logs=None):
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
-        if self.stopped_epoch and self.verbose:
+        if self.stopped_epoch is not None and self.verbose:
             print(f"Epoch {self.stopped_epoch + 1:05d}: early stopping")
 
 
@@ -211,8 +211,8 @@ class ProgbarLogger(Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = self.bar.close()
-        losses_first = sorted(logs, key=lambda name: name.startswith("val_"))
-        line = f" - {seconds:.0f}s - {as_text({name: logs[name] for name in losses_first})}"
+        training_first = sorted(logs, key=lambda name: name.startswith("val_"))
+        line = f" - {seconds:.0f}s - {as_text({name: logs[name] for name in training_first})}"
         print(line if self.verbose == 2 else self.title + line, flush=True)
 
 

@@ -155,7 +155,8 @@ def as_weights(sample_weight, samples, dtype):
     """sample_weight as an array (N,), or None.  Raises ValueError when it does not fit the number of samples."""
     if sample_weight is None:
         return None
-    weights = _as_finite(_as_numbers(sample_weight, "sample_weight", "fit"), dtype, "sample_weight", "fit")
+    weights = _as_numbers(sample_weight, "sample_weight", "sample_weight")
+    weights = _as_finite(weights, dtype, "sample_weight", "sample_weight")
     if weights.shape != (samples,):
         raise ValueError(f"Found a sample_weight array with shape {weights.shape} for {samples} samples. "
                          f"sample_weight must be 1-D, one weight for each sample: ({samples},).")

@@ -92,13 +92,13 @@ def numeric_gradient(f, array, step=STEP):
 
 
 def relative_error(backward, numeric):
-    """|a - n| / max(|a|, |n|) for each number; a thousandth of the largest number counts as the least denominator."""
+    """|b - n| / max(|b|, |n|) for each number; a thousandth of the largest number counts as the least denominator."""
     size = np.maximum(np.abs(backward), np.abs(numeric))
     return np.abs(backward - numeric) / np.maximum(size, max(1e-3 * size.max(), 1e-12))
 
 
 def check_layer(layer, x, training=True, seed=0) -> GradientReport:
-    """Check one layer, and with it the activation that came as its argument, on inputs x (N, ...).
+    """Check one layer, with the activation given as its argument, on inputs x (N, ...).
 
     Dropout's masks are frozen: each forward draws the same.
 
@@ -113,7 +113,7 @@ def check_layer(layer, x, training=True, seed=0) -> GradientReport:
         link.build_once((None, *x.shape[1:]))
         _check_float64(layer.name, *link.get_weights())
         entries += _check_link(link, x, training, np.random.default_rng(seed))
-        x = link.forward(x.copy()).copy()
+        x = link.forward(x).copy()
     return GradientReport(entries)
 
 
@@ -142,21 +142,21 @@ def check_model(model, x, y, weights=None) -> GradientReport:
     entries, steps = [], _steps(model.chain)
 
     def loss():
-        _rewind(model.chain, steps)
+        _rewind(steps)
         return model.loss.forward(y, model.forward(x, training=True), weights)
 
     h = x
     for link in model.chain:
         h = h.copy()
         entries += _check_link(link, h, True, np.random.default_rng(0))
-        h = link.forward(h.copy(), training=True)
-    _rewind(model.chain, steps)
+        h = link.forward(h, training=True)
+    _rewind(steps)
     y_pred = model.forward(x, training=True)
     model.backward(model.loss.backward(y, y_pred, weights))
     backward = [p.grad.copy() for p in model.parameters.parameters]
     for p, gradient in zip(model.parameters.parameters, backward):
         entries.append(_entry(WHOLE + p.name, gradient, numeric_gradient(loss, p.value)))
-    _rewind(model.chain, steps)
+    _rewind(steps)
     return GradientReport(entries)
 
 
@@ -165,8 +165,8 @@ def _check_link(link, x, training, rng):
     steps = _steps([link])
 
     def forward():
-        _rewind([link], steps)
-        return link.forward(x.copy(), training)     # a copy, for a layer in place
+        _rewind(steps)
+        return link.forward(x, training)
 
     cotangent = rng.standard_normal(forward().shape)
 
@@ -186,7 +186,7 @@ def _check_link(link, x, training, rng):
     entries = [_entry(f"{link.name}: input", dx, numeric_gradient(loss, x))]
     for p, gradient in zip(link.parameters, gradients):
         entries.append(_entry(p.name, gradient, numeric_gradient(loss, p.value)))
-    _rewind([link], steps)
+    _rewind(steps)
     return entries
 
 
@@ -197,14 +197,14 @@ def _entry(name, backward, numeric):
 
 
 def _steps(chain):
-    return [getattr(layer, "masks").step if hasattr(layer, "masks") else None for layer in chain]
+    """The streams of the layers that draw masks, and the step at which each stands."""
+    return [(layer.masks, layer.masks.step) for layer in chain if hasattr(layer, "masks")]
 
 
-def _rewind(chain, steps):
-    """Let each layer that draws masks draw the same ones again."""
-    for layer, step in zip(chain, steps):
-        if step is not None:
-            layer.masks.step = step
+def _rewind(steps):
+    """Let each stream draw the same masks again."""
+    for stream, step in steps:
+        stream.step = step
 
 
 def _check_float64(name, *arrays):

@@ -5,6 +5,8 @@ so `np.random.seed` fixes the weights; with one it draws from a generator of its
 """
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tinynet.backend import floatx, xp
@@ -86,12 +88,24 @@ class VarianceScaling(Initializer):
 
     def draw(self, shape):
         generator = self.generator or np.random
-        fan_in, fan_out = int(np.prod(shape[:-1])), shape[-1]
+        fan_in, fan_out = fans(shape)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         if self.distribution == "uniform":
             limit = np.sqrt(3 * self.scale / n)
             return generator.uniform(-limit, limit, shape)
         return np.sqrt(self.scale / n) / 0.87962566103423978 * truncated_normal(generator, shape)
+
+
+def fans(shape):
+    """How many inputs and outputs meet in a weight: D and U of a kernel (D, U), each times the axes before.
+
+    >>> fans((784, 512))
+    (784, 512)
+    """
+    if len(shape) < 2:
+        return 2 * (math.sqrt(math.prod(shape)),)
+    field = math.prod(shape[:-2])
+    return field * shape[-2], field * shape[-1]
 
 
 def truncated_normal(generator, shape):

@@ -1,21 +1,19 @@
 """How wrong a prediction is: one number for each sample, each followed by its derivative.
 
-In the formulas l is the loss of one sample, t its target y_true, p its prediction y_pred, z the logits that a softmax
-or sigmoid made p of, and c counts its C outputs.  `f(y_true, y_pred)` returns the l of every sample, (N,);
+In the formulas l is the loss of one sample, t its target y_true, p its prediction y_pred, and c counts its C
+outputs.  `f(y_true, y_pred)` returns the l of every sample, (N,);
 `f_backward(y_true, y_pred)` returns dl/dp, shaped like y_pred.  A `Loss` takes the mean over the batch.  None of them
-may know how the prediction was made, except `fuse`, which pairs a loss with the activation before it.
+may know how the prediction was made.
 """
 from __future__ import annotations
 
 from typing import Any
 
-from tinynet import activations
 from tinynet.backend import epsilon, xp
-from tinynet.layers import Activation, Softmax
 from tinynet.arguments import find
 
 __all__ = ["Loss", "binary_crossentropy", "categorical_crossentropy", "mean_squared_error",
-           "sparse_categorical_crossentropy", "fuse", "get"]
+           "sparse_categorical_crossentropy", "get"]
 
 
 def mean_squared_error(y_true, y_pred):
@@ -35,7 +33,7 @@ def mean_squared_error_backward(y_true, y_pred):
 def categorical_crossentropy(y_true, y_pred):
     """l = -sum_c t_c log q_c, with q = p / sum(p) clipped to [epsilon, 1 - epsilon]; each row of t is a distribution.
 
-    Right after a softmax a model uses `softmax_crossentropy` instead, which needs no clipping.
+    Right after a softmax a model uses `tinynet.fusion.softmax_crossentropy` instead, which needs no clipping.
     Source: categorical_crossentropy in tensorflow/python/keras/backend.py of TensorFlow 2.1.
 
     >>> categorical_crossentropy(xp.array([[0.0, 1.0]]), xp.array([[0.5, 0.5]])).round(4)
@@ -62,19 +60,19 @@ def sparse_categorical_crossentropy(y_true, y_pred):
     array([0.6931])
     """
     q = _clip(y_pred)
-    return xp.log(q.sum(axis=-1)) - xp.log(_at_class(q, y_true))
+    return xp.log(q.sum(axis=-1)) - xp.log(at_class(q, y_true))
 
 
 def sparse_categorical_crossentropy_backward(y_true, y_pred):
     """dl/dq = 1 / sum(q) - [c = t] / q_t, and zero where p was clipped"""
     q = _clip(y_pred)
-    return (1 / q.sum(axis=-1, keepdims=True) - _one_hot(y_true, q) / q) * _unclipped(y_pred)
+    return (1 / q.sum(axis=-1, keepdims=True) - one_hot(y_true, q) / q) * _unclipped(y_pred)
 
 
 def binary_crossentropy(y_true, y_pred):
     """l = -1/C sum_c (t log(q + epsilon) + (1 - t) log(1 - q + epsilon)), q = p clipped to [epsilon, 1 - epsilon]
 
-    Right after a sigmoid a model uses `sigmoid_crossentropy` instead, which needs no clipping.
+    Right after a sigmoid a model uses `tinynet.fusion.sigmoid_crossentropy` instead, which needs no clipping.
     Source: binary_crossentropy in tensorflow/python/keras/backend.py of TensorFlow 2.1.
 
     >>> binary_crossentropy(xp.array([[1.0]]), xp.array([[0.5]])).round(4)
@@ -90,48 +88,6 @@ def binary_crossentropy_backward(y_true, y_pred):
     return -(y_true / (q + eps) - (1 - y_true) / (1 - q + eps)) / q.shape[-1] * _unclipped(y_pred)
 
 
-def softmax_crossentropy(y_true, z):
-    """l = log(sum_c exp(z_c)) - sum_c t_c z_c: categorical_crossentropy of softmax(z), where log and exp cancel.
-
-    >>> softmax_crossentropy(xp.array([[0.0, 1.0]]), xp.array([[1000.0, 0.0]]))
-    array([1000.])
-    """
-    z = z - z.max(axis=-1, keepdims=True)
-    return xp.log(xp.exp(z).sum(axis=-1)) - (y_true * z).sum(axis=-1)
-
-
-def softmax_crossentropy_backward(y_true, z):
-    """dl/dz = softmax(z) - t"""
-    return activations.softmax(z) - y_true
-
-
-def sparse_softmax_crossentropy(y_true, z):
-    """l = log(sum_c exp(z_c)) - z_t: the same for class numbers"""
-    z = z - z.max(axis=-1, keepdims=True)
-    return xp.log(xp.exp(z).sum(axis=-1)) - _at_class(z, y_true)
-
-
-def sparse_softmax_crossentropy_backward(y_true, z):
-    """dl/dz = softmax(z) - one_hot(t)"""
-    return activations.softmax(z) - _one_hot(y_true, z)
-
-
-def sigmoid_crossentropy(y_true, z):
-    """l = 1/C sum_c (max(z, 0) - t z + log(1 + exp(-|z|))): binary_crossentropy of sigmoid(z), likewise
-
-    >>> sigmoid_crossentropy(xp.array([[0.0]]), xp.array([[1000.0]]))
-    array([1000.])
-    """
-    positive = z.real > 0
-    log_term = xp.log1p(xp.exp(xp.where(positive, -z, z)))
-    return (xp.where(positive, z, 0) - y_true * z + log_term).mean(axis=-1)
-
-
-def sigmoid_crossentropy_backward(y_true, z):
-    """dl/dz = (sigmoid(z) - t) / C"""
-    return (activations.sigmoid(z) - y_true) / z.shape[-1]
-
-
 def _clip(p):
     """p within [epsilon, 1 - epsilon], where logarithms are finite."""
     low, high = epsilon(), 1 - epsilon()
@@ -143,12 +99,12 @@ def _unclipped(p):
     return (p.real >= epsilon()) & (p.real <= 1 - epsilon())
 
 
-def _at_class(p, classes):
+def at_class(p, classes):
     """p[i, classes[i]] for every sample i."""
     return xp.take_along_axis(p, classes.reshape(*p.shape[:-1], 1).astype(int), axis=-1)[..., 0]
 
 
-def _one_hot(classes, like):
+def one_hot(classes, like):
     """1 at each sample's class, else 0."""
     return (classes.reshape(*like.shape[:-1], 1) == xp.arange(like.shape[-1])).astype(like.real.dtype)
 
@@ -188,55 +144,14 @@ class Loss:
         return dy
 
 
-class FusedLoss(Loss):
-    """A loss and the activation before it as one function of z, what goes into the activation.
-
-    With p = softmax(z), dl/dp_c = -t_c / p_c and dp_c/dz_k = p_c ([c = k] - p_k).  The chain rule sums over c:
-    dl/dz_k = sum_c -t_c ([c = k] - p_k) = p_k sum_c t_c - t_k = p_k - t_k.  The division has cancelled, and likewise
-    log and exp in l: nothing overflows, and no clipping stops the gradient.
-
-    The activation still runs forward, because the metrics want p; backward passes it by.
-    Source: the search for a Softmax op in categorical_crossentropy of tensorflow/python/keras/backend.py, 2.1.
-    """
-
-    def __init__(self, function, derivative, activation_layer):
-        super().__init__(function, derivative)
-        self.layer = activation_layer
-
-    def forward(self, y_true, y_pred, weights=None):
-        return super().forward(y_true, self.layer.x, weights)
-
-    def backward(self, y_true, y_pred, weights=None):
-        return super().backward(y_true, self.layer.x, weights)
-
-
 BACKWARD = {
     mean_squared_error: mean_squared_error_backward,
     categorical_crossentropy: categorical_crossentropy_backward,
     sparse_categorical_crossentropy: sparse_categorical_crossentropy_backward,
     binary_crossentropy: binary_crossentropy_backward,
 }
-FUSED = {
-    (activations.softmax, categorical_crossentropy): (softmax_crossentropy, softmax_crossentropy_backward),
-    (activations.softmax, sparse_categorical_crossentropy):
-        (sparse_softmax_crossentropy, sparse_softmax_crossentropy_backward),
-    (activations.sigmoid, binary_crossentropy): (sigmoid_crossentropy, sigmoid_crossentropy_backward),
-}
 LOSSES = {function.__name__: function for function in BACKWARD}
 LOSSES |= {"mse": mean_squared_error, "MSE": mean_squared_error}
-
-
-def fuse(loss, layer):
-    """The `FusedLoss` of a loss and the last layer of a chain where the two belong together, else None."""
-    if type(loss) is not Loss or loss.derivative is not BACKWARD.get(loss.function):
-        return None
-    if type(layer) not in (Activation, Softmax):
-        return None
-    pair = FUSED.get((layer.activation, loss.function))
-    if pair is None or layer.activation is activations.softmax and len(layer.output_shape) != 2:
-        return None             # Keras's softmax of more axes is not TensorFlow's, which alone is recognized
-    layer.in_place = False      # z, which the loss reads, must outlive the activation
-    return FusedLoss(*pair, layer)
 
 
 def get(identifier) -> Loss:

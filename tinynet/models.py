@@ -175,7 +175,8 @@ class Sequential(Model):
         def row(*fields):
             line = ""
             for end, field in zip(ends, fields):
-                line = (line[:-1] + " " * bool(line) + str(field))[:end].ljust(end)
+                line = line[:-1] + " " if line else line
+                line = (line + str(field))[:end].ljust(end)
             print_fn(line)
 
         print_fn(f'Model: "{self.name}"')

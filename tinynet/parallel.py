@@ -1,11 +1,10 @@
 """Worker threads that share out the pieces of one job, such as the blocks of a matrix product.
 
 How a job is cut depends on its size alone, never on the number of threads.  So each number is computed by the same
-instructions on any machine, and results are the same to the last bit.  It must not know what the pieces compute.
+instructions whoever computes it, and results are the same to the last bit.  It must not know what the pieces compute.
 """
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections import deque
@@ -83,12 +82,12 @@ def for_each(function: Callable[[slice], object], pieces: list[slice]) -> None:
 
 
 def split(length: int, work: float, grain: float) -> list[slice]:
-    """0 to length in 1, 2, 4, 8 ... even slices, as many as the work has grains.
+    """0 to length in even slices, one for each whole grain of the work, at least one.
 
     >>> split(100, work=5, grain=2)
     [slice(0, 50, None), slice(50, 100, None)]
     """
-    count = min(length, 2 ** int(math.log2(max(work / grain, 1))))
+    count = min(length, max(int(work / grain), 1))
     return [slice(length * i // count, length * (i + 1) // count) for i in range(count)]
 
 

@@ -44,9 +44,9 @@ def plot_history(history, name="accuracy"):
     if f"val_{name}" in curves:
         values = curves[f"val_{name}"]
         validated = [epoch + 1 for epoch in history.epochs_of[f"val_{name}"]]
-        best = (np.argmin if "loss" in name else np.argmax)(values)
+        best = (np.argmax if "acc" in name else np.argmin)(values)
         axes.plot(validated, values, color=ORANGE, marker=marker,
-                  label=f"test, best {values[best]:.4f} in epoch {validated[best]}")
+                  label=f"validation, best {values[best]:.4f} in epoch {validated[best]}")
         axes.plot(validated[best], values[best], "o", color=ORANGE)
     axes.set_title(f"Model {name}")
     axes.set_xlabel("epoch")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinynet import losses, metrics, optimizers
+from tinynet import fusion, losses, metrics, optimizers
 from tinynet.backend import floatx
 from tinynet.layers import Layer
 from tinynet.parameters import Parameter, ParameterVector
@@ -86,7 +86,8 @@ class Trainable:
     def _connect(self):
         """Join loss, layers and optimizer, now that the shapes are known, on which "accuracy" depends too."""
         self.metrics = _resolve(self._metric_names, self._loss, self.output_shape)
-        fused = losses.fuse(self._loss, self.chain[-1])
+        self.metrics = [m._replace(function=fusion.after(m.function, self.chain[-1])) for m in self.metrics]
+        fused = fusion.fuse(self._loss, self.chain[-1])
         self.loss = fused or self._loss
         trainable = [i for i, layer in enumerate(self.chain)
                      if self.trainable and layer.trainable and layer.parameters]

@@ -54,8 +54,8 @@ class Model(Trainable):
             epochs, initial_epoch: train epochs initial_epoch + 1 to epochs.
             verbose: 0 silent, 1 a live bar, 2 a line for each epoch.
             callbacks: a list of `Callback` objects.
-            validation_split: the last samples of x, this share of them, are validated on instead.
-            validation_data: (x, y) or (x, y, sample_weight) to validate on; goes before validation_split.
+            validation_split: the last samples of x, this share of them, are validated on instead, with their weights.
+            validation_data: (x, y) or (x, y, sample_weight) to validate on; takes precedence over validation_split.
             shuffle: True, a new order each epoch by np.random.shuffle; "batch", whole batches; False, as they come.
             class_weight: {class: weight}, for the loss alone.
             sample_weight: (N,), for the loss alone.
@@ -65,7 +65,7 @@ class Model(Trainable):
         that tinynet does not have.
         """
         refuse("Unrecognized keyword arguments", Model.fit, unsupported)
-        batch_size = whole_number("batch_size", 32 if batch_size is None else batch_size, least=1)
+        batch_size = _batch_size(batch_size)
         epochs = whole_number("epochs", epochs, least=1)
         initial_epoch = whole_number("initial_epoch", initial_epoch, least=0)
         validation_epochs = epochs_due(validation_freq, epochs)
@@ -82,10 +82,10 @@ class Model(Trainable):
             callbacks("on_epoch_begin", epoch, {})
             data.reorder(shuffle, batch_size)
             logs = train.run("train", callbacks, stopped=lambda: self.stop_training)
-            if validation and epoch + 1 in validation_epochs and not self.stop_training:
+            if validation and epoch + 1 in validation_epochs and train.means.samples == len(data):
                 callbacks("on_test_begin", {})
                 tested = test.run("test", callbacks)
-                callbacks("on_test_end", {})
+                callbacks("on_test_end", tested)
                 logs = {f"val_{name}": value for name, value in tested.items()} | logs
             callbacks("on_epoch_end", epoch, logs)
             if self.stop_training:
@@ -103,7 +103,7 @@ class Model(Trainable):
         Parameters as for `fit`; verbose=1 shows a bar.  Raises like `fit`.
         """
         refuse("Unrecognized keyword arguments", Model.evaluate, unsupported)
-        batch_size = whole_number("batch_size", 32 if batch_size is None else batch_size, least=1)
+        batch_size = _batch_size(batch_size)
         data = self._data(x, y, sample_weight)
         hooks = self._callbacks(TestLogger() if verbose else None, callbacks, batch_size, data)
         hooks("on_test_begin", {})
@@ -118,7 +118,7 @@ class Model(Trainable):
         Raises ValueError for data that does not fit the model, TypeError for an argument that tinynet does not have.
         """
         refuse("Unrecognized keyword arguments", Model.predict, unsupported)
-        batch_size = whole_number("batch_size", 32 if batch_size is None else batch_size, least=1)
+        batch_size = _batch_size(batch_size)
         data = Dataset(self._build_for(self._inputs(x)))
         hooks = self._callbacks(TestLogger() if verbose else None, callbacks, batch_size, data)
         result = xp.empty((len(data), *self.output_shape[1:]), self.dtype)
@@ -214,7 +214,7 @@ class Model(Trainable):
         return x
 
     def _fitting_callbacks(self, verbose, callbacks, batch_size, epochs, data, validation):
-        params = {"epochs": epochs, "steps": None, "verbose": verbose, "do_validation": validation is not None,
+        params = {"epochs": epochs, "verbose": verbose, "do_validation": validation is not None,
                   "metrics": self.metrics_names + [f"val_{name}" for name in self.metrics_names]}
         validation_data = None
         if validation:
@@ -228,6 +228,10 @@ class Model(Trainable):
         """The user's callbacks between what shows the progress and what keeps the history."""
         if isinstance(callbacks, Callback):
             raise TypeError(f"callbacks must be a list of Callback objects, got {callbacks!r}. Put it in brackets.")
-        params = {"batch_size": batch_size, "samples": len(data)} | (params or {})
+        params = {"batch_size": batch_size, "samples": len(data), "steps": None} | (params or {})
         everyone = [c for c in (logger, *(callbacks or []), history) if c is not None]
         return CallbackList(everyone, self, params, validation_data)
+
+
+def _batch_size(batch_size) -> int:
+    return whole_number("batch_size", 32 if batch_size is None else batch_size, least=1)

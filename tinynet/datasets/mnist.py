@@ -44,7 +44,7 @@ def load_data(path=None):
     folder = FOLDER if path is None else Path(path)
     if not folder.is_dir():
         raise ValueError(f"mnist.load_data: path must be a folder that holds {', '.join(FILES)}; {str(path)!r} is "
-                         "none. Without a path it reads the files that come with tinynet.")
+                         "not one. Without a path it reads the files that come with tinynet.")
     with ThreadPoolExecutor() as pool:      # unpacking and hashing run outside Python's lock
         images, labels, test_images, test_labels = pool.map(
             lambda name: read_idx(folder / name, *FILES[name]), FILES)

@@ -19,7 +19,6 @@ class Activation(Layer):
 
     Parameters
         activation: a name or function of `tinynet.activations`.
-        in_place: y takes the place of x.  Only for the layer that owns x: Dense(activation=...) asks for it.
 
     Shapes: any; y like x.  Raises ValueError for an unknown activation.
 
@@ -29,18 +28,17 @@ class Activation(Layer):
     array([[0., 2.]])
     """
 
-    def __init__(self, activation, in_place=False, **kwargs):
+    def __init__(self, activation, **kwargs):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
-        self.in_place = in_place
 
     def forward(self, x, training=False):
         self.x = x
-        self.y = x if self.in_place else self.buffer("y", x.shape, like=x)
-        return self.activation(x, out=self.y)
+        self.y = self.activation(x, out=self.buffer("y", x.shape, like=x))
+        return self.y
 
     def backward(self, dy):
-        return activations.backward_of(self.activation)(self.y, dy)
+        return activations.BACKWARD[self.activation](self.y, dy)
 
 
 class Softmax(Activation):

@@ -24,8 +24,9 @@ class Layer(Pasteable):
     `compute_output_shape(input_shape)` if the shape changes.  Shapes begin with None, the unknown batch size.
 
     The contract
-        1. forward never writes to its input (but for the activation that Dense runs in its own output).
-        2. forward's result belongs to the layer and is valid until its next forward; who keeps it copies it.
+        1. forward never writes to its input.
+        2. forward's result, if not x itself or a view of it, belongs to the layer and is valid until its next forward;
+           who keeps it copies it.
         3. backward(dy) may overwrite dy, and assigns the gradients of its parameters: `self.kernel.grad = ...`.
            Nothing is ever set to zero or added up, so a layer stands once in a model.
         4. backward follows a forward of the same batch, at most once.
@@ -36,9 +37,10 @@ class Layer(Pasteable):
     Parameters of every layer
         name: unique within a model; "dense_1", "dense_2" ... by default.
         trainable: False keeps the weights as they are; looked at when a model is compiled.
-        input_shape: the shape of one sample, such as (784,), on the first layer of a model.
+        input_shape: the shape of one sample, such as (784,), on the first layer of a model (Keras ignores a later
+            layer's, and so does tinynet).
         input_dim: D, short for input_shape=(D,).
-        batch_input_shape: (None, *input_shape), Keras's long form.
+        batch_input_shape: (None, *input_shape); batches of any size are taken all the same.
         weights: arrays to start from, in the order of `get_weights()`.
 
     Raises TypeError for an argument that the layer does not have.
@@ -138,7 +140,7 @@ class Layer(Pasteable):
             p.value = w
 
     def checked_weights(self, weights) -> list[np.ndarray]:
-        """The same weights as arrays, sure to fit."""
+        """The same weights as arrays, checked to fit."""
         if not isinstance(weights, (list, tuple)) or len(weights) != len(self.parameters):
             came = len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
             raise ValueError(
@@ -158,7 +160,7 @@ def _declared_shape(name, input_shape, input_dim, batch_input_shape):
     """The shape that was declared in one of three ways, with None in front for the samples; None if it was not."""
     if batch_input_shape is not None:
         input_shape = batch_input_shape[1:] if isinstance(batch_input_shape, (tuple, list)) else batch_input_shape
-    elif input_dim is not None:
+    elif input_dim is not None and input_shape is None:
         input_shape = (input_dim,)
     if input_shape is None:
         return None

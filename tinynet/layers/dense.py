@@ -58,7 +58,7 @@ class Dense(Layer):
     def chain(self):
         if self.activation is activations.linear:
             return [self]
-        return [self, Activation(self.activation, in_place=True, name=f"{self.name}/{self.activation.__name__}")]
+        return [self, Activation(self.activation, name=f"{self.name}/{self.activation.__name__}")]
 
     def forward(self, x, training=False):                           # x: (N, D)
         self.x = x

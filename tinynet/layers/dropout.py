@@ -43,7 +43,7 @@ class Dropout(Layer):
         self.masks = MaskStream(draw_seed() if self.seed is None else self.seed)
 
     def forward(self, x, training=False):
-        if not training or self.rate == 0:
+        if not training:
             self.mask = None
             return x
         self.mask = self.buffer("mask", x.shape, like=x.real)
