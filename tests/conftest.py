@@ -1,11 +1,17 @@
 """What several test files share: float64 for exact comparisons, and two small models."""
+import os
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import settings
 
-from tinynet import backend, parallel
-from tinynet.layers import Dense
-from tinynet.models import Sequential
+# The suite is about NumPy; `-m gpu` is about a GPU if there is one.
+os.environ.setdefault("TINYNET_BACKEND", "auto" if "gpu" in sys.argv else "numpy")
+
+from tinynet import backend, parallel     # noqa: E402
+from tinynet.layers import Dense           # noqa: E402
+from tinynet.models import Sequential      # noqa: E402
 
 
 settings.register_profile("tinynet", deadline=None)     # a busy machine is no failure

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinynet import backend, optimizers
+from tinynet.backend import to_numpy, xp
 from tinynet.optimizers import SGD, Adam, Optimizer, RMSprop
 
 GRADIENTS = [0.3, -2.0, 0.0, 1e-5, 0.7]
@@ -13,11 +14,19 @@ GRADIENTS = [0.3, -2.0, 0.0, 1e-5, 0.7]
 
 def steps(optimizer, start=1.0, gradients=GRADIENTS):
     """Where the optimizer takes a single weight, step by step."""
-    p, path = np.array([start]), []
+    p, path = vector(start), []
     for g in gradients:
-        optimizer.update(p, np.array([g]))
-        path.append(p[0])
+        optimizer.update(p, vector(g))
+        path += numbers(p)
     return path
+
+
+def vector(*values):
+    return xp.asarray(np.array(values, float))
+
+
+def numbers(p):
+    return to_numpy(p).tolist()
 
 
 def test_sgd():
@@ -77,33 +86,33 @@ def test_decay_counts_steps_from_zero():
 
 
 def test_clipnorm_is_the_norm_of_all_gradients_together():
-    p = np.zeros(4)
-    SGD(1.0, clipnorm=1.0).update(p, np.full(4, 3.0))
-    assert p == pytest.approx([-0.5] * 4)
+    p = vector(0, 0, 0, 0)
+    SGD(1.0, clipnorm=1.0).update(p, vector(3, 3, 3, 3))
+    assert numbers(p) == pytest.approx([-0.5] * 4)
 
 
 def test_a_short_gradient_is_not_clipped():
-    p = np.zeros(2)
-    SGD(1.0, clipnorm=1.0, clipvalue=0.5).update(p, np.array([0.3, -0.4]))
-    assert p.tolist() == [-0.3, 0.4]
+    p = vector(0, 0)
+    SGD(1.0, clipnorm=1.0, clipvalue=0.5).update(p, vector(0.3, -0.4))
+    assert numbers(p) == [-0.3, 0.4]
 
 
 def test_clipvalue_clips_each_number():
-    p = np.zeros(3)
-    SGD(1.0, clipvalue=0.5).update(p, np.array([3.0, -3.0, 0.2]))
-    assert p.tolist() == [-0.5, 0.5, -0.2]
+    p = vector(0, 0, 0)
+    SGD(1.0, clipvalue=0.5).update(p, vector(3, -3, 0.2))
+    assert numbers(p) == [-0.5, 0.5, -0.2]
 
 
 @pytest.mark.parametrize("make", [SGD, lambda: SGD(momentum=0.9), RMSprop, Adam, lambda: Adam(amsgrad=True)])
 def test_a_long_vector_moves_in_blocks_like_many_short_ones(make):
     rng = np.random.default_rng(0)
     p, gradients = rng.standard_normal(100_000).astype("float32"), rng.standard_normal((3, 100_000)).astype("float32")
-    whole, one, optimizer, single = p.copy(), p[77_777:77_778].copy(), make(), make()
+    whole, one, optimizer, single = xp.asarray(p), xp.asarray(p[77_777:77_778]), make(), make()
     for g in gradients:
-        optimizer.update(whole, g.copy())
-        single.update(one, g[77_777:77_778].copy())
+        optimizer.update(whole, xp.asarray(g))
+        single.update(one, xp.asarray(g[77_777:77_778]))
     assert whole.dtype == np.float32
-    assert whole[77_777] == pytest.approx(one[0], rel=1e-6)
+    assert numbers(whole)[77_777] == pytest.approx(numbers(one)[0], rel=1e-6)
 
 
 def test_an_optimizer_takes_keras_short_names():
@@ -121,16 +130,16 @@ def test_repr_builds_the_optimizer_again():
 def test_an_optimizer_of_ones_own_is_an_equation():
     class SignSGD(Optimizer):
         def step(self, p, g, lr):
-            p -= lr * np.sign(g)
+            p -= lr * xp.sign(g)
 
     assert steps(SignSGD(0.5), gradients=[3.0, -0.1]) == [0.5, 1.0]
 
 
 def test_one_optimizer_cannot_serve_two_models():
     optimizer = RMSprop()
-    optimizer.update(np.zeros(3), np.ones(3))
+    optimizer.update(vector(0, 0, 0), vector(1, 1, 1))
     with pytest.raises(ValueError, match="Give each model an optimizer of its own"):
-        optimizer.update(np.zeros(4), np.ones(4))
+        optimizer.update(vector(0), vector(1))
 
 
 @pytest.mark.parametrize("make, error, message", [

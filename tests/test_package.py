@@ -16,8 +16,10 @@ ROOT = Path(tinynet.__file__).parent
 
 # Each row may import from the rows above it and from its own.
 FLOORS = [
-    ["arguments", "parallel"],
+    ["arguments", "parallel", "cublas"],
     ["backend"],
+    ["cuda", "cuda_graph"],
+    ["kernels"],
     ["random", "initializers", "activations", "parameters"],
     ["layers"],
     ["losses", "fusion", "metrics", "optimizers", "progress", "callbacks", "data", "epoch"],

@@ -1,44 +1,137 @@
-"""What every array operation shares: the array library, the float type, the fuzz constant, and names.
+"""The array library, chosen once per process, and what every array operation shares: float type, epsilon, names.
 
-It must not know about layers, models or training.
+`xp` is NumPy, or CuPy on an NVIDIA GPU: code that works on the arrays of a network calls xp, code about the user's own
+arrays calls np.  It must not know about layers, models or training.
 """
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
+import sys
 from collections import Counter
+from contextlib import AbstractContextManager
+from typing import Any
 
-import numpy as xp
+import numpy as np
 
-from tinynet import parallel
-from tinynet.arguments import number
+from tinynet import cublas, parallel
+from tinynet.arguments import find, number
 from tinynet.parallel import set_threads, threads
 
-__all__ = ["xp", "matmul", "floatx", "set_floatx", "epsilon", "set_epsilon", "set_threads", "threads", "get_uid",
-           "unique_name"]
+__all__ = ["xp", "on_gpu", "working", "matmul", "to_numpy", "synchronize", "floatx", "set_floatx", "epsilon",
+           "set_epsilon", "set_threads", "threads", "get_uid", "unique_name"]
 
-_floatx = "float32"
-_epsilon = 1e-7
-_uids: Counter[str] = Counter()
+
+# The choice
+
+
+def _choose() -> tuple[Any, Any, str]:
+    """(array library, stream of all work on a GPU or None, name of the device), as TINYNET_BACKEND says.
+
+    "numpy"; "cupy"; or "auto", the default: CuPy where it is installed and a device answers, else NumPy.
+
+    Raises ImportError for "cupy" where that cannot be, with the step that failed and what to install.
+    """
+    choice = os.environ.get("TINYNET_BACKEND") or "auto"
+    find("TINYNET_BACKEND", choice, dict.fromkeys(("auto", "cupy", "numpy")))
+    if choice == "numpy" or choice == "auto" and importlib.util.find_spec("cupy") is None:
+        return np, None, f"{threads()} CPU threads"
+    step, cure = "package", 'Install it with: python -m pip install "tinynet[cuda12]" or "tinynet[cuda13]".'
+    try:
+        import cupy
+        step, cure = "driver", "Is the NVIDIA driver installed, and new enough for CuPy's CUDA? Ask `nvidia-smi`."
+        if not cupy.cuda.runtime.driverGetVersion():
+            raise RuntimeError("no NVIDIA driver answers")
+        step, cure = "device", "Does `nvidia-smi` list a GPU, and does CUDA_VISIBLE_DEVICES allow it?"
+        device = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())["name"].decode()
+        # Work on the default stream cannot be recorded.
+        return cupy, cupy.cuda.Stream(non_blocking=True), device
+    except Exception as error:      # CuPy reports a missing driver by an exception class of its own
+        if choice == "auto":
+            return np, None, f"{threads()} CPU threads"
+        raise ImportError(f"TINYNET_BACKEND=cupy cannot be used, the {step} failed: {error}. {cure}") from error
+
+
+xp, stream, device = _choose()
+on_gpu = xp is not np
+print(f"tinynet computes with {xp.__name__} on {device}.", file=sys.stderr)
+
+
+def working() -> AbstractContextManager:
+    """Where the work of a model happens: all threads of the CPU, or the one stream of the GPU."""
+    return _OnStream() if on_gpu else parallel.workers()
+
+
+class _OnStream(AbstractContextManager):
+    """Work goes to `stream`; what the default stream was doing is done before, and all is done after."""
+
+    def __enter__(self):
+        xp.cuda.Stream.null.synchronize()
+        stream.__enter__()
+
+    def __exit__(self, *error):
+        stream.__exit__(*error)
+        stream.synchronize()
+
+
+def to_numpy(array) -> np.ndarray:
+    """A copy of the array in the CPU's memory, once all work on it is done.
+
+    >>> to_numpy(xp.ones(2))
+    array([1., 1.])
+    """
+    return xp.asnumpy(array) if on_gpu else np.array(array)
+
+
+def synchronize() -> None:
+    """Wait until the device has done all work given to it; a CPU always has."""
+    if on_gpu:
+        stream.synchronize()
+
+
+# Products
 
 
 def matmul(a, b, out):
-    """out = a b, its columns (or its rows, when there are more of them) in blocks that all threads share.
+    """out = a b; on a CPU its columns (or its rows, when there are more of them) in blocks that all threads share.
 
     Shapes: (N, D) (D, U) = (N, U), or with more axes in front of N.
 
-    >>> matmul(xp.ones((2, 3)), xp.ones((3, 2)), out=xp.empty((2, 2)))
+    >>> to_numpy(matmul(xp.ones((2, 3)), xp.ones((3, 2)), out=xp.empty((2, 2))))
     array([[3., 3.],
            [3., 3.]])
     """
     if out.ndim > 2:
         return xp.matmul(a, b, out=out)
+    if on_gpu:
+        return _gpu_products().matmul(a, b, out, xp.cuda.get_current_stream().ptr)
     rows, columns = out.shape
-    pieces = parallel.split(max(rows, columns), work=rows * columns * a.shape[1], grain=8e6)
+    pieces = parallel.split(max(rows, columns), work=rows * columns * a.shape[1], grain=12e6)
     if rows >= columns:
         parallel.for_each(lambda block: xp.matmul(a[block], b, out=out[block]), pieces)
     else:
         parallel.for_each(lambda block: xp.matmul(a, b[:, block], out=out[:, block]), pieces)
     return out
+
+
+_handle: Any = None
+
+
+def _gpu_products():
+    """The cuBLAS handle, made when first used; TINYNET_TF32=1 lets it round to TF32."""
+    global _handle
+    if _handle is None:
+        workspace = xp.empty(cublas.WORKSPACE_BYTES, np.uint8)
+        _handle = cublas.Handle(cublas.load_library(), workspace, tf32=os.environ.get("TINYNET_TF32") == "1")
+    return _handle
+
+
+# Constants
+
+
+_floatx = "float32"
+_epsilon = 1e-7
 
 
 def floatx() -> str:
@@ -76,6 +169,12 @@ def set_epsilon(value: float) -> None:
     """Change `epsilon()`; above zero and below 1.  Raises ValueError otherwise."""
     global _epsilon
     _epsilon = number("epsilon", value, below=1, positive=True)
+
+
+# Names
+
+
+_uids: Counter[str] = Counter()
 
 
 def get_uid(prefix: str) -> int:

@@ -6,12 +6,14 @@ trains.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinynet import losses
+from tinynet import kernels, losses
 from tinynet.arguments import number, whole_number
+from tinynet.backend import xp
 
 __all__ = ["Dataset", "as_inputs", "as_targets", "as_weights", "check_lengths", "epochs_due"]
 
@@ -26,10 +28,11 @@ class Dataset:
     """
 
     def __init__(self, x, y=None, weights=None):
-        self.arrays = (x, y, weights)
-        self.order: Any = None      # the samples in the order of the epoch; None as they are
-        self.position = 0
-        self._buffers = [None, None, None]
+        self.arrays: Any = tuple(None if a is None else xp.asarray(a) for a in (x, y, weights))
+        self.order: Any = None                  # the samples in the order of the epoch; None as they are
+        self.position = xp.zeros(1, np.int64)   # in the order, where a recorded step of training can move it on
+        self._shuffled: Any = None
+        self._buffers: list = [None, None, None]
 
     def __len__(self):
         return len(self.arrays[0])
@@ -39,25 +42,34 @@ class Dataset:
 
         The order is kept from epoch to epoch and shuffled on, by np.random.shuffle, exactly as Keras 2.3.1 does.
         """
-        if self.order is None and shuffle:
-            self.order = np.arange(len(self))
+        if not shuffle:
+            return
+        if self.order is None:
+            self._shuffled = np.arange(len(self))
+            self.order = xp.asarray(self._shuffled)
         if shuffle == "batch":
             whole = len(self) // batch_size * batch_size
-            np.random.shuffle(self.order[:whole].reshape(-1, batch_size))
-        elif shuffle:
-            np.random.shuffle(self.order)
+            np.random.shuffle(self._shuffled[:whole].reshape(-1, batch_size))
+        else:
+            np.random.shuffle(self._shuffled)
+        self.order[...] = xp.asarray(self._shuffled)
 
     def rewind(self):
         """Begin again at the first sample of the order."""
-        self.position = 0
+        self.position[...] = 0
 
     def next(self, size):
         """(x, y, weights) of the next samples of the order, in arrays that the next call may overwrite."""
-        start, stop = self.position, self.position + size
-        self.position = stop
-        if self.order is None:
-            return self._part(start, stop)
-        return [None if a is None else self._take(i, a, self.order[start:stop]) for i, a in enumerate(self.arrays)]
+        batch = [None if a is None else kernels.gather(a, self.order, self.position, size, partial(self._buffer, i))
+                 for i, a in enumerate(self.arrays)]
+        self.position += size
+        return batch
+
+    def _buffer(self, i, size):
+        """An array for `size` samples of array number i, the front of the longest so far."""
+        if self._buffers[i] is None or len(self._buffers[i]) < size:
+            self._buffers[i] = xp.empty((size, *self.arrays[i].shape[1:]), self.arrays[i].dtype)
+        return self._buffers[i][:size]
 
     def split(self, fraction) -> tuple[Dataset, Dataset]:
         """The first samples to train on and the last, a `fraction` of them, to validate on; nothing is shuffled.
@@ -72,37 +84,8 @@ class Dataset:
                              f"{len(self) - at} to validate on.")
         return Dataset(*self._part(0, at)), Dataset(*self._part(at, len(self)))
 
-    def with_class_weight(self, class_weight) -> Dataset:
-        """The same samples, each weight multiplied by that of its class, from a dict {class: weight}.
-
-        Raises ValueError when a class of y is missing from it.
-        """
-        if class_weight is None:
-            return self
-        x, y, weights = self.arrays
-        if not isinstance(class_weight, Mapping):
-            raise ValueError(f"`class_weight` must be a dict {{class: weight}}, got {class_weight!r}.")
-        if y.ndim > 2:
-            raise ValueError(f"`class_weight` not supported for 3+ dimensional targets, got {y.shape}.")
-        classes = y.argmax(axis=1) if y.shape[1] > 1 else y[:, 0]
-        present, index = np.unique(classes, return_inverse=True)
-        missing = set(present.tolist()) - set(class_weight)
-        if missing:
-            raise ValueError(f"`class_weight` must contain all classes in the data. The classes {missing} exist in the "
-                             "data but not in `class_weight`.")
-        by_class = [number(f"class_weight[{c:g}]", class_weight[c]) for c in present.tolist()]
-        by_sample = np.array(by_class, x.dtype)[index]
-        return Dataset(x, y, by_sample if weights is None else weights * by_sample)
-
     def _part(self, start, stop):
         return [None if a is None else a[start:stop] for a in self.arrays]
-
-    def _take(self, i, array, rows):
-        buffer = self._buffers[i]
-        if buffer is None or len(buffer) < len(rows):
-            buffer = self._buffers[i] = np.empty((len(rows), *array.shape[1:]), array.dtype)
-        # mode="clip" because the default first copies into a scratch array; the rows are known to be in range.
-        return np.take(array, rows, axis=0, out=buffer[:len(rows)], mode="clip")
 
 
 def as_inputs(x, shape, dtype, name):
@@ -151,16 +134,33 @@ def as_targets(y, output_shape, loss, dtype, name):
     return y
 
 
-def as_weights(sample_weight, samples, dtype):
-    """sample_weight as an array (N,), or None.  Raises ValueError when it does not fit the number of samples."""
-    if sample_weight is None:
-        return None
-    weights = _as_numbers(sample_weight, "sample_weight", "sample_weight")
-    weights = _as_finite(weights, dtype, "sample_weight", "sample_weight")
-    if weights.shape != (samples,):
-        raise ValueError(f"Found a sample_weight array with shape {weights.shape} for {samples} samples. "
-                         f"sample_weight must be 1-D, one weight for each sample: ({samples},).")
-    return weights
+def as_weights(sample_weight, class_weight, y, dtype):
+    """One weight for each sample (N,): sample_weight times that of its class, from a dict; None if neither is given.
+
+    Raises ValueError when they do not fit the samples, or a class of y is missing from class_weight.
+    """
+    weights = None
+    if sample_weight is not None:
+        weights = _as_numbers(sample_weight, "sample_weight", "sample_weight")
+        weights = _as_finite(weights, dtype, "sample_weight", "sample_weight")
+        if weights.shape != (len(y),):
+            raise ValueError(f"Found a sample_weight array with shape {weights.shape} for {len(y)} samples. "
+                             f"sample_weight must be 1-D, one weight for each sample: ({len(y)},).")
+    if class_weight is None:
+        return weights
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(f"`class_weight` must be a dict {{class: weight}}, got {class_weight!r}.")
+    if y.ndim > 2:
+        raise ValueError(f"`class_weight` not supported for 3+ dimensional targets, got {y.shape}.")
+    classes = y.argmax(axis=1) if y.shape[1] > 1 else y[:, 0]
+    present, index = np.unique(classes, return_inverse=True)
+    missing = set(present.tolist()) - set(class_weight)
+    if missing:
+        raise ValueError(f"`class_weight` must contain all classes in the data. The classes {missing} exist in the "
+                         "data but not in `class_weight`.")
+    by_class = [number(f"class_weight[{c:g}]", class_weight[c]) for c in present.tolist()]
+    by_sample = np.array(by_class, dtype)[index]
+    return by_sample if weights is None else weights * by_sample
 
 
 def check_lengths(x, y):

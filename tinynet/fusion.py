@@ -7,26 +7,12 @@ from __future__ import annotations
 
 from tinynet import activations, losses
 from tinynet.backend import xp
+from tinynet.kernels import softmax_crossentropy, softmax_crossentropy_backward
 from tinynet.layers import Activation, Softmax
 from tinynet.losses import Loss, at_class, one_hot
 
 __all__ = ["FusedLoss", "after", "fuse", "sigmoid_crossentropy", "softmax_crossentropy",
            "sparse_softmax_crossentropy"]
-
-
-def softmax_crossentropy(y_true, z):
-    """l = log(sum_c exp(z_c)) - sum_c t_c z_c: categorical_crossentropy of softmax(z), where log and exp cancel.
-
-    >>> softmax_crossentropy(xp.array([[0.0, 1.0]]), xp.array([[1000.0, 0.0]]))
-    array([1000.])
-    """
-    z = z - z.max(axis=-1, keepdims=True)
-    return xp.log(xp.exp(z).sum(axis=-1)) - (y_true * z).sum(axis=-1)
-
-
-def softmax_crossentropy_backward(y_true, z):
-    """dl/dz = softmax(z) - t"""
-    return activations.softmax(z) - y_true
 
 
 def sparse_softmax_crossentropy(y_true, z):

@@ -4,8 +4,9 @@ It must not know how training goes; it inherits that from `Model`.
 """
 from __future__ import annotations
 
-from tinynet.backend import unique_name
+from tinynet.backend import on_gpu, unique_name
 from tinynet.layers import Layer
+from tinynet.layers.fused import fuse
 from tinynet.parameters import Parameter
 from tinynet.training import Model
 
@@ -33,7 +34,8 @@ class Sequential(Model):
 
     def __init__(self, layers=None, name=None):
         self.name = name or unique_name(type(self).__name__)
-        self._chains: list[list[Layer]] = []    # what runs for each layer: itself, and its activation if any
+        self._chains: list[list[Layer]] = []    # for each layer: itself, and its activation if any
+        self.chain = []
         if isinstance(layers, Layer):
             raise TypeError(f"Sequential expects a list of layers, got {layers!r}. Put it in brackets.")
         for layer in layers or []:
@@ -46,11 +48,6 @@ class Sequential(Model):
     def layers(self) -> list[Layer]:
         """The layers as they were added; a list of its own, so change the model by `add` and `pop`."""
         return [chain[0] for chain in self._chains]
-
-    @property
-    def chain(self) -> list[Layer]:
-        """What runs: the layers, and the activations that came as their arguments."""
-        return [link for chain in self._chains for link in chain]
 
     # The list of layers
 
@@ -68,12 +65,18 @@ class Sequential(Model):
         if shape is not None:
             _build(chain, shape)
         self._chains.append(chain)
+        self._link()
 
     def pop(self):
         """Take the last layer away.  Raises TypeError when there is none."""
         if not self.layers:
             raise TypeError("There are no layers in the model.")
         self._chains.pop()
+        self._link()
+
+    def _link(self):
+        chain = [link for chain in self._chains for link in chain]
+        self.chain = fuse(chain) if on_gpu else chain
 
     def get_layer(self, name=None, index=None) -> Layer:
         """The layer of this name, or at this place.  Raises ValueError when there is none."""
@@ -115,6 +118,10 @@ class Sequential(Model):
             raise ValueError(f"build expects the shape of a batch, such as (None, 784), got {input_shape!r}.")
         for chain in self._chains:
             input_shape = _build(chain, input_shape)
+
+    def memory(self):
+        links = [link for chain in self._chains for link in chain]
+        return super().memory() + [array for link in links for array in link._buffers.values()]
 
     def compute_output_shape(self, input_shape):
         """The shape of the outputs for a batch of inputs of this shape."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 
-from tinynet import parallel
+from tinynet import kernels
 from tinynet.backend import epsilon as default_epsilon
 from tinynet.backend import xp
 from tinynet.arguments import Pasteable, find, number, refuse
@@ -19,7 +19,8 @@ class Optimizer(Pasteable):
 
     Your own optimizer names the vectors it keeps from step to step in `slot_names` and defines
     `step(p, g, lr, *slots)`.  All are 1-D and of one length, zero at first; g may be overwritten.  A long vector comes
-    in blocks, one call each, so temporary arrays are short and stay in the cache.
+    in blocks, one call each, so temporary arrays are short and stay in the cache.  On a GPU `cuda` may say the same for
+    one number of each vector, as text, with the attributes named in `constants`: then the step is a single kernel.
 
     Parameters of every optimizer
         learning_rate (or lr): zero or above.
@@ -34,8 +35,11 @@ class Optimizer(Pasteable):
     """
 
     slot_names: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
+    cuda = ""
 
     def __init__(self, learning_rate, decay=0.0, clipnorm=None, clipvalue=None, **unknown):
+        self.clock = xp.zeros(2)    # learning rate and steps taken, where a recorded step of training can read them
         self.learning_rate = unknown.pop("lr", learning_rate)
         refuse("Unexpected keyword argument passed to optimizer", type(self), unknown)
         self.decay = number("decay", decay)
@@ -46,17 +50,22 @@ class Optimizer(Pasteable):
     @property
     def learning_rate(self) -> float:
         """The rate before decay; it may be set between steps, also by Keras's short name `lr`."""
-        return self._learning_rate
+        return float(self.clock[0])
 
     @learning_rate.setter
     def learning_rate(self, value):
-        self._learning_rate = number("learning_rate", value)
+        self.clock[:1] = number("learning_rate", value)
 
     lr = learning_rate
 
+    @property
+    def iterations(self) -> int:
+        """How many steps it has taken since it was compiled."""
+        return int(self.clock[1])
+
     def reset(self):
         """Forget all earlier steps; compiling a model calls it."""
-        self.iterations = 0
+        self.clock[1:] = 0
         self.slots: list = []
 
     def update(self, p, g):
@@ -67,16 +76,14 @@ class Optimizer(Pasteable):
             raise ValueError(f"{self!r} has been moving {self.slots[0].size:,} weights and is now to move {p.size:,}. "
                              "Give each model an optimizer of its own.")
         self._clip(g)
-        lr = self.learning_rate / (1 + self.decay * self.iterations)
-        parallel.for_each(lambda block: self.step(p[block], g[block], lr, *(slot[block] for slot in self.slots)),
-                          parallel.split(p.size, work=p.size, grain=2**15))
-        self.iterations += 1
+        kernels.move(self, p, g, self.slots)
+        iterations = self.clock[1:]
+        iterations += 1
 
     def _clip(self, g):
         if self.clipnorm:
-            norm = math.sqrt(float(xp.dot(g, g)))
-            if norm >= self.clipnorm:
-                g *= self.clipnorm / norm
+            norm = xp.sqrt(xp.square(g).sum())
+            g *= xp.where(norm >= self.clipnorm, self.clipnorm / norm, 1)
         if self.clipvalue:
             xp.clip(g, -self.clipvalue, self.clipvalue, out=g)
 
@@ -96,11 +103,15 @@ class SGD(Optimizer):
     array([0.9, 2.1])
     """
 
+    constants = ("momentum",)
+
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.momentum = number("momentum", momentum, below=1)
         self.nesterov = nesterov
         self.slot_names = ("velocity",) if self.momentum else ()
+        self.cuda = ("velocity = T(momentum) * velocity - lr * g;" if self.momentum else "p -= lr * g;") + (
+            "" if not self.momentum else " p += T(momentum) * velocity - lr * g;" if nesterov else " p += velocity;")
 
     def step(self, p, g, lr, v=None):
         if v is None:
@@ -124,6 +135,9 @@ class RMSprop(Optimizer):
     """
 
     slot_names = ("mean_square",)
+    constants = ("rho", "epsilon")
+    cuda = """mean_square = mean_square * T(rho) + T(1 - rho) * g * g;
+        p -= lr * g / (sqrt(mean_square) + T(epsilon));"""
 
     def __init__(self, learning_rate=0.001, rho=0.9, epsilon=None, **kwargs):
         super().__init__(learning_rate, **kwargs)
@@ -150,11 +164,17 @@ class Adam(Optimizer):
     array([0.9, 2.1])
     """
 
+    constants = ("beta_1", "beta_2", "epsilon")
+
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, amsgrad=False, epsilon=None, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = number("beta_1", beta_1, below=1)
         self.beta_2 = number("beta_2", beta_2, below=1)
         self.slot_names = ("mean", "mean_square", "max_mean_square") if amsgrad else ("mean", "mean_square")
+        self.cuda = """mean = mean * T(beta_1) + T(1 - beta_1) * g;
+        mean_square = mean_square * T(beta_2) + T(1 - beta_2) * g * g;
+        T v = mean_square;""" + ("v = max_mean_square = max(max_mean_square, v);" if amsgrad else "") + """
+        p -= T(lr * sqrt(1 - pow(beta_2, t)) / (1 - pow(beta_1, t))) * mean / (sqrt(v) + T(epsilon));"""
         self.epsilon = number("epsilon", default_epsilon() if epsilon is None else epsilon, positive=True)
 
     def step(self, p, g, lr, m, v, v_max=None):

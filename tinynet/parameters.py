@@ -36,7 +36,7 @@ class Parameter:
 
     @value.setter
     def value(self, numbers):
-        self._value[...] = numbers
+        self._value[...] = xp.asarray(numbers)
 
     @property
     def grad(self):
@@ -44,7 +44,7 @@ class Parameter:
 
     @grad.setter
     def grad(self, numbers):
-        self._grad[...] = numbers
+        self._grad[...] = xp.asarray(numbers)
 
     def move_to(self, value, grad):
         """Live in these arrays from now on."""

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinynet import kernels
+from tinynet.backend import xp
+
 __all__ = ["MaskStream", "draw_seed", "set_random_seed"]
 
 
@@ -26,11 +29,10 @@ def draw_seed() -> int:
 
 
 class MaskStream:
-    """Random bits that are a pure function of (seed, step, position): stream number `step` of generator `seed`.
+    """Random masks that are a pure function of (seed, step, position): stream number `step` of generator `seed`.
 
     A counter-based generator needs no state but the step, so a mask does not depend on how a batch was divided
-    among threads, and training goes on bit for bit from a saved step.  Source: Salmon et al., "Parallel random
-    numbers: as easy as 1, 2, 3", SC 2011; Philox 4x64-10 in NumPy.
+    among threads, and training goes on bit for bit from a saved step.
 
     >>> bool((MaskStream(1).keep((2, 8), 0.5) == MaskStream(1).keep((2, 8), 0.5)).all())
     True
@@ -38,12 +40,23 @@ class MaskStream:
 
     def __init__(self, seed: int):
         self.seed = seed
-        self.step = 0
+        self.counter = xp.zeros(1, np.int64)    # the step, where a recorded step of training can count it up
 
-    def keep(self, shape: tuple[int, ...], rate: float) -> np.ndarray:
-        """True with probability 1 - rate (rounded to a multiple of 2**-16), for each element; then one step on."""
-        size = int(np.prod(shape))
-        bits = np.random.Philox(key=self.seed, counter=[0, 0, self.step, 0]).random_raw(-(-size // 4))
-        self.step += 1
-        # Sixteen bits decide as well as thirty-two and cost half: a 64-bit draw serves four elements.
-        return (bits.view(np.uint16)[:size] >= round(rate * 2**16)).reshape(shape)
+    @property
+    def step(self) -> int:
+        """How many masks have been drawn; it may be set."""
+        return int(self.counter[0])
+
+    @step.setter
+    def step(self, step):
+        self.counter[...] = step
+
+    def keep(self, shape: tuple[int, ...], rate: float):
+        """True with probability 1 - rate, for each element; then one step on.  See `tinynet.kernels.keep`."""
+        mask = kernels.keep(self.seed, self.counter, shape, rate)
+        self.advance()
+        return mask
+
+    def advance(self):
+        """One step on."""
+        self.counter += 1

@@ -22,6 +22,7 @@ class Trainable:
     """A chain of layers with a loss at its end and an optimizer that moves its weights."""
 
     name: str
+    chain: list[Layer]              # what runs: the layers, and the activations that came as their arguments
     parameters: ParameterVector     # every trainable weight, end to end
     optimizer: Any = None
     metrics: list[metrics.Metric] = []
@@ -89,13 +90,17 @@ class Trainable:
         self.metrics = [m._replace(function=fusion.after(m.function, self.chain[-1])) for m in self.metrics]
         fused = fusion.fuse(self._loss, self.chain[-1])
         self.loss = fused or self._loss
-        trainable = [i for i, layer in enumerate(self.chain)
-                     if self.trainable and layer.trainable and layer.parameters]
-        self.parameters = ParameterVector([p for i in trainable for p in self.chain[i].parameters])
-        # The way back ends at the first layer that learns; a fused loss has already gone through the last one.
-        self.backward_chain = self.chain[trainable[0] if trainable else len(self.chain):-1 if fused else None]
+        learning = [p for layer in self.layers if self.trainable and layer.trainable for p in layer.parameters]
+        self.parameters = ParameterVector(learning)
+        # The way back ends at the first link that learns; a fused loss has already gone through the last one.
+        first = next((i for i, link in enumerate(self.chain) if set(link.parameters) & set(learning)), len(self.chain))
+        self.backward_chain = self.chain[first:-1 if fused else None]
         self._compiled_chain = list(self.chain)
         self.means = metrics.RunningMeans(self.metrics)     # of single batches that are not to be reset
+
+    def memory(self) -> list:
+        """The arrays that a step keeps until the next one."""
+        return [self.parameters.value, self.parameters.grad, self.optimizer.clock, *self.optimizer.slots]
 
     @property
     def dtype(self):
@@ -108,11 +113,6 @@ class Trainable:
     @property
     def layers(self) -> list[Layer]:
         """The layers as they were added."""
-        raise NotImplementedError
-
-    @property
-    def chain(self) -> list[Layer]:
-        """What runs: the layers, and the activations that came as their arguments."""
         raise NotImplementedError
 
     @property

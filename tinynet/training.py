@@ -10,8 +10,7 @@ import weakref
 
 import numpy as np
 
-from tinynet import parallel
-from tinynet.backend import xp
+from tinynet.backend import to_numpy, working, xp
 from tinynet.callbacks import Callback, CallbackList, History, ProgbarLogger, TestLogger
 from tinynet.data import Dataset, as_inputs, as_targets, as_weights, check_lengths, epochs_due
 from tinynet.epoch import Epoch
@@ -27,7 +26,7 @@ def _alone(method):
     """One thread at a time in a model, whose layers have one set of buffers; and tinynet's workers around it."""
     @functools.wraps(method)
     def wrapped(self, *args, **kwargs):
-        with _locks.setdefault(self, threading.RLock()), parallel.workers():
+        with _locks.setdefault(self, threading.RLock()), working():
             return method(self, *args, **kwargs)
     return wrapped
 
@@ -74,8 +73,8 @@ class Model(Trainable):
         data, validation = self._fitting_data(x, y, sample_weight, class_weight, validation_data, validation_split)
         history = self.history = History()
         callbacks = self._fitting_callbacks(verbose, callbacks, batch_size, epochs, data, validation)
-        train = Epoch(self.train_step, data, batch_size, self.metrics)
-        test = Epoch(self.test_step, validation, batch_size, self.metrics)
+        train = Epoch(self.train_step, data, batch_size, self.metrics, self.memory)
+        test = Epoch(self.test_step, validation, batch_size, self.metrics, self.memory)
         callbacks("on_train_begin", {})
         self.stop_training = False
         for epoch in range(initial_epoch, epochs):
@@ -107,7 +106,7 @@ class Model(Trainable):
         data = self._data(x, y, sample_weight)
         hooks = self._callbacks(TestLogger() if verbose else None, callbacks, batch_size, data)
         hooks("on_test_begin", {})
-        logs = Epoch(self.test_step, data, batch_size, self.metrics).run("test", hooks)
+        logs = Epoch(self.test_step, data, batch_size, self.metrics, self.memory).run("test", hooks)
         hooks("on_test_end", logs)
         return list(logs.values()) if self.metrics else logs["loss"]
 
@@ -130,7 +129,7 @@ class Model(Trainable):
             result[start:start + size] = self.forward(data.next(size)[0])
             hooks("on_predict_batch_end", batch, logs)
         hooks("on_predict_end", {})
-        return result
+        return to_numpy(result)
 
     def predict_classes(self, x, batch_size=None, verbose=0) -> np.ndarray:
         """The likeliest class of each sample; for a single output 1 where it is above one half, as (N, 1)."""
@@ -152,7 +151,7 @@ class Model(Trainable):
     @_alone
     def predict_on_batch(self, x) -> np.ndarray:
         """The outputs for these samples, in one go."""
-        return self.forward(self._build_for(self._inputs(x))).copy()
+        return to_numpy(self.forward(xp.asarray(self._build_for(self._inputs(x)))))
 
     @_alone
     def _on_batch(self, step, data, reset_metrics):
@@ -195,7 +194,7 @@ class Model(Trainable):
         shape = self.output_shape if self.built else self.compute_output_shape((None, *x.shape[1:]))
         y = as_targets(y, shape, self._loss, self.dtype, self.layers[-1].name)
         check_lengths(x, y)
-        data = Dataset(x, y, as_weights(sample_weight, len(y), self.dtype)).with_class_weight(class_weight)
+        data = Dataset(x, y, as_weights(sample_weight, class_weight, y, self.dtype))
         self._build_for(x)
         if self._compiled_chain is None:
             self._connect()
@@ -220,7 +219,7 @@ class Model(Trainable):
         if validation:
             params["validation_samples"] = len(validation)
             x, y, weights = validation.arrays
-            validation_data = [x, y, np.ones(len(x), x.dtype) if weights is None else weights]
+            validation_data = [x, y, xp.ones(len(x), x.dtype) if weights is None else weights]
         logger = ProgbarLogger(verbose) if verbose else None
         return self._callbacks(logger, callbacks, batch_size, data, self.history, params, validation_data)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinynet import initializers
-from tinynet.backend import floatx, unique_name, xp
+from tinynet.backend import floatx, to_numpy, unique_name, xp
 from tinynet.parameters import Parameter
 from tinynet.arguments import Pasteable, refuse
 
@@ -129,7 +129,7 @@ class Layer(Pasteable):
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of the parameters' values."""
-        return [p.value.copy() for p in self.parameters]
+        return [to_numpy(p.value) for p in self.parameters]
 
     def set_weights(self, weights):
         """Write `weights`, in the order of `get_weights()`, into the parameters.
@@ -146,7 +146,7 @@ class Layer(Pasteable):
             raise ValueError(
                 f'You called `set_weights(weights)` on layer "{self.name}" with a weight list of length {came}, but '
                 f"the layer was expecting {len(self.parameters)} weights.")
-        arrays = [xp.asarray(w) for w in weights]
+        arrays = [np.asarray(w) for w in weights]
         for p, w in zip(self.parameters, arrays):
             if w.shape != p.value.shape:
                 raise ValueError(f"{p.name} expects weights of shape {p.value.shape}, got {w.shape}. "

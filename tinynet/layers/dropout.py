@@ -4,9 +4,8 @@ It must not know about the batch size of a run or the threads that may share it.
 """
 from __future__ import annotations
 
-import numpy as np
-
 from tinynet.arguments import number, whole_number
+from tinynet.backend import xp
 from tinynet.layers.base import Layer
 from tinynet.random import MaskStream, draw_seed
 
@@ -29,7 +28,7 @@ class Dropout(Layer):
 
     Source: Srivastava et al., JMLR 15 (2014); keras/layers/core.py of Keras 2.3.1.
 
-    >>> Dropout(0.2).forward(np.ones((2, 2)))
+    >>> Dropout(0.2).forward(xp.ones((2, 2)))
     array([[1., 1.],
            [1., 1.]])
     """
@@ -47,8 +46,8 @@ class Dropout(Layer):
             self.mask = None
             return x
         self.mask = self.buffer("mask", x.shape, like=x.real)
-        np.multiply(self.masks.keep(x.shape, self.rate), 1 / (1 - self.rate), out=self.mask, dtype=self.mask.dtype)
-        return np.multiply(x, self.mask, out=self.buffer("y", x.shape, like=x))
+        xp.multiply(self.masks.keep(x.shape, self.rate), 1 / (1 - self.rate), out=self.mask, dtype=self.mask.dtype)
+        return xp.multiply(x, self.mask, out=self.buffer("y", x.shape, like=x))
 
     def backward(self, dy):
         if self.mask is not None:

@@ -1,0 +1,119 @@
+"""On a real GPU, training gives a CPU's numbers, recorded steps are eager steps, and memory stays flat.
+
+    python -m pytest -m gpu
+
+Everything here also runs on the stand-in of cupy_standin.py, where tests/test_cuda.py runs it.
+"""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras_reference
+import numpy as np
+import pytest
+
+from tinynet import backend, cuda_graph, kernels, utils
+from tinynet.backend import on_gpu, to_numpy, xp
+from tinynet.datasets import mnist
+from tinynet.layers import Activation, Dense, Dropout, ReLU
+from tinynet.models import Sequential
+from tinynet.optimizers import SGD, Adam, RMSprop
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not on_gpu, reason="no GPU: tinynet computes with NumPy here")]
+is_real = on_gpu and hasattr(xp, "__version__")
+
+OPTIMIZERS = {"SGD": lambda: SGD(0.1, momentum=0.9, nesterov=True, clipnorm=0.5),
+              "RMSprop": lambda: RMSprop(decay=0.01), "Adam": Adam,
+              "AMSgrad": lambda: Adam(amsgrad=True, clipvalue=0.01)}
+
+
+def trained(optimizer, epochs=4):
+    """History, weights and predictions of a network with every layer that draws or branches, in the current floatx."""
+    np.random.seed(1)
+    model = Sequential([Dense(32, activation="relu", input_shape=(20,)), Dropout(0.3), Dense(32, activation="tanh"),
+                        Dropout(0.1), Dense(32), ReLU(max_value=1.0, negative_slope=0.1),
+                        Dense(32, activation="sigmoid"), Dense(32, activation="relu", use_bias=False), Dense(5),
+                        Activation("softmax")])
+    model.compile(OPTIMIZERS[optimizer](), "categorical_crossentropy", metrics=["accuracy"])
+    x, y = np.random.random((150, 20)), np.eye(5)[np.arange(150) % 5]
+    history = model.fit(x, y, batch_size=32, epochs=epochs, verbose=0, validation_data=(x, y)).history
+    return [*history.values(), *(w.ravel().tolist() for w in model.get_weights()), model.predict(x).ravel().tolist()]
+
+
+def test_all_numbers_of_the_reference_runs():
+    backend.set_floatx("float64")
+    expected = json.loads((Path(__file__).parent / "keras_reference.json").read_text())
+    ours = keras_reference.reference("tinynet")
+    for case, results in expected.items():
+        for what, values in results.items():
+            assert ours[case][what] == pytest.approx(values, rel=1e-9, abs=1e-11), f"{case}: {what}"
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_training_with_dropout_gives_a_cpu_s_numbers(optimizer):
+    code = ("import json, sys, test_gpu; from tinynet import backend; backend.set_floatx('float64'); "
+            f"json.dump(test_gpu.trained({optimizer!r}), sys.stdout)")
+    on_cpu = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, check=True,
+                            env=os.environ | {"TINYNET_BACKEND": "numpy"})
+    backend.set_floatx("float64")
+    for ours, expected in zip(trained(optimizer), json.loads(on_cpu.stdout)):
+        assert ours == pytest.approx(expected, rel=1e-8, abs=1e-10)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_recorded_steps_are_eager_steps_bit_for_bit(optimizer, monkeypatch, capsys):
+    recorded = trained(optimizer, epochs=25)        # 100 steps of 32 samples and 25 of 22
+    assert "launches every step anew" not in capsys.readouterr().err
+    monkeypatch.setattr(cuda_graph.Recorded, "__call__", lambda self, size: self.work(size))
+    assert trained(optimizer, epochs=25) == recorded
+
+
+def test_masks_are_a_cpu_s():
+    for shape, rate, seed, step in (((128, 512), 0.2, 3, 0), ((7, 33), 0.5, 2**63, 10**10)):
+        with backend.working():
+            mask = to_numpy(kernels.keep(seed, xp.asarray(np.array([step])), shape, rate))
+        bits = np.random.Philox(key=seed, counter=[0, 0, step, 0]).random_raw(-(-mask.size // 4)).view(np.uint16)
+        assert (mask.ravel() == (bits[:mask.size] >= round(rate * 2**16))).all()
+
+
+def test_a_model_that_predicts_and_grows_in_mid_training_goes_on_right():
+    """A larger batch takes new buffers; recordings that hold the old ones are made anew."""
+    from tinynet.callbacks import LambdaCallback
+
+    def train(callback):
+        np.random.seed(2)
+        model = Sequential([Dense(16, activation="relu", input_shape=(8,)), Dense(1)])
+        model.compile("sgd", "mse")
+        x = np.random.random((64, 8))
+        model.fit(x, x.sum(axis=1), batch_size=8, epochs=4, verbose=0,
+                  callbacks=[LambdaCallback(on_epoch_end=lambda epoch, logs: callback(model, x))])
+        return model.predict(x)
+
+    assert (train(lambda model, x: model.predict(x, batch_size=64)) == train(lambda model, x: None)).all()
+
+
+@pytest.mark.skipif(not is_real, reason="the stand-in has no memory pool")
+def test_memory_is_flat_over_a_thousand_steps():
+    from tinynet.callbacks import LambdaCallback
+    used: list = []
+    model = Sequential([Dense(512, activation="relu", input_shape=(784,)), Dropout(0.2),
+                        Dense(10, activation="softmax")])
+    model.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy"])
+    x, y = np.random.random((12800, 784)), np.eye(10)[np.arange(12800) % 10]
+    pool = xp.get_default_memory_pool()
+    model.fit(x, y, batch_size=128, epochs=13, verbose=0, callbacks=[
+        LambdaCallback(on_epoch_end=lambda epoch, logs: used.append(pool.used_bytes()))])
+    assert len(set(used[3:])) == 1, used
+
+
+@pytest.mark.skipif(not is_real, reason="32 epochs take the stand-in too long")
+def test_the_tutorial_s_network_reaches_its_accuracy():
+    (x_train, y_train), (x_test, y_test) = mnist.load_data()
+    model = Sequential([Dense(512, activation="relu", input_shape=(784,)), Dropout(0.2), Dense(512, activation="relu"),
+                        Dropout(0.2), Dense(10, activation="softmax")])
+    model.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x_train.reshape(-1, 784) / 255, utils.to_categorical(y_train), batch_size=128, epochs=32, verbose=0)
+    accuracy = model.evaluate(x_test.reshape(-1, 784) / 255, utils.to_categorical(y_test), verbose=0)[1]
+    assert accuracy > 0.981

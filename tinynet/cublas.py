@@ -1,0 +1,96 @@
+"""Matrix products on an NVIDIA GPU through a cuBLAS handle of tinynet's own.
+
+CuPy refuses its products while a CUDA graph is captured; cuBLAS itself allows them.  This file speaks to the library
+by ctypes and sees addresses only: it must not import cupy.
+"""
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+__all__ = ["Handle", "load_library"]
+
+NO, TRANSPOSED = 0, 1           # CUBLAS_OP_N and CUBLAS_OP_T
+TF32 = 3                        # CUBLAS_TF32_TENSOR_OP_MATH in cublas_api.h
+WORKSPACE_BYTES = 32 << 20      # what NVIDIA recommends for Hopper; given, so that no product allocates its own
+
+SIGNATURES = {
+    "cublasCreate_v2": [ctypes.POINTER(ctypes.c_void_p)],
+    "cublasSetStream_v2": [ctypes.c_void_p, ctypes.c_void_p],
+    "cublasSetWorkspace_v2": [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t],
+    "cublasSetMathMode": [ctypes.c_void_p, ctypes.c_int],
+} | {
+    gemm: [ctypes.c_void_p, *[ctypes.c_int] * 5, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int,
+           ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
+    for gemm in ("cublasSgemm_v2", "cublasDgemm_v2")
+}
+
+
+def load_library() -> Any:
+    """The cuBLAS that CuPy uses, with the signatures of the functions called here.
+
+    Raises OSError where there is none.
+    """
+    try:
+        from cuda import pathfinder
+        library = ctypes.CDLL(pathfinder.load_nvidia_dynamic_lib("cublas").abs_path)
+    except ImportError:             # CuPy before version 14
+        library = ctypes.CDLL("libcublas.so.12")
+    for name, signature in SIGNATURES.items():
+        getattr(library, name).argtypes = signature
+    return library
+
+
+class Handle:
+    """A cuBLAS context with a workspace of its own.
+
+    Parameters
+        library: from `load_library`.
+        workspace: a device array of WORKSPACE_BYTES, kept as long as the handle.
+        tf32: round inputs to ten bits of mantissa and use the tensor cores; the error is about 3e-4.
+    """
+
+    def __init__(self, library, workspace, tf32=False):
+        self.library = library
+        self.workspace = workspace
+        self.handle = ctypes.c_void_p()
+        self.stream = None
+        self._check("cublasCreate_v2", library.cublasCreate_v2(ctypes.byref(self.handle)))
+        if tf32:
+            self._check("cublasSetMathMode", library.cublasSetMathMode(self.handle, TF32))
+
+    def matmul(self, a, b, out, stream):
+        """out = a b, for 2-D arrays with `data.ptr`, each C-contiguous or the transpose of one that is.
+
+        cuBLAS stores matrices by columns, so an array that NumPy stores by rows is its own transpose there, and
+        out = a b is computed as out^T = b^T a^T.
+        """
+        if stream != self.stream:
+            self._check("cublasSetStream_v2", self.library.cublasSetStream_v2(self.handle, stream))
+            # Setting the stream has put the default workspace back, hence the order.
+            self._check("cublasSetWorkspace_v2", self.library.cublasSetWorkspace_v2(
+                self.handle, self.workspace.data.ptr, WORKSPACE_BYTES))
+            self.stream = stream
+        (m, n), k = out.shape, a.shape[1]
+        gemm, real = (("cublasSgemm_v2", ctypes.c_float) if out.dtype == "float32" else
+                      ("cublasDgemm_v2", ctypes.c_double))
+        one, zero = real(1), real(0)
+        (op_b, ld_b), (op_a, ld_a) = _layout(b), _layout(a)
+        self._check(gemm, getattr(self.library, gemm)(
+            self.handle, op_b, op_a, n, m, k, ctypes.byref(one), b.data.ptr, ld_b, a.data.ptr, ld_a,
+            ctypes.byref(zero), out.data.ptr, n))
+        return out
+
+    @staticmethod
+    def _check(name, status):
+        if status:
+            raise RuntimeError(f"{name} failed with status {status}; cublas_api.h lists what it means.")
+
+
+def _layout(array):
+    """How cuBLAS must read an array of rows: its operation and its leading dimension."""
+    if array.flags.c_contiguous:
+        return NO, max(array.shape[1], 1)
+    if array.T.flags.c_contiguous:
+        return TRANSPOSED, max(array.shape[0], 1)
+    raise ValueError(f"A product on the GPU needs arrays in C order or their transposes, got strides {array.strides}.")
