@@ -97,6 +97,12 @@ def test_a_short_gradient_is_not_clipped():
     assert numbers(p) == [-0.3, 0.4]
 
 
+def test_no_gradient_at_all_is_not_clipped_either():
+    p = vector(1, 2)
+    SGD(1.0, clipnorm=1.0).update(p, vector(0, 0))
+    assert numbers(p) == [1, 2]
+
+
 def test_clipvalue_clips_each_number():
     p = vector(0, 0, 0)
     SGD(1.0, clipvalue=0.5).update(p, vector(3, -3, 0.2))

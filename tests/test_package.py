@@ -50,6 +50,12 @@ def test_imports_go_downward_only():
                 assert FLOOR[imported] <= FLOOR[module], f"{path.name} imports {imported}, which is above it"
 
 
+def test_only_the_backend_imports_cupy():
+    for path in ROOT.rglob("*.py"):
+        imports = re.search(r"^\s*(import|from) cupy", path.read_text(), re.MULTILINE)
+        assert bool(imports) == (path.name == "backend.py"), path
+
+
 def test_importing_tinynet_loads_no_optional_package():
     optional = ("cupy", "matplotlib", "tqdm", "mpi4py", "h5py")
     code = f"import sys, tinynet; print([name for name in {optional} if name in sys.modules])"

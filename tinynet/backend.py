@@ -11,6 +11,7 @@ import re
 import sys
 from collections import Counter
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ def matmul(a, b, out):
     if out.ndim > 2:
         return xp.matmul(a, b, out=out)
     if on_gpu:
-        return _gpu_products().matmul(a, b, out, xp.cuda.get_current_stream().ptr)
+        return _gpu_matmul()(a, b, out=out)
     rows, columns = out.shape
     pieces = parallel.split(max(rows, columns), work=rows * columns * a.shape[1], grain=12e6)
     if rows >= columns:
@@ -115,16 +116,19 @@ def matmul(a, b, out):
     return out
 
 
-_handle: Any = None
+@cache
+def _gpu_matmul():
+    """Products by a cuBLAS handle of tinynet's own; by CuPy, which cannot be recorded, where the library is not found.
 
-
-def _gpu_products():
-    """The cuBLAS handle, made when first used; TINYNET_TF32=1 lets it round to TF32."""
-    global _handle
-    if _handle is None:
-        workspace = xp.empty(cublas.WORKSPACE_BYTES, np.uint8)
-        _handle = cublas.Handle(cublas.load_library(), workspace, tf32=os.environ.get("TINYNET_TF32") == "1")
-    return _handle
+    TINYNET_TF32=1 lets the handle round to TF32.
+    """
+    try:
+        library = cublas.load_library()
+    except (OSError, RuntimeError):
+        return xp.matmul
+    workspace = xp.empty(cublas.WORKSPACE_BYTES, np.uint8)
+    handle = cublas.Handle(library, workspace, tf32=os.environ.get("TINYNET_TF32") == "1")
+    return lambda a, b, out: handle.matmul(a, b, out, xp.cuda.get_current_stream().ptr)
 
 
 # Constants

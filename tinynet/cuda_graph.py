@@ -53,15 +53,15 @@ class Recorded:
     def _record(self, size) -> bool:
         """Record the work of this size, without doing it; returns whether that succeeded."""
         error: Exception | None = None
-        backend.stream.begin_capture()
         try:
-            with xp.cuda.using_allocator(self.pool.malloc):
-                result = self.work(size)
-        except Exception as reason:
-            error = reason
-        try:
+            backend.stream.begin_capture()
+            try:
+                with xp.cuda.using_allocator(self.pool.malloc):
+                    result = self.work(size)
+            except Exception as reason:
+                error = reason
             graph = backend.stream.end_capture()
-        except Exception as reason:     # a capture that failed cannot be ended well
+        except Exception as reason:     # no graphs here, or a capture that failed and cannot be ended well
             error = error or reason
         if error:
             self.refused = True

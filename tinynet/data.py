@@ -28,7 +28,8 @@ class Dataset:
     """
 
     def __init__(self, x, y=None, weights=None):
-        self.arrays: Any = tuple(None if a is None else xp.asarray(a) for a in (x, y, weights))
+        self.given = (x, y, weights)
+        self.arrays: Any = tuple(None if a is None else xp.asarray(a) for a in self.given)
         self.order: Any = None                  # the samples in the order of the epoch; None as they are
         self.position = xp.zeros(1, np.int64)   # in the order, where a recorded step of training can move it on
         self._shuffled: Any = None
@@ -82,10 +83,8 @@ class Dataset:
         if at in (0, len(self)):
             raise ValueError(f"validation_split={fraction} of {len(self)} samples leaves {at} to train on and "
                              f"{len(self) - at} to validate on.")
-        return Dataset(*self._part(0, at)), Dataset(*self._part(at, len(self)))
-
-    def _part(self, start, stop):
-        return [None if a is None else a[start:stop] for a in self.arrays]
+        first, last = ([None if a is None else a[part] for a in self.given] for part in (slice(at), slice(at, None)))
+        return Dataset(*first), Dataset(*last)
 
 
 def as_inputs(x, shape, dtype, name):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinynet.backend import on_gpu
+
 __all__ = ["Entry", "GradientReport", "assert_gradients", "check_layer", "check_loss", "check_model",
            "numeric_gradient", "relative_error"]
 
@@ -124,6 +126,7 @@ def check_loss(loss, y_true, y_pred, weights=None) -> GradientReport:
     >>> check_loss(losses.get("mse"), np.array([[0.0, 1.0]]), np.array([[0.3, 0.8]])).passed
     True
     """
+    _check_float64(repr(loss))
     y_pred = np.array(y_pred, dtype=np.float64)
     backward = loss.backward(y_true, y_pred, weights)
     numeric = numeric_gradient(lambda: loss.forward(y_true, y_pred, weights), y_pred)
@@ -208,6 +211,8 @@ def _rewind(steps):
 
 
 def _check_float64(name, *arrays):
+    if on_gpu:
+        raise RuntimeError("Gradient checks read and move single numbers, so they run on NumPy: TINYNET_BACKEND=numpy.")
     for array in arrays:
         if array.dtype != np.float64:
             raise ValueError(f"{name}: a gradient check needs float64, got {array.dtype}. Call "

@@ -83,7 +83,7 @@ class Optimizer(Pasteable):
     def _clip(self, g):
         if self.clipnorm:
             norm = xp.sqrt(xp.square(g).sum())
-            g *= xp.where(norm >= self.clipnorm, self.clipnorm / norm, 1)
+            g *= self.clipnorm / xp.maximum(norm, self.clipnorm)
         if self.clipvalue:
             xp.clip(g, -self.clipvalue, self.clipvalue, out=g)
 

@@ -218,8 +218,8 @@ class Model(Trainable):
         validation_data = None
         if validation:
             params["validation_samples"] = len(validation)
-            x, y, weights = validation.arrays
-            validation_data = [x, y, xp.ones(len(x), x.dtype) if weights is None else weights]
+            x, y, weights = validation.given
+            validation_data = [x, y, np.ones(len(x), x.dtype) if weights is None else weights]
         logger = ProgbarLogger(verbose) if verbose else None
         return self._callbacks(logger, callbacks, batch_size, data, self.history, params, validation_data)
 

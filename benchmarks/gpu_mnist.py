@@ -1,0 +1,297 @@
+"""How long an epoch of the tutorial's network takes on one NVIDIA GPU, in tinynet and in its peers.
+
+    python benchmarks/gpu_mnist.py
+
+First the GPU tests must pass.  Then each contender trains 784-512-512-10 with dropout, batch 128 and RMSprop in
+float32 on the 60,000 images, data on the device, loss and accuracy averaged there: two epochs to warm up and compile,
+then five that are timed, each to the moment its loss is known.  Every contender runs in a process of its own; one whose
+package is missing is left out and named.  The table goes to benchmarks/results/ as Markdown and JSON.
+"""
+import argparse
+import importlib.metadata
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+BATCH, WARM, TIMED = 128, 2, 5
+SIZES = (784, 512, 512, 10)
+RESULTS = Path(__file__).parent / "results"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--contender", choices=CONTENDERS, help="time only this one, in this process, and print JSON")
+    contender = parser.parse_args().contender
+    if contender:
+        print(json.dumps(CONTENDERS[contender][0]()))
+        return
+
+    root = Path(__file__).parents[1]
+    gpu = os.environ | {"TINYNET_BACKEND": "cupy"}
+    print("Checking: python -m pytest -m gpu", flush=True)
+    subprocess.run([sys.executable, "-m", "pytest", "-m", "gpu", "-q"], cwd=root, env=gpu, check=True)
+
+    seconds, missing = {}, {}
+    for name, (_, settings) in CONTENDERS.items():
+        print(f"Timing: {name}", flush=True)
+        run = subprocess.run([sys.executable, __file__, "--contender", name], env=gpu | settings, capture_output=True,
+                             text=True)
+        if run.returncode:
+            missing[name] = (run.stderr.strip().splitlines() or ["no reason given"])[-1]
+        else:
+            seconds[name] = json.loads(run.stdout.splitlines()[-1])
+    report(seconds, missing)
+
+
+def report(seconds, missing):
+    """Print the table and write it down."""
+    about = {"date": date.today().isoformat(), "device": device(), "versions": versions(), "batch": BATCH,
+             "timed epochs": TIMED}
+    graph = statistics.median(seconds["tinynet, graph"])
+    lines = ["| one epoch | median ms | min | max | ratio to tinynet, graph |", "| --- | --- | --- | --- | --- |"]
+    for name, times in sorted(seconds.items(), key=lambda item: statistics.median(item[1])):
+        median = statistics.median(times)
+        lines.append(f"| {name} | {1e3 * median:.1f} | {1e3 * min(times):.1f} | {1e3 * max(times):.1f} "
+                     f"| {median / graph:.2f} |")
+    lines += [f"| {name} | not timed: {reason} | | | |" for name, reason in missing.items()]
+    text = (f"{about['date']}, {about['device']}; {', '.join(f'{k} {v}' for k, v in about['versions'].items())}; "
+            "by `python benchmarks/gpu_mnist.py`\n\n" + "\n".join(lines) + "\n")
+    print(text)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "gpu_mnist.md").write_text(text)
+    record = about | {"seconds": seconds, "missing": missing}
+    (RESULTS / "gpu_mnist.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def device():
+    """The GPU and its driver, as nvidia-smi names them."""
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    return ", driver ".join(subprocess.run(query, capture_output=True, text=True).stdout.splitlines()[0].split(", "))
+
+
+def versions():
+    """The version of each package that takes part and is installed."""
+    found = {"python": sys.version.split()[0]}
+    for name in ("numpy", "cupy-cuda12x", "cupy-cuda13x", "cupy", "torch", "jax"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def mnist():
+    """x (60000, 784) of float32 and class numbers."""
+    from tinynet.datasets.mnist import load_data
+    (x, y), _ = load_data()
+    return x.reshape(-1, 784).astype(np.float32) / 255, y.astype(np.int64)
+
+
+def timed(epoch):
+    """Seconds of each epoch after the warm ones; `epoch()` returns when its loss is known."""
+    seconds = []
+    for _ in range(WARM + TIMED):
+        start = time.perf_counter()
+        loss = epoch()
+        seconds.append(time.perf_counter() - start)
+    assert 0 < loss < 0.2, f"a loss of {loss} after {WARM + TIMED} epochs: this contender has not learned"
+    return seconds[WARM:]
+
+
+# tinynet
+
+
+def tinynet_graph():
+    from tinynet import utils
+    from tinynet.callbacks import LambdaCallback
+    from tinynet.layers import Dense, Dropout
+    from tinynet.models import Sequential
+
+    x, y = mnist()
+    model = Sequential([Dense(512, activation="relu", input_shape=(784,)), Dropout(0.2), Dense(512, activation="relu"),
+                        Dropout(0.2), Dense(10, activation="softmax")])
+    model.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy"])
+    ends = []
+    model.fit(x, utils.to_categorical(y), batch_size=BATCH, epochs=WARM + TIMED, verbose=0, callbacks=[
+        LambdaCallback(on_epoch_begin=lambda epoch, logs: ends.append(time.perf_counter()),
+                       on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()))])
+    assert model.history.history["accuracy"][-1] > 0.97
+    return [end - begin for begin, end in zip(ends[::2], ends[1::2])][WARM:]
+
+
+def tinynet_eager():
+    from tinynet import cuda_graph
+    setattr(cuda_graph.Recorded, "__call__", lambda self, size: self.work(size))
+    return tinynet_graph()
+
+
+def products():
+    """The eight products of every step alone, recorded as a graph like tinynet's step."""
+    from tinynet import backend
+    from tinynet.cuda_graph import Recorded
+    xp = backend.xp
+
+    def array(*shape):
+        return xp.asarray(np.random.random(shape).astype(np.float32))
+
+    shapes = []
+    for d, u in zip(SIZES, SIZES[1:]):
+        x, w, dy = array(BATCH, d), array(d, u), array(BATCH, u)
+        shapes += [(x, w, array(BATCH, u)), (x.T, dy, array(d, u))]
+        if d != SIZES[0]:
+            shapes.append((dy, w.T, array(BATCH, d)))
+
+    def step(size):
+        for a, b, out in shapes:
+            backend.matmul(a, b, out)
+        return shapes[0][2]
+
+    recorded = Recorded(step, lambda: [])
+
+    def epoch():
+        with backend.working():
+            for _ in range(-(-60000 // BATCH)):
+                recorded(BATCH)
+            backend.synchronize()
+        return 0.1
+    return timed(epoch)
+
+
+# PyTorch
+
+
+def torch_parts(place="cuda", **options):
+    """Data, network, optimizer and a function of one step that adds to the sums of loss and right answers."""
+    import torch
+    from torch import nn
+
+    x, y = (torch.as_tensor(a, device=place) for a in mnist())
+    network = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, 512), nn.ReLU(),
+                            nn.Dropout(0.2), nn.Linear(512, 10)).to(place)
+    optimizer = torch.optim.RMSprop(network.parameters(), lr=1e-3, alpha=0.9, eps=1e-7, foreach=True, **options)
+    sums = torch.zeros(2, device=place)
+
+    def step(rows):
+        optimizer.zero_grad(set_to_none=False)
+        logits = network(x[rows])
+        loss = nn.functional.cross_entropy(logits, y[rows])
+        loss.backward()
+        optimizer.step()
+        right = (logits.argmax(1) == y[rows]).sum()
+        sums.add_(torch.stack([loss.detach() * len(rows), right.to(torch.float32)]))
+    return torch, x, sums, step
+
+
+def torch_epochs(torch, x, sums, step):
+    def epoch():
+        sums.zero_()
+        order = torch.randperm(len(x), device=x.device)
+        for start in range(0, len(x), BATCH):
+            step(order[start:start + BATCH])
+        return (sums / len(x)).tolist()[0]
+    return timed(epoch)
+
+
+def torch_eager():
+    return torch_epochs(*torch_parts())
+
+
+def torch_compiled():
+    torch, x, sums, step = torch_parts(capturable=True)
+    return torch_epochs(torch, x, sums, torch.compile(step, mode="reduce-overhead"))
+
+
+def torch_graph():
+    torch, x, sums, step = torch_parts(capturable=True)
+    graphs = {}
+    stream = torch.cuda.Stream()
+
+    def replayed(rows):
+        size = len(rows)
+        if size not in graphs:
+            place = rows.clone()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):     # the warm-up that torch.cuda.graph asks for
+                for _ in range(3):
+                    step(place)
+            torch.cuda.current_stream().wait_stream(stream)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                step(place)
+            graphs[size] = place, graph
+        place, graph = graphs[size]
+        place.copy_(rows)
+        graph.replay()
+    return torch_epochs(torch, x, sums, replayed)
+
+
+# JAX
+
+
+def jax_scan():
+    import jax
+    from jax import numpy as jnp
+
+    jax.config.update("jax_default_matmul_precision", "float32")
+    x, y = (jnp.asarray(a) for a in mnist())
+    keys = jax.random.split(jax.random.key(0), len(SIZES))
+    weights = [(jax.random.uniform(key, (d, u), minval=-1, maxval=1) * (6 / (d + u)) ** 0.5, jnp.zeros(u))
+               for key, d, u in zip(keys, SIZES, SIZES[1:])]
+    squares = jax.tree.map(jnp.zeros_like, weights)
+
+    def loss_of(weights, rows, key):
+        h = x[rows]
+        for i, (w, b) in enumerate(weights):
+            h = h @ w + b
+            if i < 2:
+                keep = jax.random.bernoulli(jax.random.fold_in(key, i), 0.8, h.shape)
+                h = jnp.where(keep, jax.nn.relu(h) / 0.8, 0)
+        log_p = jax.nn.log_softmax(h)
+        return -jnp.take_along_axis(log_p, y[rows, None], 1).mean(), (h.argmax(1) == y[rows]).sum()
+
+    def step(state, rows):
+        weights, squares, key = state
+        key, mask_key = jax.random.split(key)
+        (loss, right), g = jax.value_and_grad(loss_of, has_aux=True)(weights, rows, mask_key)
+        squares = jax.tree.map(lambda a, g: 0.9 * a + 0.1 * g * g, squares, g)
+        weights = jax.tree.map(lambda w, a, g: w - 1e-3 * g / (jnp.sqrt(a) + 1e-7), weights, squares, g)
+        return (weights, squares, key), (loss * len(rows), right)
+
+    @jax.jit
+    def one_epoch(state, key):
+        order = jax.random.permutation(key, len(x))
+        whole = len(x) // BATCH * BATCH
+        state, (losses, _) = jax.lax.scan(step, state, order[:whole].reshape(-1, BATCH))
+        state, (last, _) = step(state, order[whole:])
+        return state, (losses.sum() + last) / len(x)
+
+    state = [(weights, squares, jax.random.key(1)), jax.random.key(2)]
+
+    def epoch():
+        state[1], key = jax.random.split(state[1])
+        state[0], loss = one_epoch(state[0], key)
+        return float(loss)
+    return timed(epoch)
+
+
+# name: (function that returns the seconds, environment of its process)
+CONTENDERS: dict = {
+    "tinynet, graph": (tinynet_graph, {}),
+    "tinynet, graph, TF32": (tinynet_graph, {"TINYNET_TF32": "1"}),
+    "tinynet, eager": (tinynet_eager, {}),
+    "PyTorch, eager": (torch_eager, {}),
+    "PyTorch, torch.cuda.graph": (torch_graph, {}),
+    "PyTorch, torch.compile(mode='reduce-overhead')": (torch_compiled, {}),
+    "JAX, jit(lax.scan)": (jax_scan, {}),
+    "the eight products of each step alone": (products, {}),
+}
+
+if __name__ == "__main__":
+    main()
