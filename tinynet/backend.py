@@ -9,6 +9,7 @@ import importlib.util
 import os
 import re
 import sys
+import threading
 from collections import Counter
 from contextlib import AbstractContextManager
 from functools import cache
@@ -65,15 +66,24 @@ def working() -> AbstractContextManager:
 
 
 class _OnStream(AbstractContextManager):
-    """Work goes to `stream`; what the default stream was doing is done before, and all is done after."""
+    """Work goes to `stream`; what the default stream was doing is done before, and all is done after.
+
+    One thread at a time: what another one launched would end up in a recording.
+    """
+
+    lock = threading.RLock()
 
     def __enter__(self):
+        self.lock.acquire()
         xp.cuda.Stream.null.synchronize()
         stream.__enter__()
 
     def __exit__(self, *error):
-        stream.__exit__(*error)
-        stream.synchronize()
+        try:
+            stream.__exit__(*error)
+            stream.synchronize()
+        finally:
+            self.lock.release()
 
 
 def to_numpy(array) -> np.ndarray:
