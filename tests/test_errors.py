@@ -259,6 +259,8 @@ def test_callbacks_must_be_callbacks(classifier):
         fit(model, x, y, callbacks=[EarlyStopping])
     with pytest.raises(TypeError, match="Put it in brackets"):
         fit(model, x, y, callbacks=EarlyStopping())
+    with pytest.raises(TypeError, match="Put it in brackets"):
+        fit(model, x, y, callbacks=print)
 
 
 def test_class_weight_needs_classes():

@@ -2,6 +2,7 @@
 import copy
 import json
 import pickle
+import sys
 import threading
 
 import numpy as np
@@ -261,6 +262,37 @@ def test_one_model_serves_two_threads_at_once():
     for thread in threads:
         thread.join()
     assert all((result == expected[i]).all() for i in range(2) for result in results[i])
+
+
+def test_threads_that_meet_at_an_unbuilt_model_build_it_once():
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20):
+            model = Sequential([Dense(5, activation="relu"), Dense(3)])
+            model.compile("sgd", "mse")
+            threads = [threading.Thread(target=model.train_on_batch, args=(np.ones((4, 2)), np.ones((4, 3))))
+                       for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert [len(layer.parameters) for layer in model.layers] == [2, 2]
+            assert model.optimizer.iterations == 4
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_a_metric_may_be_an_object_without_a_hash(classifier):
+    class Share:
+        __hash__ = None     # type: ignore[assignment]
+
+        def __call__(self, y_true, y_pred):
+            return y_pred[:, 0]
+
+    model, x, y = classifier
+    model.compile("sgd", "categorical_crossentropy", metrics=[Share()])
+    assert model.evaluate(x, y, verbose=0)[1] == pytest.approx(model.predict(x)[:, 0].mean(), rel=1e-6)
 
 
 def test_one_optimizer_cannot_serve_two_models(classifier):

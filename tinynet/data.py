@@ -1,7 +1,7 @@
 """The door of a model: what a user hands to fit, evaluate or predict becomes checked arrays, or a clear error.
 
-Past this door every array is C-contiguous, of the model's float type and finite.  It must not know how a model
-trains.
+Past this door every array is C-contiguous, finite and of the model's float type (class numbers: int64).  It must not
+know how a model trains.
 """
 from __future__ import annotations
 

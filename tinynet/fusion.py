@@ -16,7 +16,7 @@ __all__ = ["FusedLoss", "after", "fuse", "sigmoid_crossentropy", "softmax_crosse
 
 
 def sparse_softmax_crossentropy(y_true, z):
-    """l = log(sum_c exp(z_c)) - z_t: the same for class numbers"""
+    """l = log(sum_c exp(z_c)) - z_t: softmax_crossentropy for class numbers"""
     z = z - z.max(axis=-1, keepdims=True)
     return xp.log(xp.exp(z).sum(axis=-1)) - at_class(z, y_true)
 
@@ -27,7 +27,7 @@ def sparse_softmax_crossentropy_backward(y_true, z):
 
 
 def sigmoid_crossentropy(y_true, z):
-    """l = 1/C sum_c (max(z, 0) - t z + log(1 + exp(-|z|))): binary_crossentropy of sigmoid(z), likewise
+    """l = 1/C sum_c (max(z, 0) - t z + log(1 + exp(-|z|))): binary_crossentropy of sigmoid(z), where log and exp cancel
 
     >>> sigmoid_crossentropy(xp.array([[0.0]]), xp.array([[1000.0]]))
     array([1000.])
@@ -90,5 +90,7 @@ def fuse(loss, layer):
 
 def after(function, layer):
     """A loss function as a metric of what comes out of a layer: from the logits, where `fuse` would do so."""
-    fused = fuse(Loss(function, losses.BACKWARD.get(function)), layer)
+    if not any(function is loss for loss in losses.BACKWARD):
+        return function
+    fused = fuse(Loss(function, losses.BACKWARD[function]), layer)
     return function if fused is None else fused.of_each_sample

@@ -1,6 +1,6 @@
 """What a person wants to know about predictions: numbers that are averaged over an epoch and never differentiated.
 
-`f(y_true, y_pred)` returns one value for each sample.  They must not know about the loss that trains the model.
+`f(y_true, y_pred)` returns one value for each sample.  They must not know how a model trains.
 """
 from __future__ import annotations
 

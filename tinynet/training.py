@@ -1,4 +1,4 @@
-"""Model: fit, evaluate and predict, the loops around the one step in `tinynet/step.py`.
+"""Model: fit, evaluate and predict, around the pass over batches in `epoch.py` and the step in `step.py`.
 
 It must not know which layers there are; that is `tinynet.models`' matter.
 """
@@ -11,7 +11,7 @@ import weakref
 import numpy as np
 
 from tinynet.backend import to_numpy, working, xp
-from tinynet.callbacks import Callback, CallbackList, History, ProgbarLogger, TestLogger
+from tinynet.callbacks import CallbackList, History, ProgbarLogger, TestLogger
 from tinynet.data import Dataset, as_inputs, as_targets, as_weights, check_lengths, epochs_due
 from tinynet.epoch import Epoch
 from tinynet.arguments import refuse, whole_number
@@ -23,7 +23,7 @@ _locks: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()     # not attrib
 
 
 def _alone(method):
-    """One thread at a time in a model, whose layers have one set of buffers; and tinynet's workers around it."""
+    """One thread at a time in a model, whose layers have one set of buffers, and where work happens."""
     @functools.wraps(method)
     def wrapped(self, *args, **kwargs):
         with _locks.setdefault(self, threading.RLock()), working():
@@ -140,10 +140,12 @@ class Model(Trainable):
 
     # Single batches
 
+    @_alone
     def train_on_batch(self, x, y, sample_weight=None, class_weight=None, reset_metrics=True):
-        """One step on these samples; returns like `evaluate`.  Without reset_metrics the next one averages on."""
+        """One step on these samples; returns like `evaluate`.  Without reset_metrics the metrics average on."""
         return self._on_batch(self.train_step, self._data(x, y, sample_weight, class_weight), reset_metrics)
 
+    @_alone
     def test_on_batch(self, x, y, sample_weight=None, reset_metrics=True):
         """The loss and metrics on these samples; returns like `evaluate`."""
         return self._on_batch(self.test_step, self._data(x, y, sample_weight), reset_metrics)
@@ -153,7 +155,6 @@ class Model(Trainable):
         """The outputs for these samples, in one go."""
         return to_numpy(self.forward(xp.asarray(self._build_for(self._inputs(x)))))
 
-    @_alone
     def _on_batch(self, step, data, reset_metrics):
         loss, y_pred = step(*data.arrays)
         self.means.add(loss, data.arrays[1], y_pred)
@@ -182,7 +183,7 @@ class Model(Trainable):
         return data.split(validation_split) if validation_split else (data, None)
 
     def _data(self, x, y, sample_weight=None, class_weight=None) -> Dataset:
-        """Checked data for a compiled model."""
+        """Checked data for a compiled model, which is built and connected by its first."""
         if self.optimizer is None:
             raise RuntimeError("You must compile a model before training/testing. "
                                "Use `model.compile(optimizer, loss)`.")
@@ -225,7 +226,7 @@ class Model(Trainable):
 
     def _callbacks(self, logger, callbacks, batch_size, data, history=None, params=None, validation_data=None):
         """The user's callbacks between what shows the progress and what keeps the history."""
-        if isinstance(callbacks, Callback):
+        if not isinstance(callbacks, (list, tuple, type(None))):
             raise TypeError(f"callbacks must be a list of Callback objects, got {callbacks!r}. Put it in brackets.")
         params = {"batch_size": batch_size, "samples": len(data), "steps": None} | (params or {})
         everyone = [c for c in (logger, *(callbacks or []), history) if c is not None]
