@@ -1,4 +1,5 @@
 """What several test files share: float64 for exact comparisons, and two small models."""
+import importlib.util
 import os
 import sys
 
@@ -7,7 +8,9 @@ import pytest
 from hypothesis import settings
 
 # The suite is about NumPy; `-m gpu` is about a GPU if there is one.
-os.environ.setdefault("TINYNET_BACKEND", "auto" if "gpu" in sys.argv else "numpy")
+asked_for_gpu = any(arg.startswith("-m") for arg in sys.argv) and "gpu" in " ".join(sys.argv)
+installed = importlib.util.find_spec("cupy") is not None
+os.environ.setdefault("TINYNET_BACKEND", "cupy" if asked_for_gpu and installed else "numpy")
 
 from tinynet import backend, parallel     # noqa: E402
 from tinynet.layers import Dense           # noqa: E402

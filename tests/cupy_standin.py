@@ -5,7 +5,7 @@ CUDA kernels run: the same text, compiled by g++ with a few definitions in front
 that captures does no work but notes it, and a graph does what was noted.  `counts` tells how often a number was fetched
 (sync), an array copied to the device (upload), and memory taken (allocation).
 
-    PYTHONPATH=tests TINYNET_BACKEND=cupy python -m pytest -p cupy_standin tests/test_training.py
+    PYTHONPATH=tests TINYNET_STANDIN=1 TINYNET_BACKEND=cupy python -m pytest -p cupy_standin tests/test_training.py
 """
 import ctypes
 import hashlib
@@ -137,7 +137,9 @@ class ndarray:
     def ravel(self): return self._view(self.inside.reshape(-1))
     def view(self, dtype): return self._view(self.inside.view(dtype))
     def copy(self): return fresh(self.inside.copy, "copy")
-    def astype(self, dtype): return fresh(lambda: self.inside.astype(dtype), "astype")
+
+    def astype(self, dtype, copy=True):
+        return self if self.dtype == dtype and not copy else fresh(lambda: self.inside.astype(dtype), "astype")
 
 
 def method(name):
@@ -378,11 +380,13 @@ class CuBLAS:
 
 def install():
     """Take the place of CuPy and of cuBLAS in this process, before tinynet is imported."""
+    if "cupy" in sys.modules or "tinynet" in sys.modules:
+        raise RuntimeError("the stand-in comes too late: tinynet or the real CuPy is already there")
     sys.modules["cupy"] = cupy
     cupy.__spec__ = types.SimpleNamespace(name="cupy")      # type: ignore[assignment]
     from tinynet import cublas
     cublas.load_library = CuBLAS
 
 
-if os.environ.get("TINYNET_BACKEND") == "cupy":
+if os.environ.get("TINYNET_STANDIN") == "1":
     install()

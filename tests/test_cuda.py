@@ -186,7 +186,7 @@ def test_fused_links_train_like_separate_ones_bit_for_bit():
 
 def run(*command, **environment):
     """A Python process in which CuPy is the stand-in."""
-    ours = {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}", "TINYNET_BACKEND": "cupy"}
+    ours = {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}", "TINYNET_BACKEND": "cupy", "TINYNET_STANDIN": "1"}
     return subprocess.run([sys.executable, *command], cwd=TESTS.parent, capture_output=True, text=True, timeout=300,
                           env=os.environ | ours | environment)
 

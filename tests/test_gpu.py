@@ -4,17 +4,19 @@
 
 Everything here also runs on the stand-in of cupy_standin.py, where tests/test_cuda.py runs it.
 """
+import gc
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import keras_reference
 import numpy as np
 import pytest
 
-from tinynet import backend, cuda_graph, kernels, utils
+from tinynet import backend, cuda_graph, kernels, losses, utils
 from tinynet.backend import on_gpu, to_numpy, xp
 from tinynet.datasets import mnist
 from tinynet.layers import Activation, Dense, Dropout, ReLU
@@ -55,8 +57,10 @@ def test_all_numbers_of_the_reference_runs():
 def test_training_with_dropout_gives_a_cpu_s_numbers(optimizer):
     code = ("import json, sys, test_gpu; from tinynet import backend; backend.set_floatx('float64'); "
             f"json.dump(test_gpu.trained({optimizer!r}), sys.stdout)")
-    on_cpu = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, check=True,
-                            env=os.environ | {"TINYNET_BACKEND": "numpy"})
+    tests = Path(__file__).parent
+    environment = os.environ | {"TINYNET_BACKEND": "numpy", "TINYNET_STANDIN": "0",
+                                "PYTHONPATH": f"{tests}{os.pathsep}{tests.parent}"}
+    on_cpu = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, env=environment)
     backend.set_floatx("float64")
     for ours, expected in zip(trained(optimizer), json.loads(on_cpu.stdout)):
         assert ours == pytest.approx(expected, rel=1e-8, abs=1e-10)
@@ -94,6 +98,73 @@ def test_a_model_that_predicts_and_grows_in_mid_training_goes_on_right():
     assert (train(lambda model, x: model.predict(x, batch_size=64)) == train(lambda model, x: None)).all()
 
 
+def test_a_constant_that_changes_in_mid_training_counts():
+    """Recordings freeze constants; a changed one is noticed, as is a callback that stops dropout and momentum."""
+    from tinynet.callbacks import LambdaCallback
+
+    def train(eager):
+        np.random.seed(3)
+        optimizer = SGD(0.1, momentum=0.9)
+        model = Sequential([Dense(16, activation="relu", input_shape=(8,)), Dropout(0.5), Dense(1)])
+        model.compile(optimizer, "mse")
+
+        def change(epoch, logs):
+            model.layers[1].rate, optimizer.momentum = (0.5, 0.9) if epoch < 1 else (0.25, 0.1)
+
+        x = np.random.random((64, 8))
+        return model.fit(x, x.sum(axis=1), batch_size=8, epochs=4, verbose=0, callbacks=[
+            LambdaCallback(on_epoch_end=change, on_batch_end=(lambda batch, logs: None) if eager else None)]
+        ).history["loss"]
+
+    recorded = train(False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cuda_graph.Recorded, "__call__", lambda self, size: self.work(size))
+        assert train(True) == recorded
+
+
+def test_ctrl_c_while_recording_leaves_the_stream_fit_for_work():
+    calls = []
+
+    def interrupting(y_true, y_pred):
+        calls.append(None)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return y_pred[:, 0]
+
+    model = Sequential([Dense(1, input_shape=(8,))])
+    model.compile("sgd", "mse", metrics=[interrupting])
+    x = np.random.random((64, 8))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, x.sum(axis=1), batch_size=8, verbose=0)
+    model.fit(x, x.sum(axis=1), batch_size=8, verbose=0)
+
+
+def test_two_threads_with_two_models_do_not_lock_each_other_out():
+    from tinynet.callbacks import LambdaCallback
+    models = [Sequential([Dense(1, input_shape=(8,))]) for _ in range(2)]
+    x = np.random.random((64, 8))
+    for model in models:
+        model.compile("sgd", "mse")
+    watch = LambdaCallback(on_epoch_end=lambda epoch, logs: models[1].evaluate(x, x[:, 0], verbose=0))
+    threads = [threading.Thread(target=models[0].fit, args=(x, x[:, 0]), daemon=True,
+                                kwargs={"epochs": 20, "verbose": 0, "callbacks": [watch]}),
+               threading.Thread(target=models[1].fit, args=(x, x[:, 0]), daemon=True,
+                                kwargs={"epochs": 20, "verbose": 0})]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_a_derivative_of_another_float_type_is_cast():
+    model = Sequential([Dense(1, input_shape=(8,))])
+    model.compile("sgd", losses.Loss(losses.mean_squared_error,
+                                     lambda t, p: losses.mean_squared_error_backward(t, p).astype("float64")))
+    x = np.random.random((64, 8))
+    assert np.isfinite(model.fit(x, x.sum(axis=1), epochs=3, verbose=0).history["loss"]).all()
+
+
 @pytest.mark.skipif(not is_real, reason="the stand-in has no memory pool")
 def test_memory_is_flat_over_a_thousand_steps():
     from tinynet.callbacks import LambdaCallback
@@ -102,6 +173,7 @@ def test_memory_is_flat_over_a_thousand_steps():
                         Dense(10, activation="softmax")])
     model.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy"])
     x, y = np.random.random((12800, 784)), np.eye(10)[np.arange(12800) % 10]
+    gc.collect()
     pool = xp.get_default_memory_pool()
     model.fit(x, y, batch_size=128, epochs=13, verbose=0, callbacks=[
         LambdaCallback(on_epoch_end=lambda epoch, logs: used.append(pool.used_bytes()))])

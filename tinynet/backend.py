@@ -47,6 +47,8 @@ def _choose() -> tuple[Any, Any, str]:
             raise RuntimeError("no NVIDIA driver answers")
         step, cure = "device", "Does `nvidia-smi` list a GPU, and does CUDA_VISIBLE_DEVICES allow it?"
         device = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())["name"].decode()
+        step, cure = "compiler", 'Its headers come with: python -m pip install "tinynet[cuda12]" or "tinynet[cuda13]".'
+        float((cupy.ones(1) + 1)[0])
         # Work on the default stream cannot be recorded.
         return cupy, cupy.cuda.Stream(non_blocking=True), device
     except Exception as error:      # CuPy reports a missing driver by an exception class of its own
@@ -66,7 +68,7 @@ def working() -> AbstractContextManager:
 
 
 class _OnStream(AbstractContextManager):
-    """Work goes to `stream`; what the default stream was doing is done before, and all is done after.
+    """Work goes to `stream`, after all that the default and the current stream were doing, and is done when it ends.
 
     One thread at a time: what another one launched would end up in a recording.
     """
@@ -75,8 +77,13 @@ class _OnStream(AbstractContextManager):
 
     def __enter__(self):
         self.lock.acquire()
-        xp.cuda.Stream.null.synchronize()
-        stream.__enter__()
+        try:
+            xp.cuda.get_current_stream().synchronize()
+            xp.cuda.Stream.null.synchronize()
+            stream.__enter__()
+        except BaseException:
+            self.lock.release()
+            raise
 
     def __exit__(self, *error):
         try:

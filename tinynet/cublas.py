@@ -34,8 +34,8 @@ def load_library() -> Any:
     try:
         from cuda import pathfinder
         library = ctypes.CDLL(pathfinder.load_nvidia_dynamic_lib("cublas").abs_path)
-    except ImportError:             # CuPy before version 14
-        library = ctypes.CDLL("libcublas.so.12")
+    except ImportError:
+        library = ctypes.CDLL("libcublas.so")
     for name, signature in SIGNATURES.items():
         getattr(library, name).argtypes = signature
     return library
@@ -71,6 +71,8 @@ class Handle:
             self._check("cublasSetWorkspace_v2", self.library.cublasSetWorkspace_v2(
                 self.handle, self.workspace.data.ptr, WORKSPACE_BYTES))
             self.stream = stream
+        if not a.dtype == b.dtype == out.dtype:
+            raise TypeError(f"A product on the GPU needs arrays of one type, got {a.dtype}, {b.dtype} and {out.dtype}.")
         (m, n), k = out.shape, a.shape[1]
         gemm, real = (("cublasSgemm_v2", ctypes.c_float) if out.dtype == "float32" else
                       ("cublasDgemm_v2", ctypes.c_double))

@@ -17,6 +17,7 @@ typedef unsigned long long u64;
                     i += (long long)gridDim.x * blockDim.x)
 """
 
+OTHER = tuple(map(np.dtype, (np.int64, np.float64, bool)))       # of orders, clocks and masks
 REAL = {"float32": "float", "float64": "double"}
 
 
@@ -35,8 +36,12 @@ def compiled(text, dtype):
 def launch(text, dtype, name, threads, *arguments):
     """Run kernel `name` of a text in at least this many threads, or as many as fill the device.
 
-    A Python int is passed as a 64-bit one, None as a null pointer.
+    A Python int is passed as a 64-bit one, None as a null pointer.  CuPy passes an array's address alone, so what the
+    kernel would misread is refused here: TypeError.
     """
     block = 256
+    for a in arguments:
+        if isinstance(a, xp.ndarray) and not (a.flags.c_contiguous and a.dtype in (np.dtype(dtype), *OTHER)):
+            raise TypeError(f"{name} needs arrays in C order of {np.dtype(dtype)}, got {a.dtype}, strides {a.strides}.")
     passed = tuple(np.int64(a or 0) if a is None or isinstance(a, int) else a for a in arguments)
     compiled(text, np.dtype(dtype)).get_function(name)((min(-(-threads // block), 2048),), (block,), passed)

@@ -20,15 +20,22 @@ class Epoch:
         data: a `Dataset`.
         batch_size: samples in a batch; the last may be shorter.
         metrics: what to average over the samples, besides the loss.
-        memory: a function that lists the arrays which the step keeps from batch to batch.
+        memory, constants: functions that list the arrays which the step keeps from batch to batch, and its numbers.
     """
 
-    def __init__(self, step, data, batch_size, metrics, memory):
-        self.step = step
+    def __init__(self, step, data, batch_size, metrics, memory, constants):
         self.data = data
         self.batch_size = batch_size
-        self.means = RunningMeans(metrics)
-        self._on_device = recorded(self._batch, memory)
+        self.means = means = RunningMeans(metrics)
+
+        def batch(size):
+            """All work on the arrays of one batch; it asks for no number, so a GPU can run ahead, or replay it."""
+            x, y, weights = data.next(size)
+            loss, y_pred = step(x, y, weights)
+            means.add(loss, y, y_pred)
+            return loss
+
+        self._batch = recorded(batch, memory, constants)
 
     def run(self, stage, callbacks, stopped=lambda: False) -> dict[str, float]:
         """One pass; returns the means of loss and metrics over all samples seen.
@@ -41,7 +48,7 @@ class Epoch:
             size = min(self.batch_size, len(self.data) - start)
             logs: dict[str, Any] = {"batch": batch, "size": size}
             callbacks(f"on_{stage}_batch_begin", batch, logs)
-            loss = self._on_device(size)
+            loss = self._batch(size)
             self.means.samples += size
             if callbacks.listen_to(f"on_{stage}_batch_end"):
                 callbacks(f"on_{stage}_batch_end", batch, logs | self.means.result() | {"loss": float(loss)})
@@ -49,10 +56,3 @@ class Epoch:
             if stopped():
                 break
         return self.means.result()
-
-    def _batch(self, size):
-        """All work on the arrays of one batch; it asks for no number, so a GPU can run ahead, or replay it."""
-        x, y, weights = self.data.next(size)
-        loss, y_pred = self.step(x, y, weights)
-        self.means.add(loss, y, y_pred)
-        return loss

@@ -137,7 +137,7 @@ class Loss:
         return losses.mean()
 
     def backward(self, y_true, y_pred, weights=None):
-        dy = self.derivative(y_true, y_pred)
+        dy = self.derivative(y_true, y_pred).astype(y_pred.dtype, copy=False)
         if weights is not None:
             dy *= weights.reshape(-1, *[1] * (dy.ndim - 1))
         dy /= dy.size // dy.shape[-1]       # N, for (N, C)

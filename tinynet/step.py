@@ -102,6 +102,12 @@ class Trainable:
         """The arrays that a step keeps until the next one."""
         return [self.parameters.value, self.parameters.grad, self.optimizer.clock, *self.optimizer.slots]
 
+    def constants(self) -> list:
+        """The numbers and words that a step is set to: such attributes of layers, optimizer and loss, but no _names."""
+        owners = [*self.layers, *self.chain, self.optimizer, self.loss]
+        return [(name, value) for owner in owners for name, value in vars(owner).items()
+                if isinstance(value, (int, float, str)) and not name.startswith("_") and name != "needs_dx"]
+
     @property
     def dtype(self):
         """The float type of the weights."""

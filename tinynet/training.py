@@ -23,10 +23,10 @@ _locks: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()     # not attrib
 
 
 def _alone(method):
-    """One thread at a time in a model, whose layers have one set of buffers, and where work happens."""
+    """One thread at a time where work happens, and in a model, whose layers have one set of buffers."""
     @functools.wraps(method)
     def wrapped(self, *args, **kwargs):
-        with _locks.setdefault(self, threading.RLock()), working():
+        with working(), _locks.setdefault(self, threading.RLock()):
             return method(self, *args, **kwargs)
     return wrapped
 
@@ -73,8 +73,8 @@ class Model(Trainable):
         data, validation = self._fitting_data(x, y, sample_weight, class_weight, validation_data, validation_split)
         history = self.history = History()
         callbacks = self._fitting_callbacks(verbose, callbacks, batch_size, epochs, data, validation)
-        train = Epoch(self.train_step, data, batch_size, self.metrics, self.memory)
-        test = Epoch(self.test_step, validation, batch_size, self.metrics, self.memory)
+        train = Epoch(self.train_step, data, batch_size, self.metrics, self.memory, self.constants)
+        test = Epoch(self.test_step, validation, batch_size, self.metrics, self.memory, self.constants)
         callbacks("on_train_begin", {})
         self.stop_training = False
         for epoch in range(initial_epoch, epochs):
@@ -106,7 +106,7 @@ class Model(Trainable):
         data = self._data(x, y, sample_weight)
         hooks = self._callbacks(TestLogger() if verbose else None, callbacks, batch_size, data)
         hooks("on_test_begin", {})
-        logs = Epoch(self.test_step, data, batch_size, self.metrics, self.memory).run("test", hooks)
+        logs = Epoch(self.test_step, data, batch_size, self.metrics, self.memory, self.constants).run("test", hooks)
         hooks("on_test_end", logs)
         return list(logs.values()) if self.metrics else logs["loss"]
 

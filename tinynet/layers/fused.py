@@ -40,18 +40,18 @@ class DenseReluDropout(Layer):
         y = self.dense.buffer("y", (*x.shape[:-1], self.dense.units), like=x)
         matmul(x, self.dense.kernel.value, out=y)
         if training and self.dropout:
-            self.rate, masks = self.dropout.rate, self.dropout.masks
-            kernels.bias_relu_dropout(y, self.dense.bias.value, masks.seed, masks.counter, self.rate)
+            self._rate, masks = self.dropout.rate, self.dropout.masks
+            kernels.bias_relu_dropout(y, self.dense.bias.value, masks.seed, masks.counter, self._rate)
             masks.advance()
         else:
-            self.rate = 0.0
-            kernels.bias_relu_dropout(y, self.dense.bias.value, 0, None, self.rate)
+            self._rate = 0.0
+            kernels.bias_relu_dropout(y, self.dense.bias.value, 0, None, self._rate)
         self.y = y
         return y
 
     def backward(self, dy):
         self.dense.needs_dx = self.needs_dx
-        return self.dense.backward(kernels.relu_dropout_backward(dy, self.y, self.rate))
+        return self.dense.backward(kernels.relu_dropout_backward(dy, self.y, self._rate))
 
 
 def fuse(chain):
