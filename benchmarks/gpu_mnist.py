@@ -115,7 +115,7 @@ def timed(epoch):
 
 
 def tinynet_graph():
-    from tinynet import backend, utils
+    from tinynet import device, utils
     from tinynet.callbacks import LambdaCallback
     from tinynet.layers import Dense, Dropout
     from tinynet.models import Sequential
@@ -129,7 +129,7 @@ def tinynet_graph():
         LambdaCallback(on_epoch_begin=lambda epoch, logs: ends.append(time.perf_counter()),
                        on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()))])
     assert model.history.history["accuracy"][-1] > 0.97
-    assert backend._gpu_matmul() is not backend.xp.matmul, "cuBLAS was not found, so nothing was recorded"
+    assert device._gpu_matmul() is not device.xp.matmul, "cuBLAS was not found, so nothing was recorded"
     return [end - begin for begin, end in zip(ends[::2], ends[1::2])][WARM:]
 
 

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from tinynet.backend import xp
+from tinynet.device import xp
 
 __all__ = ["HEAD", "compiled", "launch"]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from tinynet import backend
-from tinynet.backend import on_gpu, xp
+from tinynet import device
+from tinynet.device import on_gpu, xp
 
 __all__ = ["Recorded", "recorded"]
 
@@ -53,7 +53,7 @@ class Recorded:
         if size not in self.graphs and not self._record(size):
             return self.work(size)
         graph, result, _ = self.graphs[size]
-        graph.launch(backend.stream)
+        graph.launch(device.stream)
         return result
 
     def _record(self, size) -> bool:
@@ -63,13 +63,13 @@ class Recorded:
             return self._refuse("what it computes with changes at every step.")
         pool, result, error = xp.cuda.MemoryPool(), None, None
         try:
-            backend.stream.begin_capture()
+            device.stream.begin_capture()
             try:
                 with xp.cuda.using_allocator(pool.malloc):
                     result = self.work(size)
             except BaseException as reason:
                 error = reason
-            graph = backend.stream.end_capture()
+            graph = device.stream.end_capture()
         except Exception as reason:     # no graphs here, or a capture that failed and cannot be ended well
             error = error or reason
         if error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinynet import parallel
-from tinynet.backend import on_gpu, xp
+from tinynet.device import on_gpu, xp
 from tinynet.cuda import HEAD, launch
 
 __all__ = ["bias_relu_dropout", "gather", "keep", "move", "move_source", "relu_dropout_backward",

@@ -1,0 +1,141 @@
+"""The array library, chosen once per process: NumPy, or CuPy on an NVIDIA GPU.
+
+Code that works on the arrays of a network calls `xp`, code about the user's own arrays calls np.  It must not know
+about layers, models or training.
+"""
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import threading
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from tinynet import cublas, parallel
+from tinynet.arguments import find
+
+__all__ = ["xp", "on_gpu", "working", "matmul", "to_numpy", "synchronize"]
+
+
+def _choose() -> tuple[Any, Any, str]:
+    """(array library, stream of all work on a GPU or None, name of the device), as TINYNET_BACKEND says.
+
+    "numpy"; "cupy"; or "auto", the default: CuPy where it is installed and a device answers, else NumPy.
+
+    Raises ImportError for "cupy" where that cannot be, with the step that failed and what to install.
+    """
+    choice = os.environ.get("TINYNET_BACKEND") or "auto"
+    find("TINYNET_BACKEND", choice, dict.fromkeys(("auto", "cupy", "numpy")))
+    if choice == "numpy" or choice == "auto" and importlib.util.find_spec("cupy") is None:
+        return np, None, f"{parallel.threads()} CPU threads"
+    step, cure = "package", 'Install it with: python -m pip install "tinynet[cuda12]" or "tinynet[cuda13]".'
+    try:
+        import cupy
+        step, cure = "driver", "Is the NVIDIA driver installed, and new enough for CuPy's CUDA? Ask `nvidia-smi`."
+        if not cupy.cuda.runtime.driverGetVersion():
+            raise RuntimeError("no NVIDIA driver answers")
+        step, cure = "device", "Does `nvidia-smi` list a GPU, and does CUDA_VISIBLE_DEVICES allow it?"
+        device = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())["name"].decode()
+        step, cure = "compiler", 'Its headers come with: python -m pip install "tinynet[cuda12]" or "tinynet[cuda13]".'
+        float((cupy.ones(1) + 1)[0])
+        # Work on the default stream cannot be recorded.
+        return cupy, cupy.cuda.Stream(non_blocking=True), device
+    except Exception as error:      # CuPy reports a missing driver by an exception class of its own
+        if choice == "auto":
+            return np, None, f"{parallel.threads()} CPU threads"
+        raise ImportError(f"TINYNET_BACKEND=cupy cannot be used, the {step} failed: {error}. {cure}") from error
+
+
+xp, stream, device = _choose()
+on_gpu = xp is not np
+print(f"tinynet computes with {xp.__name__} on {device}.", file=sys.stderr)
+
+
+def working() -> AbstractContextManager:
+    """Where the work of a model happens: all threads of the CPU, or the one stream of the GPU."""
+    return _OnStream() if on_gpu else parallel.workers()
+
+
+class _OnStream(AbstractContextManager):
+    """Work goes to `stream`, after all that the default and the current stream were doing, and is done when it ends.
+
+    One thread at a time: what another one launched would end up in a recording.
+    """
+
+    lock = threading.RLock()
+
+    def __enter__(self):
+        self.lock.acquire()
+        try:
+            xp.cuda.get_current_stream().synchronize()
+            xp.cuda.Stream.null.synchronize()
+            stream.__enter__()
+        except BaseException:
+            self.lock.release()
+            raise
+
+    def __exit__(self, *error):
+        try:
+            stream.__exit__(*error)
+            stream.synchronize()
+        finally:
+            self.lock.release()
+
+
+def to_numpy(array) -> np.ndarray:
+    """A copy of the array in the CPU's memory, once all work on it is done.
+
+    >>> to_numpy(xp.ones(2))
+    array([1., 1.])
+    """
+    return xp.asnumpy(array) if on_gpu else np.array(array)
+
+
+def synchronize() -> None:
+    """Wait until the device has done all work given to it; a CPU always has."""
+    if on_gpu:
+        stream.synchronize()
+
+
+# Products
+
+
+def matmul(a, b, out):
+    """out = a b; on a CPU its columns (or its rows, when there are more of them) in blocks that all threads share.
+
+    Shapes: (N, D) (D, U) = (N, U), or with more axes in front of N.
+
+    >>> to_numpy(matmul(xp.ones((2, 3)), xp.ones((3, 2)), out=xp.empty((2, 2))))
+    array([[3., 3.],
+           [3., 3.]])
+    """
+    if out.ndim > 2:
+        return xp.matmul(a, b, out=out)
+    if on_gpu:
+        return _gpu_matmul()(a, b, out=out)
+    rows, columns = out.shape
+    pieces = parallel.split(max(rows, columns), work=rows * columns * a.shape[1], grain=12e6)
+    if rows >= columns:
+        parallel.for_each(lambda block: xp.matmul(a[block], b, out=out[block]), pieces)
+    else:
+        parallel.for_each(lambda block: xp.matmul(a, b[:, block], out=out[:, block]), pieces)
+    return out
+
+
+@cache
+def _gpu_matmul():
+    """Products by a cuBLAS handle of tinynet's own; by CuPy, which cannot be recorded, where the library is not found.
+
+    TINYNET_TF32=1 lets the handle round to TF32.
+    """
+    try:
+        library = cublas.load_library()
+    except (OSError, RuntimeError):
+        return xp.matmul
+    workspace = xp.empty(cublas.WORKSPACE_BYTES, np.uint8)
+    handle = cublas.Handle(library, workspace, tf32=os.environ.get("TINYNET_TF32") == "1")
+    return lambda a, b, out: handle.matmul(a, b, out, xp.cuda.get_current_stream().ptr)
