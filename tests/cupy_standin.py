@@ -189,10 +189,16 @@ def function(name):
 
 
 for name in ("positive", "maximum", "minimum", "exp", "log", "log1p", "sqrt", "square", "tanh", "sign", "add",
-             "subtract", "multiply", "divide", "where", "clip", "take_along_axis", "isfinite"):
+             "subtract", "multiply", "divide", "where", "clip", "take_along_axis", "isfinite", "abs", "expm1", "cos",
+             "argsort"):
     setattr(cupy, name, function(name))
 for name in ("zeros", "ones", "empty", "full", "arange", "zeros_like", "ones_like", "empty_like"):
     setattr(cupy, name, function(name))
+
+
+def concatenate(arrays):
+    inside = [array.inside for array in arrays]
+    return fresh(lambda: np.concatenate(inside), "concatenate")
 
 
 def matmul(*args, **kwargs):
@@ -214,7 +220,8 @@ def asarray(value, dtype=None):
     return ndarray(np.array(value, dtype))
 
 
-cupy.matmul, cupy.asarray = matmul, asarray     # type: ignore[attr-defined]
+cupy.matmul, cupy.asarray, cupy.concatenate = matmul, asarray, concatenate     # type: ignore[attr-defined]
+cupy.array = lambda value, dtype=None: asarray(value, dtype).copy()             # type: ignore[attr-defined]
 cupy.asnumpy = lambda array: array.get()        # type: ignore[attr-defined]
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from tinynet.callbacks import EarlyStopping, LambdaCallback
-from tinynet.layers import Activation, Dense, Dropout, Flatten, Layer, ReLU, Softmax
+from tinynet.layers import Activation, Dense, Dropout, Flatten, Layer, LeakyReLU, ReLU, Softmax
+from tinynet.metrics import BinaryAccuracy
 from tinynet.models import Sequential
 
 
@@ -82,14 +83,13 @@ def test_bad_arguments_of_fit(classifier, options, message):
 
 
 @pytest.mark.parametrize("call, name", [
-    (lambda m, x, y: m.fit(x, y, steps_per_epoch=3), "steps_per_epoch"),
     (lambda m, x, y: m.fit(x, y, nonsense=3), "nonsense"),
-    (lambda m, x, y: m.evaluate(x, y, steps=3), "steps"),
-    (lambda m, x, y: m.predict(x, steps=3), "steps"),
-    (lambda m, x, y: m.compile("sgd", "mse", weighted_metrics=["acc"]), "weighted_metrics"),
-    (lambda m, x, y: Dense(3, kernel_regularizer="l2"), "kernel_regularizer"),
-    (lambda m, x, y: Dense(3, kernel_constraint="max_norm"), "kernel_constraint"),
-    (lambda m, x, y: Dropout(0.5, noise_shape=(1,)), "noise_shape"),
+    (lambda m, x, y: m.evaluate(x, y, nonsense=3), "nonsense"),
+    (lambda m, x, y: m.predict(x, nonsense=3), "nonsense"),
+    (lambda m, x, y: m.compile("sgd", "mse", loss_weights=[2]), "loss_weights"),
+    (lambda m, x, y: Dense(3, kernel_regulariser="l2"), "kernel_regulariser"),
+    (lambda m, x, y: LeakyReLU(max_value=3), "max_value"),
+    (lambda m, x, y: BinaryAccuracy(treshold=0.3), "treshold"),
 ])
 def test_arguments_that_tinynet_has_not_are_refused_by_name(classifier, call, name):
     with pytest.raises(TypeError, match=f"'{name}'.* takes: "):

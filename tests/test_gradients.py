@@ -8,10 +8,13 @@ ten lines.  Everything here is float64, because in float32 the difference of two
 import numpy as np
 import pytest
 
-from tinynet import activations, backend, fusion, layers, losses
+from tinynet import activations, backend, layers, losses, regularizers
 from tinynet.gradient_check import assert_gradients, check_layer, check_loss, check_model, numeric_gradient
-from tinynet.layers import Activation, Dense, Dropout, Flatten, ReLU, Softmax
+from tinynet.layers import (ELU, Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout,
+                            Flatten, GaussianDropout, GaussianNoise, InputLayer, LeakyReLU, PReLU, ReLU, Reshape,
+                            Softmax, ThresholdedReLU)
 from tinynet.models import Sequential
+from tinynet.regularizers import L1L2
 
 pytestmark = pytest.mark.usefixtures("float64")
 rng = np.random.default_rng(0)
@@ -24,6 +27,7 @@ LAYERS = {
         "with relu": (lambda: Dense(4, activation="relu"), (3,)),
         "with softmax": (lambda: Dense(4, activation="softmax"), (3,)),
         "over the last of three axes": (lambda: Dense(4, activation="tanh"), (2, 3)),
+        "with activity_regularizer": (lambda: Dense(4, activation="tanh", activity_regularizer="l1_l2"), (3,)),
     },
     "Activation": {name: (lambda name=name: Activation(name), (5,)) for name in activations.ACTIVATIONS},
     "Softmax": {
@@ -38,7 +42,29 @@ LAYERS = {
         "a fifth": (lambda: Dropout(0.2, seed=3), (50,)),
         "none": (lambda: Dropout(0.0), (5,)),
     },
+    "LeakyReLU": {"plain": (lambda: LeakyReLU(), (5,)), "folding back": (lambda: LeakyReLU(-0.5), (5,))},
+    "ThresholdedReLU": {"plain": (lambda: ThresholdedReLU(0.3), (5,))},
+    "ELU": {"plain": (lambda: ELU(), (5,)), "of another height": (lambda: ELU(0.4), (5,))},
+    "PReLU": {
+        "plain": (lambda: PReLU("random_normal"), (5,)),
+        "a shared axis": (lambda: PReLU("random_normal", shared_axes=[1]), (2, 3)),
+        "all axes shared": (lambda: PReLU("random_normal", shared_axes=[1, 2]), (2, 3)),
+    },
+    "BatchNormalization": {
+        "plain": (lambda: BatchNormalization(), (5,)),
+        "with other gamma and beta": (lambda: BatchNormalization(
+            beta_initializer="random_normal", gamma_initializer="random_normal"), (5,)),
+        "neither gamma nor beta": (lambda: BatchNormalization(center=False, scale=False), (5,)),
+        "of a middle axis": (lambda: BatchNormalization(axis=1, gamma_initializer="random_normal"), (2, 3)),
+    },
+    "Dropout, noise_shape": {"columns": (lambda: Dropout(0.5, noise_shape=(None, 1, None), seed=3), (4, 5))},
+    "AlphaDropout": {"a fifth": (lambda: AlphaDropout(0.2, seed=3), (50,))},
+    "GaussianDropout": {"a fifth": (lambda: GaussianDropout(0.2), (5,))},
+    "GaussianNoise": {"a fifth": (lambda: GaussianNoise(0.2), (5,))},
+    "ActivityRegularization": {"both": (lambda: ActivityRegularization(0.1, 0.2), (5,))},
     "Flatten": {"two axes": (lambda: Flatten(), (2, 3))},
+    "Reshape": {"two axes": (lambda: Reshape((3, -1)), (2, 3))},
+    "InputLayer": {"plain": (lambda: InputLayer(), (2, 3))},
 }
 CASES = [pytest.param(make, shape, id=f"{name}: {case}")
          for name, cases in LAYERS.items() for case, (make, shape) in cases.items()]
@@ -51,7 +77,7 @@ def test_layer(make, shape, training):
 
 
 def test_no_layer_is_left_unchecked():
-    assert set(LAYERS) == set(layers.__all__) - {"Layer"}
+    assert {name.split(",")[0] for name in LAYERS} == set(layers.LAYERS)
 
 
 @pytest.mark.parametrize("function", activations.ACTIVATIONS.values(), ids=lambda f: f.__name__)
@@ -68,31 +94,80 @@ def distributions(n, c):
 
 # name of a loss: (y_true, y_pred) to check it on.  Predictions need not be distributions: the derivative with respect
 # to each of them must be right by itself.
+NUMBERS = rng.standard_normal((4, 3)), rng.standard_normal((4, 3))
+POSITIVE = rng.uniform(0.1, 2, (4, 3)), rng.uniform(0.1, 2, (4, 3))
+ONE_HOT = distributions(4, 3), rng.uniform(0.1, 2, (4, 3))
+CLASS_NUMBERS = np.array([[0], [2], [1], [2]]), rng.uniform(0.1, 0.9, (4, 3))
+YES_OR_NO = rng.integers(0, 2, (4, 3)).astype(float), rng.uniform(0.1, 0.9, (4, 3))
+LOGITS = rng.standard_normal((4, 3))
 LOSSES = {
-    "mean_squared_error": (rng.standard_normal((4, 3)), rng.standard_normal((4, 3))),
-    "categorical_crossentropy": (distributions(4, 3), rng.uniform(0.1, 2, (4, 3))),
-    "sparse_categorical_crossentropy": (np.array([[0], [2], [1], [2]]), rng.uniform(0.1, 0.9, (4, 3))),
-    "binary_crossentropy": (rng.integers(0, 2, (4, 3)).astype(float), rng.uniform(0.1, 0.9, (4, 3))),
-    "softmax_crossentropy": (distributions(4, 3), rng.standard_normal((4, 3))),
-    "sparse_softmax_crossentropy": (np.array([[0], [2], [1], [2]]), rng.standard_normal((4, 3))),
-    "sigmoid_crossentropy": (rng.integers(0, 2, (4, 3)).astype(float), rng.standard_normal((4, 3))),
+    "mean_squared_error": NUMBERS,
+    "mean_absolute_error": NUMBERS,
+    "mean_absolute_percentage_error": NUMBERS,
+    "mean_squared_logarithmic_error": POSITIVE,
+    "mean_squared_logarithmic_error, clipped": NUMBERS,
+    "logcosh": NUMBERS,
+    "huber_loss": NUMBERS,
+    "huber_loss, delta 0.3": NUMBERS,
+    "poisson": POSITIVE,
+    "cosine_proximity": NUMBERS,
+    "hinge": (np.sign(NUMBERS[0]), NUMBERS[1]),
+    "hinge, of 0 and 1": (YES_OR_NO[0], NUMBERS[1]),
+    "squared_hinge": (YES_OR_NO[0], NUMBERS[1]),
+    "categorical_hinge": (np.eye(3)[[0, 2, 1, 2]], NUMBERS[1]),
+    "kullback_leibler_divergence": (distributions(4, 3), distributions(4, 3)),
+    "kullback_leibler_divergence, clipped": NUMBERS,
+    "categorical_crossentropy": ONE_HOT,
+    "categorical_crossentropy, from logits": (ONE_HOT[0], LOGITS),
+    "categorical_crossentropy, smoothed": ONE_HOT,
+    "sparse_categorical_crossentropy": CLASS_NUMBERS,
+    "sparse_categorical_crossentropy, from logits": (CLASS_NUMBERS[0], LOGITS),
+    "binary_crossentropy": YES_OR_NO,
+    "binary_crossentropy, from logits": (YES_OR_NO[0], LOGITS),
+    "binary_crossentropy, smoothed": YES_OR_NO,
 }
+ARGUMENTS = {"from logits": {"from_logits": True}, "smoothed": {"label_smoothing": 0.2}, "delta 0.3": {"delta": 0.3}}
 
 
-def loss_named(name):
-    module = losses if hasattr(losses, name) else fusion
-    return losses.Loss(getattr(module, name), getattr(module, f"{name}_backward"))
+def loss_named(name, reduction="sum_over_batch_size"):
+    function, _, arguments = name.partition(", ")
+    function = losses.LOSSES[function]
+    return losses.Loss(function, losses.BACKWARD[function], reduction, **ARGUMENTS.get(arguments, {}))
 
 
 @pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum"])
 @pytest.mark.parametrize("weights", [None, np.array([0.0, 1.0, 2.0, 0.5])], ids=["unweighted", "weighted"])
-def test_loss(name, weights):
-    assert_gradients(check_loss(loss_named(name), *LOSSES[name], weights))
+def test_loss(name, weights, reduction):
+    assert_gradients(check_loss(loss_named(name, reduction), *LOSSES[name], weights))
 
 
 def test_no_loss_is_left_unchecked():
-    known = set(losses.LOSSES.values()) | {function for function, _ in fusion.FUSED.values()}
-    assert {function.__name__ for function in known} == set(LOSSES)
+    assert {function.__name__ for function in losses.BACKWARD} == {name.split(",")[0] for name in LOSSES}
+
+
+@pytest.mark.parametrize("make", regularizers.REGULARIZERS.values(), ids=regularizers.REGULARIZERS)
+def test_regularizer(make):
+    regularizer = make(0.3)
+    w = rng.standard_normal((4, 3))
+    assert regularizer.gradient(w) == pytest.approx(numeric_gradient(lambda: regularizer(w), w), rel=1e-6)
+
+
+def test_kinks_are_where_tensorflow_has_them():
+    """Where a function has no derivative, Keras's gradient is that of one side, or zero."""
+    zero, one = np.zeros((1, 1)), np.ones((1, 1))
+    assert L1L2(l1=1).gradient(zero) == 0
+    for name, y_true, y_pred, expected in (
+            ("mean_absolute_error", one, one, 0), ("mean_absolute_percentage_error", one, one, 0),
+            ("hinge", one, one, -1), ("categorical_hinge", one, one, 0), ("huber_loss", zero, one, 1)):
+        assert losses.BACKWARD[losses.LOSSES[name]](y_true, y_pred) == expected, name
+    shared = losses.BACKWARD[losses.categorical_hinge](np.array([[1.0, 0, 0]]), np.array([[0.0, 1, 1]]))
+    assert shared.tolist() == [[-1, 0.5, 0.5]]
+    for layer, expected in ((ReLU(), 0), (LeakyReLU(0.25), 0.25), (ThresholdedReLU(0.0), 0), (ELU(0.3), 0.3),
+                            (PReLU("ones"), 0), (Activation("relu"), 0)):
+        layer.build_once((None, 1))
+        layer.forward(zero)
+        assert layer.backward(one.copy()) == expected, layer
 
 
 def test_clipped_probabilities_have_no_gradient():
@@ -123,6 +198,20 @@ MODELS = {
     "a frozen first layer": lambda: model_of(
         Dense(5, activation="sigmoid", input_shape=(4,), trainable=False), Dense(5, activation="tanh"), Dense(3),
         Softmax()),
+    "all kinds of regularization": lambda: model_of(
+        Dense(5, activation="relu", input_shape=(4,), kernel_regularizer=L1L2(0.01, 0.02), bias_regularizer=L1L2(0.03),
+              activity_regularizer=L1L2(0.04, 0.05)),
+        BatchNormalization(gamma_regularizer="l2", beta_regularizer="l1"), PReLU(alpha_regularizer="l2"),
+        Dense(3, activation="softmax", kernel_regularizer="l2", activity_regularizer=L1L2(0.01, 0.2))),
+    "noise": lambda: model_of(
+        Dense(5, activation="selu", input_shape=(4,)), AlphaDropout(0.2), GaussianNoise(0.3), GaussianDropout(0.2),
+        Dense(3, activation="softmax")),
+    "Huber": lambda: model_of(Dense(3, input_shape=(4,), activation="softplus"), loss=losses.Huber(0.2)),
+    "label smoothing, sum": lambda: model_of(
+        Dense(3, input_shape=(4,), activation="softmax"), loss=losses.CategoricalCrossentropy(
+            label_smoothing=0.1, reduction="sum")),
+    "from logits": lambda: model_of(
+        Dense(3, input_shape=(4,)), loss=losses.CategoricalCrossentropy(from_logits=True)),
     "a frozen middle layer": lambda: model_of(
         Dense(5, activation="sigmoid", input_shape=(4,)), Dense(5, activation="tanh", trainable=False), Dense(3),
         Activation("softmax")),

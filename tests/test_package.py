@@ -16,17 +16,19 @@ ROOT = Path(tinynet.__file__).parent
 
 # Each row may import from the rows above it and from its own.
 FLOORS = [
-    ["arguments", "parallel", "cublas"],
+    ["arguments", "registry", "parallel", "cublas"],
     ["device"],
     ["cuda", "cuda_graph"],
     ["kernels", "backend"],
-    ["random", "initializers", "activations", "parameters"],
+    ["random", "initializers", "regularizers", "constraints", "activations", "parameters"],
     ["layers"],
-    ["losses", "fusion", "metrics", "optimizers", "progress", "callbacks", "data", "epoch"],
+    ["losses", "metrics", "optimizers", "progress", "callbacks", "data", "dataset", "epoch"],
     ["step"],
+    ["door"],
     ["training"],
-    ["models"],
+    ["summary", "models"],
     ["gradient_check", "plotting", "utils", "datasets"],
+    ["aliases"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 

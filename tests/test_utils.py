@@ -86,7 +86,7 @@ def test_unknown_names_list_the_known_ones():
         with pytest.raises(ValueError, match=f"Unknown {kind}: nope.* Known: .*{known}"):
             get("nope")
     with pytest.raises(ValueError, match="Unknown metric function: acuracy. Did you mean 'accuracy'"):
-        metrics.get("acuracy", losses.get("mse"), (None, 3))
+        metrics.get("acuracy")
     with pytest.raises(ValueError, match="a function of your own, which needs its derivative"):
         activations.get(np.sin)
     with pytest.raises(ValueError, match="of your own needs its derivative"):
@@ -94,7 +94,7 @@ def test_unknown_names_list_the_known_ones():
     with pytest.raises(TypeError, match="got 3"):
         initializers.get(3)
     with pytest.raises(TypeError, match="got 3"):
-        metrics.get(3, losses.get("mse"), (None, 3))
+        metrics.metric_for(3, losses.get("mse"), (None, 3))
     with pytest.raises(ValueError, match="scale must be a number above 0"):
         initializers.VarianceScaling(scale=0)
     with pytest.raises(ValueError, match="Unknown mode: fan"):
@@ -109,13 +109,13 @@ def test_unknown_names_list_the_known_ones():
     ("mse", 3, metrics.categorical_accuracy),
 ])
 def test_accuracy_means_what_keras_means(loss, outputs, chosen):
-    metric = metrics.get("acc", losses.get(loss), (None, outputs))
+    metric = metrics.metric_for("acc", losses.get(loss), (None, outputs))
     assert metric.function is chosen
     assert metric.name == "acc"
 
 
 def test_a_metric_is_the_mean_over_all_samples_of_all_batches():
-    means = metrics.RunningMeans([metrics.Metric("hit", metrics.sparse_categorical_accuracy)])
+    means = metrics.RunningMeans([metrics.SparseCategoricalAccuracy("hit")])
     for loss, y_true, y_pred in ((1.0, [[0]], [[0.9, 0.1]]), (2.0, [[0]] * 3, [[0.1, 0.9]] * 3)):
         means.add(loss, np.array(y_true), np.array(y_pred))
         means.samples += len(y_true)

@@ -5,10 +5,15 @@ the output y alone.
 """
 from __future__ import annotations
 
-from tinynet.backend import xp
-from tinynet.arguments import find
+import numpy as np
 
-__all__ = ["linear", "relu", "sigmoid", "softmax", "tanh", "get"]
+from tinynet.backend import xp
+from tinynet.registry import deserialize, serialize
+
+__all__ = ["deserialize", "elu", "exponential", "get", "hard_sigmoid", "linear", "relu", "selu", "serialize", "sigmoid",
+           "softmax", "softplus", "softsign", "tanh"]
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 def linear(x, out=None):
@@ -25,17 +30,27 @@ def linear_backward(y, dy):
     return dy
 
 
-def relu(x, out=None):
-    """y = max(x, 0)
+def relu(x, alpha=0.0, max_value=None, threshold=0.0, out=None):
+    """y = max(x, 0), or in full: y = x where x > threshold, else alpha (x - threshold); a max_value also limits the
+    former to [0, max_value].  Without limit and threshold alpha is rounded to float32, as in TensorFlow's leaky_relu.
 
-    >>> relu(xp.array([-1.0, 2.0]))
-    array([0., 2.])
+    >>> relu(xp.array([-1.0, 2.0])), relu(xp.array([-1.0, 9.0]), alpha=0.5, max_value=6)
+    (array([0., 2.]), array([-0.5,  6. ]))
     """
-    return xp.maximum(x, 0, out=out)
+    if (alpha, max_value, threshold) == (0, None, 0):
+        return xp.maximum(x, 0, out=out)
+    alpha = leak(alpha, max_value, threshold)
+    above = x if max_value is None else xp.where(x.real > max_value, max_value, xp.where(x.real < 0, 0, x))
+    return xp.positive(xp.where(x.real > threshold, above, alpha * (x - threshold)), out=out)
+
+
+def leak(alpha, max_value=None, threshold=0.0):
+    """alpha as TensorFlow uses it."""
+    return float(np.float32(alpha)) if max_value is None and threshold == 0 else alpha
 
 
 def relu_backward(y, dy):
-    """dx = dy where y > 0, else 0; at the kink 0, as in TensorFlow."""
+    """dx = dy where y > 0, else 0, for max(x, 0); at the kink 0, as in TensorFlow."""
     dy *= y.real > 0
     return dy
 
@@ -98,12 +113,115 @@ def softmax_backward(y, dy, axis=-1):
     return dy
 
 
+def elu(x, alpha=1.0, out=None):
+    """y = x where x > 0, else alpha (exp(x) - 1).  Source: Clevert et al., ICLR 2016.
+
+    >>> elu(xp.array([-1000.0, 2.0]))
+    array([-1.,  2.])
+    """
+    positive = x.real > 0
+    y = xp.where(positive, x, alpha * xp.expm1(xp.where(positive, 0, x)))
+    return xp.positive(y, out=out)
+
+
+def elu_backward(y, dy, alpha=1.0):
+    """dx = dy where y > 0, else dy (y + alpha), which is dy alpha exp(x)"""
+    dy *= xp.where(y.real > 0, 1, y + alpha)
+    return dy
+
+
+def selu(x, out=None):
+    """y = scale elu(x, alpha), scale 1.0507 and alpha 1.6733: layers of it keep mean 0 and variance 1 by themselves.
+
+    Source: Klambauer et al., NIPS 2017.
+
+    >>> selu(xp.array([-1000.0, 1.0])).round(4)
+    array([-1.7581,  1.0507])
+    """
+    return xp.multiply(SELU_SCALE, elu(x, SELU_ALPHA), out=out)
+
+
+def selu_backward(y, dy):
+    """dx = dy scale where y > 0, else dy (y + scale alpha)"""
+    dy *= xp.where(y.real > 0, SELU_SCALE, y + SELU_SCALE * SELU_ALPHA)
+    return dy
+
+
+def softplus(x, out=None):
+    """y = log(1 + exp(x))
+
+    >>> softplus(xp.array([-1000.0, 0.0])).round(4), float(softplus(xp.array(1000.0)))
+    (array([0.    , 0.6931]), 1000.0)
+    """
+    positive = x.real > 0
+    return xp.add(xp.where(positive, x, 0), xp.log1p(xp.exp(xp.where(positive, -x, x))), out=out)
+
+
+def softplus_backward(y, dy):
+    """dx = dy sigmoid(x), which is dy (1 - exp(-y))"""
+    dy *= -xp.expm1(-y)
+    return dy
+
+
+def softsign(x, out=None):
+    """y = x / (1 + |x|)
+
+    >>> softsign(xp.array([-1.0, 3.0]))
+    array([-0.5 ,  0.75])
+    """
+    return xp.divide(x, 1 + xp.sign(x.real) * x, out=out)
+
+
+def softsign_backward(y, dy):
+    """dx = dy (1 - |y|)^2, which is dy / (1 + |x|)^2"""
+    dy *= (1 - xp.sign(y.real) * y) ** 2
+    return dy
+
+
+def hard_sigmoid(x, out=None):
+    """y = 0.2 x + 0.5, brought within [0, 1]: a sigmoid of three straight lines
+
+    >>> hard_sigmoid(xp.array([-3.0, 0.0, 1.0]))
+    array([0. , 0.5, 0.7])
+    """
+    y = 0.2 * x + 0.5
+    y = xp.where(y.real < 0, 0, xp.where(y.real > 1, 1, y))
+    return xp.positive(y, out=out)
+
+
+def hard_sigmoid_backward(y, dy):
+    """dx = 0.2 dy where 0 < y < 1, else 0 (at x = -2.5 and 2.5 TensorFlow says 0.2, which y alone cannot tell)"""
+    dy *= xp.where((y.real > 0) & (y.real < 1), 0.2, 0)
+    return dy
+
+
+def exponential(x, out=None):
+    """y = exp(x)
+
+    >>> exponential(xp.array([0.0]))
+    array([1.])
+    """
+    return xp.exp(x, out=out)
+
+
+def exponential_backward(y, dy):
+    """dx = dy y"""
+    dy *= y
+    return dy
+
+
 BACKWARD = {
     linear: linear_backward,
     relu: relu_backward,
     sigmoid: sigmoid_backward,
     tanh: tanh_backward,
     softmax: softmax_backward,
+    elu: elu_backward,
+    selu: selu_backward,
+    softplus: softplus_backward,
+    softsign: softsign_backward,
+    hard_sigmoid: hard_sigmoid_backward,
+    exponential: exponential_backward,
 }
 ACTIVATIONS = {function.__name__: function for function in BACKWARD}
 
@@ -119,7 +237,7 @@ def get(identifier):
     if identifier is None:
         return linear
     if isinstance(identifier, str):
-        return find("activation function", identifier, ACTIVATIONS)
+        return deserialize("activation function", identifier, ACTIVATIONS)
     if callable(identifier) and identifier in ACTIVATIONS.values():
         return identifier
     raise ValueError(

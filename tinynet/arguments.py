@@ -55,14 +55,25 @@ def number(name: str, value: Any, least: float = 0.0, below: float = math.inf, p
 
 
 def arguments(function: Any) -> list[str]:
-    """The names of the arguments that a function takes, or that building a class takes, its bases' included."""
-    if inspect.isclass(function):
-        own = [vars(base)["__init__"] for base in function.__mro__[:-1] if "__init__" in vars(base)]
-    else:
-        own = [function]
-    names = [p.name for f in own for p in inspect.signature(f).parameters.values()
-             if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"]
-    return list(dict.fromkeys(names))
+    """The names of the arguments that a function takes, or that building a class takes.
+
+    A class that hands **kwargs on takes those of its base as well.
+    """
+    if not inspect.isclass(function):
+        return _named_parameters(function)
+    names: dict[str, None] = {}
+    for base in function.__mro__[:-1]:
+        if "__init__" in vars(base):
+            init = vars(base)["__init__"]
+            names |= dict.fromkeys(_named_parameters(init))
+            if not any(p.kind is p.VAR_KEYWORD for p in inspect.signature(init).parameters.values()):
+                break
+    return list(names)
+
+
+def _named_parameters(function) -> list[str]:
+    return [p.name for p in inspect.signature(function).parameters.values()
+            if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"]
 
 
 def refuse(message: str, function: Any, unknown: Mapping[str, Any]) -> None:

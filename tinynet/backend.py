@@ -7,12 +7,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+import numpy as np
+
 from tinynet.arguments import number
 from tinynet.device import matmul, on_gpu, synchronize, to_numpy, working, xp
 from tinynet.parallel import set_threads, threads
 
 __all__ = ["xp", "on_gpu", "working", "matmul", "to_numpy", "synchronize", "floatx", "set_floatx", "epsilon",
-           "set_epsilon", "set_threads", "threads", "get_uid", "unique_name"]
+           "set_epsilon", "set_threads", "threads", "get_uid", "unique_name", "clear_session", "backend",
+           "image_data_format", "variable", "constant", "cast", "cast_to_floatx", "eval", "get_value", "set_value"]
 
 
 # Constants
@@ -84,3 +87,76 @@ def unique_name(class_name: str) -> str:
     words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", class_name)
     prefix = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
     return f"{prefix}_{get_uid(prefix)}"
+
+
+def clear_session() -> None:
+    """Let names be numbered from 1 again."""
+    _uids.clear()
+
+
+# Arrays, under the names that Keras has for its symbolic ones
+
+
+def backend() -> str:
+    """"numpy" or "cupy"."""
+    return xp.__name__
+
+
+def image_data_format() -> str:
+    """"channels_last": the axes of a picture are rows, columns, channels."""
+    return "channels_last"
+
+
+def variable(value, dtype=None, name=None):
+    """A new array that holds the value.
+
+    >>> set_value(v := variable([1.0, 2.0]), [3.0, 4.0]); get_value(v)
+    array([3., 4.], dtype=float32)
+    """
+    return xp.array(value, dtype=dtype or floatx())
+
+
+def constant(value, dtype=None, shape=None, name=None):
+    """An array of the value, filled up to the shape if one is given."""
+    return variable(value, dtype) if shape is None else xp.full(shape, value, dtype or floatx())
+
+
+def cast(x, dtype):
+    """x as another type.
+
+    >>> cast(variable(1.5), "int32")
+    array(1, dtype=int32)
+    """
+    return xp.asarray(x).astype(dtype)
+
+
+def cast_to_floatx(x):
+    """x as a NumPy array of `floatx()`."""
+    return np.asarray(x, dtype=floatx())
+
+
+def get_value(x):
+    """What a weight, an array or the learning rate of an optimizer holds: a NumPy array, or a number.
+
+    >>> get_value(variable([1.0]))
+    array([1.], dtype=float32)
+    """
+    if isinstance(x, (int, float)):
+        return float(x) if isinstance(x, float) else x
+    return to_numpy(getattr(x, "value", x))
+
+
+eval = get_value
+
+
+def set_value(x, value) -> None:
+    """Let a weight, an array or the learning rate of an optimizer (`set_value(optimizer.lr, 0.1)`) hold another value.
+
+    Raises TypeError for a number that belongs to nothing.
+    """
+    if hasattr(x, "assign"):
+        x.assign(value)
+    elif isinstance(x, xp.ndarray):
+        x[...] = xp.asarray(value)
+    else:
+        raise TypeError(f"set_value expects a weight, an array or an optimizer's lr, got {x!r}.")

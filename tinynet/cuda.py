@@ -17,7 +17,7 @@ typedef unsigned long long u64;
                     i += (long long)gridDim.x * blockDim.x)
 """
 
-OTHER = tuple(map(np.dtype, (np.int64, np.float64, bool)))       # of orders, clocks and masks
+OTHER = tuple(map(np.dtype, (np.int64, np.uint64, np.float64, bool)))       # of orders, random bits, clocks, masks
 REAL = {"float32": "float", "float64": "double"}
 
 

@@ -6,85 +6,13 @@ know how a model trains.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
-from typing import Any
 
 import numpy as np
 
-from tinynet import kernels, losses
+from tinynet import losses
 from tinynet.arguments import number, whole_number
-from tinynet.backend import xp
 
-__all__ = ["Dataset", "as_inputs", "as_targets", "as_weights", "check_lengths", "epochs_due"]
-
-
-class Dataset:
-    """Samples x with targets y and weights, or without (None), all of the same length, to be had batch by batch.
-
-    >>> data = Dataset(np.arange(6.0).reshape(3, 2), np.array([0, 1, 2]))
-    >>> data.rewind()
-    >>> [data.next(size)[0].tolist() for size in (2, 1)]
-    [[[0.0, 1.0], [2.0, 3.0]], [[4.0, 5.0]]]
-    """
-
-    def __init__(self, x, y=None, weights=None):
-        self.given = (x, y, weights)
-        self.arrays: Any = tuple(None if a is None else xp.asarray(a) for a in self.given)
-        self.order: Any = None                  # the samples in the order of the epoch; None as they are
-        self.position = xp.zeros(1, np.int64)   # in the order, where a recorded step of training can move it on
-        self._shuffled: Any = None
-        self._buffers: list = [None, None, None]
-
-    def __len__(self):
-        return len(self.arrays[0])
-
-    def reorder(self, shuffle, batch_size):
-        """Shuffle sample by sample (True), or whole batches ("batch"), the short last one staying last; or not (False).
-
-        The order is kept from epoch to epoch and shuffled on, by np.random.shuffle, exactly as Keras 2.3.1 does.
-        """
-        if not shuffle:
-            return
-        if self.order is None:
-            self._shuffled = np.arange(len(self))
-            self.order = xp.asarray(self._shuffled)
-        if shuffle == "batch":
-            whole = len(self) // batch_size * batch_size
-            np.random.shuffle(self._shuffled[:whole].reshape(-1, batch_size))
-        else:
-            np.random.shuffle(self._shuffled)
-        self.order[...] = xp.asarray(self._shuffled)
-
-    def rewind(self):
-        """Begin again at the first sample of the order."""
-        self.position[...] = 0
-
-    def next(self, size):
-        """(x, y, weights) of the next samples of the order, in arrays that the next call may overwrite."""
-        batch = [None if a is None else kernels.gather(a, self.order, self.position, size, partial(self._buffer, i))
-                 for i, a in enumerate(self.arrays)]
-        self.position += size
-        return batch
-
-    def _buffer(self, i, size):
-        """An array for `size` samples of array number i, the front of the longest so far."""
-        if self._buffers[i] is None or len(self._buffers[i]) < size:
-            self._buffers[i] = xp.empty((size, *self.arrays[i].shape[1:]), self.arrays[i].dtype)
-        return self._buffers[i][:size]
-
-    def split(self, fraction) -> tuple[Dataset, Dataset]:
-        """The first samples to train on and the last, a `fraction` of them, to validate on; nothing is shuffled.
-
-        Raises ValueError unless 0 < fraction < 1 leaves samples on either side.
-        """
-        if not 0 < fraction < 1:
-            raise ValueError(f"validation_split must lie between 0 and 1, got {fraction!r}.")
-        at = int(len(self) * (1 - fraction))
-        if at in (0, len(self)):
-            raise ValueError(f"validation_split={fraction} of {len(self)} samples leaves {at} to train on and "
-                             f"{len(self) - at} to validate on.")
-        first, last = ([None if a is None else a[part] for a in self.given] for part in (slice(at), slice(at, None)))
-        return Dataset(*first), Dataset(*last)
+__all__ = ["as_inputs", "as_targets", "as_weights", "check_lengths", "epochs_due"]
 
 
 def as_inputs(x, shape, dtype, name):

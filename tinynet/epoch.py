@@ -1,4 +1,4 @@
-"""One pass over a data set, batch by batch, as often as it is asked for.
+"""One pass over a data set: the loop over its batches.
 
 It must not know what a step does; it takes the step that it was given.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from tinynet.cuda_graph import recorded
-from tinynet.metrics import RunningMeans
 
 __all__ = ["Epoch"]
 
@@ -17,25 +16,28 @@ class Epoch:
 
     Parameters
         step: a training step or a test step.
-        data: a `Dataset`.
-        batch_size: samples in a batch; the last may be shorter.
-        metrics: what to average over the samples, besides the loss.
+        data: a `Dataset` or a `Stream`.
+        means: the `RunningMeans` of what is to be averaged.
         memory, constants: functions that list the arrays which the step keeps from batch to batch, and its numbers.
     """
 
-    def __init__(self, step, data, batch_size, metrics, memory, constants):
+    def __init__(self, step, data, means, memory, constants):
         self.data = data
-        self.batch_size = batch_size
-        self.means = means = RunningMeans(metrics)
+        self.means = means
 
         def batch(size):
             """All work on the arrays of one batch; it asks for no number, so a GPU can run ahead, or replay it."""
             x, y, weights = data.next(size)
             loss, y_pred = step(x, y, weights)
-            means.add(loss, y, y_pred)
+            means.add(loss, y, y_pred, weights)
             return loss
 
         self._batch = recorded(batch, memory, constants)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last pass took in all batches."""
+        return self.means.batches == self.data.steps
 
     def run(self, stage, callbacks, stopped=lambda: False) -> dict[str, float]:
         """One pass; returns the means of loss and metrics over all samples seen.
@@ -43,13 +45,12 @@ class Epoch:
         `stage` is "train" or "test" in the callbacks' hooks.  The pass ends early when `stopped()` after a batch.
         """
         self.means.reset()
-        self.data.rewind()
-        for batch, start in enumerate(range(0, len(self.data), self.batch_size)):
-            size = min(self.batch_size, len(self.data) - start)
+        for batch, size in enumerate(self.data.batches()):
             logs: dict[str, Any] = {"batch": batch, "size": size}
             callbacks(f"on_{stage}_batch_begin", batch, logs)
             loss = self._batch(size)
             self.means.samples += size
+            self.means.batches += 1
             if callbacks.listen_to(f"on_{stage}_batch_end"):
                 callbacks(f"on_{stage}_batch_end", batch, logs | self.means.result() | {"loss": float(loss)})
             callbacks("progress", self.means)

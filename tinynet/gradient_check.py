@@ -139,45 +139,44 @@ def check_model(model, x, y, weights=None) -> GradientReport:
     The entries named "whole model: ..." compare the gradient that `backward` leaves in every parameter with
     differences of the loss.
     """
-    data = model._data(x, y, weights)
-    x, y, weights = data.arrays
+    x, y, weights = model._checked(x, y, weights)
     _check_float64(model.name, x)
-    entries, steps = [], _steps(model.chain)
+    entries, state = [], _state(model.chain)
 
     def loss():
-        _rewind(steps)
-        return model.loss.forward(y, model.forward(x, training=True), weights)
+        _restore(state)
+        return model.loss.forward(y, model.forward(x, training=True), weights) + model.penalty()
 
     h = x
     for link in model.chain:
         h = h.copy()
         entries += _check_link(link, h, True, np.random.default_rng(0))
         h = link.forward(h, training=True)
-    _rewind(steps)
+    _restore(state)
     y_pred = model.forward(x, training=True)
     model.backward(model.loss.backward(y, y_pred, weights))
     backward = [p.grad.copy() for p in model.parameters.parameters]
     for p, gradient in zip(model.parameters.parameters, backward):
         entries.append(_entry(WHOLE + p.name, gradient, numeric_gradient(loss, p.value)))
-    _rewind(steps)
+    _restore(state)
     return GradientReport(entries)
 
 
 def _check_link(link, x, training, rng):
     """The entries of one layer that runs: its input and each of its parameters."""
-    steps = _steps([link])
+    state, learned = _state([link]), [p for p in link.parameters if p.trainable]
 
     def forward():
-        _rewind(steps)
+        _restore(state)
         return link.forward(x, training)
 
     cotangent = rng.standard_normal(forward().shape)
 
     def loss():
-        return float((cotangent * forward()).sum())
+        return float((cotangent * forward()).sum() + link.penalty)
 
     forward()
-    for p in link.parameters:
+    for p in learned:
         p.grad = np.nan     # what backward does not assign, or adds to, stays NaN
     needed, link.needs_dx = link.needs_dx, True
     dx = link.backward(cotangent.copy())
@@ -185,11 +184,11 @@ def _check_link(link, x, training, rng):
     if getattr(dx, "shape", None) != x.shape:
         raise ValueError(f"{link.name}: backward must return dx of shape {x.shape}, like x, got "
                          f"{'None' if dx is None else getattr(dx, 'shape', dx)}. Does it end with `return dx`?")
-    dx, gradients = dx.copy(), [p.grad.copy() for p in link.parameters]
+    dx, gradients = dx.copy(), [p.grad.copy() for p in learned]
     entries = [_entry(f"{link.name}: input", dx, numeric_gradient(loss, x))]
-    for p, gradient in zip(link.parameters, gradients):
+    for p, gradient in zip(learned, gradients):
         entries.append(_entry(p.name, gradient, numeric_gradient(loss, p.value)))
-    _rewind(steps)
+    _restore(state)
     return entries
 
 
@@ -199,15 +198,19 @@ def _entry(name, backward, numeric):
     return Entry(name, float(error[i]), tuple(map(int, i)), float(backward[i]), float(numeric[i]))
 
 
-def _steps(chain):
-    """The streams of the layers that draw masks, and the step at which each stands."""
-    return [(layer.masks, layer.masks.step) for layer in chain if hasattr(layer, "masks")]
+def _state(chain):
+    """What a forward in training changes: where each stream of random numbers stands, and the running means."""
+    return ([(layer.masks, layer.masks.step) for layer in chain if hasattr(layer, "masks")],
+            [(p, p.value.copy()) for layer in chain for p in layer.parameters if not p.trainable])
 
 
-def _rewind(steps):
-    """Let each stream draw the same masks again."""
-    for stream, step in steps:
+def _restore(state):
+    """Go back there, so that each forward draws the same numbers."""
+    streams, kept = state
+    for stream, step in streams:
         stream.step = step
+    for p, value in kept:
+        p.value = value
 
 
 def _check_float64(name, *arrays):

@@ -1,7 +1,7 @@
 """The numbers a weight starts from; they must not know which layer asks.
 
 An initializer is called with a shape and returns an array.  Without a seed it draws from NumPy's global generator,
-so `np.random.seed` fixes the weights; with one it draws from a generator of its own, further at each call.
+so `np.random.seed` fixes the weights.  With one it draws from a generator of that seed, and from the next at each call.
 """
 from __future__ import annotations
 
@@ -10,20 +10,35 @@ import math
 import numpy as np
 
 from tinynet.backend import floatx, xp
-from tinynet.arguments import Pasteable, find, number
+from tinynet.arguments import find, number, whole_number
+from tinynet.registry import Configurable, deserialize, serialize
 
-__all__ = ["Initializer", "Zeros", "Ones", "Constant", "VarianceScaling", "get", "glorot_normal", "glorot_uniform",
-           "he_normal", "he_uniform", "lecun_normal", "lecun_uniform"]
+__all__ = ["Constant", "Identity", "Initializer", "Ones", "Orthogonal", "RandomNormal", "RandomUniform",
+           "TruncatedNormal", "VarianceScaling", "Zeros", "deserialize", "get", "glorot_normal", "glorot_uniform",
+           "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "serialize"]
 
 
-class Initializer(Pasteable):
+class Initializer(Configurable):
     """The base class; `__call__(shape, dtype=None)` returns an array of that shape, of `floatx()` by default."""
+
+    seed: int | None = None
 
     def __call__(self, shape, dtype=None):
         return xp.asarray(self.draw(shape), dtype=dtype or floatx())
 
     def draw(self, shape):
         raise NotImplementedError(f"{type(self).__name__} must define draw(shape).")
+
+    def generator(self):
+        """Where the numbers of one call come from."""
+        if self.seed is None:
+            return np.random
+        self.seed += 1
+        return np.random.RandomState(self.seed - 1)
+
+
+def _seed(seed):
+    return None if seed is None else whole_number("seed", seed, least=0, below=2**32)
 
 
 class Constant(Initializer):
@@ -41,25 +56,96 @@ class Constant(Initializer):
 
 
 class Zeros(Initializer):
-    """w = 0
-
-    >>> Zeros()((2,))
-    array([0., 0.], dtype=float32)
-    """
+    """w = 0"""
 
     def draw(self, shape):
         return np.zeros(shape)
 
 
 class Ones(Initializer):
-    """w = 1
-
-    >>> Ones()((2,))
-    array([1., 1.], dtype=float32)
-    """
+    """w = 1"""
 
     def draw(self, shape):
         return np.ones(shape)
+
+
+class Identity(Initializer):
+    """w = gain I, filled up with zeros where it is not square; (D, U) only.  Raises ValueError for another shape.
+
+    >>> Identity()((2, 3))
+    array([[1., 0., 0.],
+           [0., 1., 0.]], dtype=float32)
+    """
+
+    def __init__(self, gain=1.0):
+        self.gain = gain
+
+    def draw(self, shape):
+        if len(shape) != 2:
+            raise ValueError(f"The Identity initializer makes matrices (D, U), got the shape {tuple(shape)}.")
+        return self.gain * np.eye(*shape)
+
+
+class RandomNormal(Initializer):
+    """w ~ N(mean, stddev^2)
+
+    >>> RandomNormal(stddev=0.0)((2,))
+    array([0., 0.], dtype=float32)
+    """
+
+    def __init__(self, mean=0.0, stddev=0.05, seed=None):
+        self.mean, self.stddev, self.seed = mean, number("stddev", stddev), _seed(seed)
+
+    def draw(self, shape):
+        return self.generator().normal(self.mean, self.stddev, shape)
+
+
+class TruncatedNormal(RandomNormal):
+    """w ~ N(mean, stddev^2), redrawn beyond two standard deviations
+
+    >>> float(abs(TruncatedNormal(stddev=0.5, seed=1)((100,))).max()) <= 1
+    True
+    """
+
+    def draw(self, shape):
+        return self.mean + self.stddev * truncated_normal(self.generator(), shape)
+
+
+class RandomUniform(Initializer):
+    """w ~ U(minval, maxval)
+
+    >>> RandomUniform(3, 3)((2,))
+    array([3., 3.], dtype=float32)
+    """
+
+    def __init__(self, minval=-0.05, maxval=0.05, seed=None):
+        self.minval, self.seed = number("minval", minval, least=-math.inf), _seed(seed)
+        self.maxval = number("maxval", maxval, least=self.minval)
+
+    def draw(self, shape):
+        return self.generator().uniform(self.minval, self.maxval, shape)
+
+
+class Orthogonal(Initializer):
+    """w = gain Q with rows or columns at right angles, Q^T Q = I or Q Q^T = I; from the SVD of a random matrix.
+
+    Shapes: (D, U), or with more axes in front, which count as one with D.
+    Source: Saxe et al., ICLR 2014; keras/initializers.py of Keras 2.3.1.
+
+    >>> w = Orthogonal(seed=1)((3, 2)).astype(float); (w.T @ w).round(6) + 0
+    array([[1., 0.],
+           [0., 1.]])
+    """
+
+    def __init__(self, gain=1.0, seed=None):
+        self.gain, self.seed = gain, _seed(seed)
+
+    def draw(self, shape):
+        if len(shape) < 2:
+            raise ValueError(f"The Orthogonal initializer makes matrices (D, U), got the shape {tuple(shape)}.")
+        flat = (math.prod(shape[:-1]), shape[-1])
+        left, _, right = np.linalg.svd(self.generator().normal(size=flat), full_matrices=False)
+        return self.gain * (left if left.shape == flat else right).reshape(shape)
 
 
 class VarianceScaling(Initializer):
@@ -67,33 +153,31 @@ class VarianceScaling(Initializer):
 
     Parameters
         scale: above 0.
-        mode: n is "fan_in" (inputs D of a kernel (D, U)), "fan_out" (units U) or "fan_avg" ((D + U) / 2).
+        mode: n is "fan_in" (inputs D of a kernel (D, U)), "fan_out" (units U) or "fan_avg" ((D + U) / 2); at least 1.
         distribution: "uniform" on [-l, l] with l = sqrt(3 scale / n), or "normal", redrawn beyond two standard
             deviations, its deviation widened by 1 / 0.87962566 to make up for the lost tails.
         seed: None, or a whole number from 0 to 2**32 - 1.
 
     Source: Glorot and Bengio, AISTATS 2010; He et al., ICCV 2015; keras/initializers.py of Keras 2.3.1.
 
-    >>> weights = VarianceScaling(seed=1)((784, 512))
+    >>> weights = VarianceScaling(mode="fan_avg", distribution="uniform", seed=1)((784, 512))
     >>> float(abs(weights).max()) <= (6 / (784 + 512)) ** 0.5
     True
     """
 
-    def __init__(self, scale=1.0, mode="fan_avg", distribution="uniform", seed=None):
+    def __init__(self, scale=1.0, mode="fan_in", distribution="normal", seed=None):
         find("mode", mode, dict.fromkeys(("fan_in", "fan_out", "fan_avg")))
         find("distribution", distribution, dict.fromkeys(("uniform", "normal")))
         self.scale = number("scale", scale, positive=True)
-        self.mode, self.distribution, self.seed = mode, distribution, seed
-        self.generator = None if seed is None else np.random.RandomState(seed)
+        self.mode, self.distribution, self.seed = mode, distribution, _seed(seed)
 
     def draw(self, shape):
-        generator = self.generator or np.random
         fan_in, fan_out = fans(shape)
-        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        n = max(1, {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode])
         if self.distribution == "uniform":
             limit = np.sqrt(3 * self.scale / n)
-            return generator.uniform(-limit, limit, shape)
-        return np.sqrt(self.scale / n) / 0.87962566103423978 * truncated_normal(generator, shape)
+            return self.generator().uniform(-limit, limit, shape)
+        return np.sqrt(self.scale / n) / 0.87962566103423978 * truncated_normal(self.generator(), shape)
 
 
 def fans(shape):
@@ -126,66 +210,49 @@ def glorot_uniform(seed=None):
 
 
 def glorot_normal(seed=None):
-    """w ~ N(0, 2 / (D + U)), truncated.  Source: Glorot and Bengio, AISTATS 2010.
-
-    >>> glorot_normal(seed=1)
-    VarianceScaling(1.0, 'fan_avg', 'normal', 1)
-    """
+    """w ~ N(0, 2 / (D + U)), truncated.  Source: Glorot and Bengio, AISTATS 2010."""
     return VarianceScaling(1.0, "fan_avg", "normal", seed)
 
 
 def he_uniform(seed=None):
-    """w ~ U(-l, l), l = sqrt(6 / D), made for relu.  Source: He et al., ICCV 2015.
-
-    >>> he_uniform(seed=1)
-    VarianceScaling(2.0, 'fan_in', 'uniform', 1)
-    """
+    """w ~ U(-l, l), l = sqrt(6 / D), made for relu.  Source: He et al., ICCV 2015."""
     return VarianceScaling(2.0, "fan_in", "uniform", seed)
 
 
 def he_normal(seed=None):
-    """w ~ N(0, 2 / D), truncated, made for relu.  Source: He et al., ICCV 2015.
-
-    >>> he_normal(seed=1)
-    VarianceScaling(2.0, 'fan_in', 'normal', 1)
-    """
+    """w ~ N(0, 2 / D), truncated, made for relu.  Source: He et al., ICCV 2015."""
     return VarianceScaling(2.0, "fan_in", "normal", seed)
 
 
 def lecun_uniform(seed=None):
-    """w ~ U(-l, l), l = sqrt(3 / D).  Source: LeCun et al., "Efficient BackProp", 1998.
-
-    >>> lecun_uniform(seed=1)
-    VarianceScaling(1.0, 'fan_in', 'uniform', 1)
-    """
+    """w ~ U(-l, l), l = sqrt(3 / D).  Source: LeCun et al., "Efficient BackProp", 1998."""
     return VarianceScaling(1.0, "fan_in", "uniform", seed)
 
 
 def lecun_normal(seed=None):
-    """w ~ N(0, 1 / D), truncated.  Source: LeCun et al., "Efficient BackProp", 1998.
-
-    >>> lecun_normal(seed=1)
-    VarianceScaling(1.0, 'fan_in', 'normal', 1)
-    """
+    """w ~ N(0, 1 / D), truncated.  Source: LeCun et al., "Efficient BackProp", 1998."""
     return VarianceScaling(1.0, "fan_in", "normal", seed)
 
 
-INITIALIZERS = {maker.__name__: maker for maker in (
-    Zeros, Ones, Constant, VarianceScaling,
+INITIALIZERS: dict = {maker.__name__: maker for maker in (
+    Zeros, Ones, Constant, Identity, RandomNormal, RandomUniform, TruncatedNormal, Orthogonal, VarianceScaling,
     glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal)}
-INITIALIZERS |= {"zeros": Zeros, "ones": Ones, "constant": Constant}
+INITIALIZERS |= {
+    "zero": Zeros, "zeros": Zeros, "one": Ones, "ones": Ones, "constant": Constant, "identity": Identity,
+    "normal": RandomNormal, "random_normal": RandomNormal, "uniform": RandomUniform, "random_uniform": RandomUniform,
+    "truncated_normal": TruncatedNormal, "orthogonal": Orthogonal}
 
 
 def get(identifier):
-    """The initializer that a name or a callable `f(shape)` stands for.
+    """The initializer that a name, a config or a callable `f(shape)` stands for.
 
     Raises ValueError for an unknown name, TypeError for anything else.
 
     >>> get("zeros")
     Zeros()
     """
-    if isinstance(identifier, str):
-        return find("initializer", identifier, INITIALIZERS)()
+    if isinstance(identifier, (str, dict)):
+        identifier = deserialize("initializer", identifier, INITIALIZERS)
     if identifier in INITIALIZERS.values():     # Zeros or he_normal without the brackets
         return identifier()
     if callable(identifier):

@@ -12,12 +12,9 @@ from tinynet.device import on_gpu, xp
 from tinynet.cuda import HEAD, launch
 
 __all__ = ["bias_relu_dropout", "gather", "keep", "move", "move_source", "relu_dropout_backward",
-           "softmax_crossentropy", "softmax_crossentropy_backward"]
+           "softmax_crossentropy", "softmax_crossentropy_backward", "words"]
 
 CUDA = HEAD
-
-
-# Gathering a batch
 
 
 def gather(array, order, position, size, buffer):
@@ -50,7 +47,16 @@ extern "C" __global__ void gather(const T* array, const long long* order, const 
 """
 
 
-# Dropout
+# Random numbers
+
+
+def words(seed, step, count):
+    """The first `count` 64-bit numbers of Philox 4x64-10's stream (seed, step), which is NumPy's own."""
+    if not on_gpu:
+        return np.random.Philox(key=seed, counter=[0, 0, int(step[0]), 0]).random_raw(count)
+    out = xp.empty(count, np.uint64)
+    launch(CUDA, np.float32, "words", -(-count // 4), out, step, np.uint64(seed), count)
+    return out
 
 
 def keep(seed, step, shape, rate):
@@ -64,17 +70,16 @@ def keep(seed, step, shape, rate):
     size = int(np.prod(shape))
     threshold = round(rate * 2**16)
     if not on_gpu:
-        bits = np.random.Philox(key=seed, counter=[0, 0, int(step[0]), 0]).random_raw(-(-size // 4))
         # Sixteen bits decide as well as sixty-four and cost a quarter.
-        return (bits.view(np.uint16)[:size] >= threshold).reshape(shape)
+        return (words(seed, step, -(-size // 4)).view(np.uint16)[:size] >= threshold).reshape(shape)
     out = xp.empty(shape, bool)
     launch(CUDA, np.float32, "keep", -(-size // 16), out, step, np.uint64(seed), np.uint32(threshold), size)
     return out
 
 
 CUDA += r"""
-// Sixteen 16-bit numbers: Philox 4x64-10 at counter (block + 1, 0, step, 0), as NumPy counts, under key (seed, 0).
-__device__ void philox(long long block, u64 step, u64 seed, unsigned short bits[16]) {
+// Four 64-bit numbers: Philox 4x64-10 at counter (block + 1, 0, step, 0), as NumPy counts, under key (seed, 0).
+__device__ void philox(long long block, u64 step, u64 seed, u64 words[4]) {
     u64 c0 = block + 1, c1 = 0, c2 = step, c3 = 0, k0 = seed, k1 = 0;
     for (int round = 0; round < 10; ++round) {
         u64 high0 = __umul64hi(0xD2E7470EE14C6C93ull, c0), low0 = 0xD2E7470EE14C6C93ull * c0;
@@ -82,15 +87,24 @@ __device__ void philox(long long block, u64 step, u64 seed, unsigned short bits[
         c0 = high1 ^ c1 ^ k0; c1 = low1; c2 = high0 ^ c3 ^ k1; c3 = low0;
         k0 += 0x9E3779B97F4A7C15ull; k1 += 0xBB67AE8584CAA73Bull;
     }
-    u64 words[4] = {c0, c1, c2, c3};
-    for (int j = 0; j < 16; ++j) bits[j] = (unsigned short)(words[j / 4] >> (16 * (j % 4)));
+    words[0] = c0; words[1] = c1; words[2] = c2; words[3] = c3;
+}
+
+__device__ unsigned bits(const u64 words[4], int j) { return (unsigned)(words[j / 4] >> (16 * (j % 4))) & 0xFFFF; }
+
+extern "C" __global__ void words(u64* out, const long long* step, u64 seed, long long count) {
+    for EACH(block, (count + 3) / 4) {
+        u64 four[4];
+        philox(block, step[0], seed, four);
+        for (int j = 0; j < 4 && block * 4 + j < count; ++j) out[block * 4 + j] = four[j];
+    }
 }
 
 extern "C" __global__ void keep(bool* out, const long long* step, u64 seed, unsigned threshold, long long size) {
     for EACH(block, (size + 15) / 16) {
-        unsigned short bits[16];
-        philox(block, step[0], seed, bits);
-        for (int j = 0; j < 16 && block * 16 + j < size; ++j) out[block * 16 + j] = bits[j] >= threshold;
+        u64 four[4];
+        philox(block, step[0], seed, four);
+        for (int j = 0; j < 16 && block * 16 + j < size; ++j) out[block * 16 + j] = bits(four, j) >= threshold;
     }
 }
 """
@@ -116,12 +130,12 @@ CUDA += r"""
 extern "C" __global__ void bias_relu_dropout(T* z, const T* bias, const long long* step, u64 seed, unsigned threshold,
                                              T scale, long long width, long long size) {
     for EACH(block, (size + 15) / 16) {
-        unsigned short bits[16];
-        if (threshold) philox(block, step[0], seed, bits);
+        u64 four[4];
+        if (threshold) philox(block, step[0], seed, four);
         for (int j = 0; j < 16 && block * 16 + j < size; ++j) {
             long long i = block * 16 + j;
             T y = z[i] + bias[i % width];
-            z[i] = y > 0 && (!threshold || bits[j] >= threshold) ? y * scale : T(0);
+            z[i] = y > 0 && (!threshold || bits(four, j) >= threshold) ? y * scale : T(0);
         }
     }
 }
@@ -142,9 +156,6 @@ extern "C" __global__ void relu_dropout_backward(T* dy, const T* y, T scale, lon
     for EACH(i, size) dy[i] = y[i] > 0 ? dy[i] * scale : T(0);
 }
 """
-
-
-# Softmax and cross-entropy
 
 
 def softmax_crossentropy(y_true, z):
@@ -205,9 +216,6 @@ extern "C" __global__ void softmax_crossentropy_backward(const T* y_true, const 
     }
 }
 """
-
-
-# One step of an optimizer
 
 
 def move(optimizer, p, g, slots):

@@ -4,13 +4,17 @@ It must not know how training goes; it inherits that from `Model`.
 """
 from __future__ import annotations
 
+import json
+
+from tinynet import layers
 from tinynet.backend import on_gpu, unique_name
-from tinynet.layers import Layer
+from tinynet.layers import InputLayer, Layer
 from tinynet.layers.fused import fuse
 from tinynet.parameters import Parameter
+from tinynet.summary import print_summary
 from tinynet.training import Model
 
-__all__ = ["Sequential"]
+__all__ = ["Sequential", "model_from_json"]
 
 
 class Sequential(Model):
@@ -34,8 +38,9 @@ class Sequential(Model):
 
     def __init__(self, layers=None, name=None):
         self.name = name or unique_name(type(self).__name__)
-        self._chains: list[list[Layer]] = []    # for each layer: itself, and its activation if any
+        self._chains: list[list[Layer]] = []    # for each layer: itself, and the links that came as its arguments
         self.chain = []
+        self._declared = None                   # what an InputLayer says of the shape
         if isinstance(layers, Layer):
             raise TypeError(f"Sequential expects a list of layers, got {layers!r}. Put it in brackets.")
         for layer in layers or []:
@@ -55,17 +60,29 @@ class Sequential(Model):
         """Put one more layer at the end."""
         if not isinstance(layer, Layer):
             raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}")
+        if isinstance(layer, InputLayer):
+            self._declare(layer)
+            return
         if any(layer is other for other in self.layers):
             raise ValueError(f"{layer.name} is in {self.name} already. A layer keeps what its backward needs, so it "
                              "stands once in a model: add another one.")
         if any(layer.name == other.name for other in self.layers):
             raise ValueError(f'The name "{layer.name}" is used 2 times in the model. All layer names should be unique.')
+        if not self.layers:
+            layer.batch_input_shape = layer.batch_input_shape or self._declared
         shape = self.output_shape if self.layers else layer.batch_input_shape or layer.input_shape
         chain = layer.chain()
         if shape is not None:
             _build(chain, shape)
         self._chains.append(chain)
         self._link()
+
+    def _declare(self, layer):
+        """Let the shape of the samples be that of an InputLayer."""
+        if self.layers or layer.batch_input_shape is None:
+            raise ValueError(f"{layer.name} must come first in {self.name}, with an input_shape: it tells the shape of "
+                             "the samples and does nothing else.")
+        self._declared = layer.batch_input_shape
 
     def pop(self):
         """Take the last layer away.  Raises TypeError when there is none."""
@@ -161,43 +178,28 @@ class Sequential(Model):
         for p, w in zip(self.weights, checked):
             p.value = w
 
-    # The table
-
     def summary(self, line_length=None, positions=None, print_fn=None):
-        """Print the layers, their output shapes and numbers of parameters, in the words and widths of Keras 2.3.1.
+        """Print the table of the layers; parameters as for `tinynet.summary.print_summary`."""
+        print_summary(self, line_length, positions, print_fn)
 
-        Parameters
-            line_length: 65 by default.
-            positions: where the three columns end, as parts of it (or as columns, when the last is above 1).
-            print_fn: called with each line; print by default.
+    # The layers as plain data
 
-        Raises ValueError before the model is built.
-        """
-        if not self.built:
-            raise ValueError("This model has not yet been built. Build it first by calling build((None, D)) or fit() "
-                             "with some data, or give the first layer an input_shape.")
-        width, positions, print_fn = line_length or 65, positions or [0.45, 0.85, 1.0], print_fn or print
-        ends = [int(width * p) for p in positions] if positions[-1] <= 1 else positions
+    def get_config(self):
+        """The layers that build this model again, as plain data: not the weights, nor what compile was told."""
+        config = {"name": self.name, "layers": [layers.serialize(layer) for layer in self.layers]}
+        return config | ({"build_input_shape": list(self.input_shape)} if self.built else {})
 
-        def row(*fields):
-            line = ""
-            for end, field in zip(ends, fields):
-                line = line[:-1] + " " if line else line
-                line = (line + str(field))[:end].ljust(end)
-            print_fn(line)
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The model that `get_config` described, with new weights."""
+        model = cls([layers.deserialize(layer, custom_objects) for layer in config["layers"]], name=config.get("name"))
+        if config.get("build_input_shape") and not model.built:
+            model.build(config["build_input_shape"])
+        return model
 
-        print_fn(f'Model: "{self.name}"')
-        print_fn("_" * width)
-        row("Layer (type)", "Output Shape", "Param #")
-        print_fn("=" * width)
-        for layer in self.layers:
-            row(f"{layer.name} ({type(layer).__name__})", layer.output_shape, layer.count_params())
-            print_fn(("=" if layer is self.layers[-1] else "_") * width)
-        trainable = sum(layer.count_params() for layer in self.layers if self.trainable and layer.trainable)
-        print_fn(f"Total params: {self.count_params():,}")
-        print_fn(f"Trainable params: {trainable:,}")
-        print_fn(f"Non-trainable params: {self.count_params() - trainable:,}")
-        print_fn("_" * width)
+    def to_json(self, **options) -> str:
+        """`get_config` as JSON text, for `model_from_json`; options are those of json.dumps."""
+        return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **options)
 
 
 def _build(chain, shape):
@@ -206,3 +208,16 @@ def _build(chain, shape):
         link.build_once(shape)
         shape = link.output_shape
     return shape
+
+
+def model_from_json(text, custom_objects=None) -> Sequential:
+    """The model that `to_json` described, with new weights.  Raises ValueError for another text.
+
+    >>> from tinynet.layers import Dense
+    >>> model_from_json(Sequential([Dense(2, input_dim=3)]).to_json()).count_params()
+    8
+    """
+    config = json.loads(text)
+    if not isinstance(config, dict) or config.get("class_name") != "Sequential" or "config" not in config:
+        raise ValueError("model_from_json expects the text of a Sequential's to_json().")
+    return Sequential.from_config(config["config"], custom_objects)

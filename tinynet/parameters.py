@@ -16,6 +16,11 @@ class Parameter:
     Both begin as arrays of their own and move into two long vectors when a model is compiled.  Assigning to either
     writes into its array and never replaces it.
 
+    Parameters
+        regularizer: adds a penalty for the value to the loss, or None.
+        constraint: what the value becomes after each step, or None.
+        trainable: False for what a layer keeps without learning it, such as a running mean.
+
     >>> bias = Parameter("bias", xp.zeros(3))
     >>> array = bias.grad
     >>> bias.grad = [1, 2, 3]
@@ -23,8 +28,11 @@ class Parameter:
     array([1., 2., 3.])
     """
 
-    def __init__(self, name, value):
+    def __init__(self, name, value, regularizer=None, constraint=None, trainable=True):
         self.name = name
+        self.regularizer = regularizer
+        self.constraint = constraint
+        self.trainable = trainable
         self.move_to(value, xp.zeros_like(value))
 
     def __repr__(self):
@@ -37,6 +45,10 @@ class Parameter:
     @value.setter
     def value(self, numbers):
         self._value[...] = xp.asarray(numbers)
+
+    def assign(self, numbers):
+        """Let the parameter hold these numbers."""
+        self.value = numbers
 
     @property
     def grad(self):
@@ -75,3 +87,23 @@ class ParameterVector:
     def intact(self) -> bool:
         """Whether the parameters still live here: a layer that joins a second model moves to that model's vector."""
         return all(p.value.base is self.value for p in self.parameters)
+
+    def regularize(self):
+        """Add to each gradient that of its parameter's penalty: dw += dR/dw."""
+        for p in self.parameters:
+            if p.regularizer is not None:
+                grad = p.grad
+                grad += p.regularizer.gradient(p.value)
+
+    def constrain(self):
+        """Move each parameter to where its constraint lets it be.
+
+        Raises ValueError for a constraint that returns another shape.
+        """
+        for p in self.parameters:
+            if p.constraint is not None:
+                value = p.constraint(p.value)
+                if value.shape != p.value.shape:
+                    raise ValueError(f"The constraint of {p.name} must return its shape {p.value.shape}, got "
+                                     f"{value.shape}.")
+                p.value = value

@@ -57,6 +57,17 @@ class MaskStream:
         self.advance()
         return mask
 
+    def normal(self, shape: tuple[int, ...], dtype):
+        """Numbers u ~ N(0, 1), for each element one; then one step on.
+
+        u = sqrt(-2 log a) cos(2 pi b), with a in (0, 1] and b in [0, 1) from the halves of a 64-bit number.
+        Source: Box and Muller, Annals of Mathematical Statistics 29 (1958).
+        """
+        halves = kernels.words(self.seed, self.counter, int(np.prod(shape))).view(np.uint32).reshape(-1, 2)
+        a, b = (halves[:, 0] + 1.0) / 2**32, halves[:, 1] / 2.0**32
+        self.advance()
+        return (xp.sqrt(-2 * xp.log(a)) * xp.cos(2 * np.pi * b)).reshape(shape).astype(dtype)
+
     def advance(self):
         """One step on."""
         self.counter += 1

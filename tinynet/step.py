@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from tinynet import fusion, losses, metrics, optimizers
+from tinynet import losses, metrics, optimizers
 from tinynet.backend import floatx
 from tinynet.layers import Layer
+from tinynet.losses import fusion
+from tinynet.metrics import Metric, RunningMeans
+from tinynet.metrics.sums import Ratio
 from tinynet.parameters import Parameter, ParameterVector
 from tinynet.arguments import refuse
 
@@ -25,7 +28,8 @@ class Trainable:
     chain: list[Layer]              # what runs: the layers, and the activations that came as their arguments
     parameters: ParameterVector     # every trainable weight, end to end
     optimizer: Any = None
-    metrics: list[metrics.Metric] = []
+    metrics: list[Metric] = []
+    regularization: Any = 0         # what it has added to the loss of the last batch
     trainable = True                # False keeps all weights as they are; looked at when the model is compiled
 
     # One step
@@ -33,15 +37,16 @@ class Trainable:
     def train_step(self, x, y, weights=None):
         """One step of gradient descent: predict, measure, differentiate, move."""
         y_pred = self.forward(x, training=True)
-        loss = self.loss.forward(y, y_pred, weights)
+        loss = self.loss.forward(y, y_pred, weights) + self.penalty()
         self.backward(self.loss.backward(y, y_pred, weights))
         self.optimizer.update(self.parameters.value, self.parameters.grad)
+        self.parameters.constrain()
         return loss, y_pred
 
     def test_step(self, x, y, weights=None):
         """Predict and measure, and leave everything as it is."""
         y_pred = self.forward(x)
-        return self.loss.forward(y, y_pred, weights), y_pred
+        return self.loss.forward(y, y_pred, weights) + self.penalty(), y_pred
 
     def forward(self, x, training=False):
         """The prediction for x: each layer's output is the next one's input."""
@@ -56,14 +61,22 @@ class Trainable:
         for layer in reversed(self.backward_chain):
             layer.needs_dx = layer is not self.backward_chain[0]
             dy = layer.backward(dy)
+        self.parameters.regularize()
+
+    def penalty(self):
+        """What regularization adds to the loss: for large weights, frozen ones too, and for large activities."""
+        weights = sum(penalty for layer in self.layers for penalty in layer.losses)
+        self.regularization = weights + sum(link.penalty for link in self.chain)
+        return self.regularization
 
     # Compiling
 
-    def compile(self, optimizer, loss=None, metrics=None, **unsupported):
+    def compile(self, optimizer, loss=None, metrics=None, weighted_metrics=None, **unsupported):
         """Say how to train: by which optimizer, against which loss, reporting which metrics.
 
         Each is a name, such as "rmsprop", or an object.  Earlier training of the weights stays; the optimizer starts
-        anew.  A layer's `trainable` is looked at here.
+        anew.  A layer's `trainable` is looked at here.  Sample and class weights count in weighted_metrics only.
+        Besides the metrics of `tinynet.metrics` there are "data_loss" and "regularization", whose sum is the loss.
 
         Raises ValueError for an unknown name, TypeError for a missing loss or an argument that tinynet does not have.
         """
@@ -71,8 +84,8 @@ class Trainable:
         if loss is None:
             raise TypeError("compile expects a loss, such as loss='categorical_crossentropy'.")
         optimizer, loss = optimizers.get(optimizer), losses.get(loss)
-        names = metrics if isinstance(metrics, (list, tuple)) else [metrics] if metrics else []
-        resolved = _resolve(names, loss, self.output_shape)
+        names = _as_list(metrics), _as_list(weighted_metrics)
+        resolved = self._resolve(names, loss)
         owner = _model_of.get(optimizer, lambda: None)()
         if owner not in (None, self):
             raise ValueError(f"{optimizer!r} belongs to {owner.name}, whose running means it holds. Give each model an "
@@ -86,17 +99,59 @@ class Trainable:
 
     def _connect(self):
         """Join loss, layers and optimizer, now that the shapes are known, on which "accuracy" depends too."""
-        self.metrics = _resolve(self._metric_names, self._loss, self.output_shape)
-        self.metrics = [m._replace(function=fusion.after(m.function, self.chain[-1])) for m in self.metrics]
-        fused = fusion.fuse(self._loss, self.chain[-1])
+        self.metrics = [fusion.after(m, self.chain) for m in self._resolve(self._metric_names, self._loss)]
+        fused = fusion.fuse(self._loss, self.chain)
         self.loss = fused or self._loss
-        learning = [p for layer in self.layers if self.trainable and layer.trainable for p in layer.parameters]
+        learning = self.trainable_weights
         self.parameters = ParameterVector(learning)
+        for layer in self.layers:
+            layer.learns = self.trainable and layer.trainable
         # The way back ends at the first link that learns; a fused loss has already gone through the last one.
         first = next((i for i, link in enumerate(self.chain) if set(link.parameters) & set(learning)), len(self.chain))
-        self.backward_chain = self.chain[first:-1 if fused else None]
+        self.backward_chain = self.chain[first:len(self.chain) - (fused.links if fused else 0)]
         self._compiled_chain = list(self.chain)
-        self.means = metrics.RunningMeans(self.metrics)     # of single batches that are not to be reset
+        self.means = RunningMeans(self.metrics)             # of single batches that are not to be reset
+
+    def _resolve(self, names, loss) -> list[Metric]:
+        """The metrics of these names, unweighted and weighted; one given twice counts once.
+
+        Raises ValueError for two metrics of one name.
+        """
+        found: dict[str, Any] = {"loss": None}
+        for weighted, group in enumerate(names):
+            seen: dict[str, Any] = {}
+            for name in group:
+                own = _PARTS.get(name) if isinstance(name, str) else None
+                metric = own(self) if own else metrics.metric_for(name, loss, self.output_shape or (None, None))
+                metric.weighted = metric.weighted or bool(weighted)
+                twin = seen.get(metric.name, metric)
+                if getattr(twin, "function", twin) != getattr(metric, "function", metric) or metric.name == "loss":
+                    raise ValueError(f"The name {metric.name!r} would stand for two things in the logs. Give each "
+                                     "metric a name of its own.")
+                seen[metric.name] = metric
+            for metric in seen.values():
+                base, number = metric.name, 0
+                while metric.name in found:
+                    number += 1
+                    metric.name = f"{base}_{number}"
+                found[metric.name] = metric
+        return list(found.values())[1:]
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        """The parameters that training moves."""
+        return [p for layer in self.layers for p in layer.trainable_weights if self.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        """The others: those of frozen layers, and what layers keep without learning it."""
+        moved = {id(p) for p in self.trainable_weights}
+        return [p for layer in self.layers for p in layer.parameters if id(p) not in moved]
+
+    @property
+    def losses(self) -> list:
+        """The penalties that the weights' regularizers charge now."""
+        return [penalty for layer in self.layers for penalty in layer.losses]
 
     def memory(self) -> list:
         """The arrays that a step keeps until the next one."""
@@ -149,13 +204,32 @@ class Trainable:
 _model_of: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
-def _resolve(names, loss, output_shape):
-    """The metrics of these names; one given twice counts once.  Raises ValueError for two metrics of one name."""
-    found: dict[str, Any] = {"loss": None}
-    for name in names:
-        metric = metrics.get(name, loss, output_shape or (None, None))
-        if metric.name in found and getattr(found[metric.name], "function", None) is not metric.function:
-            raise ValueError(f"The name {metric.name!r} would stand for two things in the logs. Give each metric's "
-                             "function a name of its own.")
-        found[metric.name] = metric
-    return list(found.values())[1:]
+class _DataLoss(Ratio):
+    """The loss without regularization."""
+
+    weighted = True
+
+    def __init__(self, model):
+        super().__init__("data_loss")
+        self.model = model
+
+    def amounts(self, y_true, y_pred, sample_weight=None):
+        return self.model.loss.forward(y_true, y_pred, sample_weight) * len(y_true), len(y_true)
+
+
+class _Regularization(_DataLoss):
+    """The rest of it."""
+
+    def __init__(self, model):
+        super().__init__(model)
+        self.name = "regularization"
+
+    def amounts(self, y_true, y_pred, sample_weight=None):
+        return self.model.regularization * len(y_true), len(y_true)
+
+
+_PARTS = {"data_loss": _DataLoss, "regularization": _Regularization}
+
+
+def _as_list(metrics):
+    return list(metrics) if isinstance(metrics, (list, tuple)) else [metrics] if metrics else []

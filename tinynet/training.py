@@ -12,10 +12,12 @@ import numpy as np
 
 from tinynet.backend import to_numpy, working, xp
 from tinynet.callbacks import CallbackList, History, ProgbarLogger, TestLogger
-from tinynet.data import Dataset, as_inputs, as_targets, as_weights, check_lengths, epochs_due
+from tinynet.data import epochs_due
+from tinynet.dataset import Dataset
+from tinynet.door import Door
 from tinynet.epoch import Epoch
 from tinynet.arguments import refuse, whole_number
-from tinynet.step import Trainable
+from tinynet.metrics import RunningMeans
 
 __all__ = ["Model"]
 
@@ -31,7 +33,7 @@ def _alone(method):
     return wrapped
 
 
-class Model(Trainable):
+class Model(Door):
     """What every model can do once it can take a step.
 
     Batch sizes are 32 unless given, a short last batch is trained on too, and reported losses are means over samples,
@@ -45,91 +47,123 @@ class Model(Trainable):
     @_alone
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose=1, callbacks=None, validation_split=0.0,
             validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
-            validation_freq=1, **unsupported) -> History:
+            steps_per_epoch=None, validation_steps=None, validation_freq=1, max_queue_size=10, workers=1,
+            use_multiprocessing=False, **unknown) -> History:
         """Train on x (N, ...) and y for a number of epochs; returns the `History` of their losses and metrics.
 
         Parameters
+            x: an array; or a generator or `Sequence` of batches (x, y) or (x, y, sample_weight), without y beside it.
             batch_size: samples in a step, 32 by default; the last step takes what is left.
             epochs, initial_epoch: train epochs initial_epoch + 1 to epochs.
             verbose: 0 silent, 1 a live bar, 2 a line for each epoch.
             callbacks: a list of `Callback` objects.
             validation_split: the last samples of x, this share of them, are validated on instead, with their weights.
-            validation_data: (x, y) or (x, y, sample_weight) to validate on; takes precedence over validation_split.
-            shuffle: True, a new order each epoch by np.random.shuffle; "batch", whole batches; False, as they come.
+            validation_data: (x, y) or (x, y, sample_weight) to validate on, or a generator or Sequence; takes
+                precedence over validation_split.
+            shuffle: True, a new order each epoch by np.random.shuffle, of the batches of a Sequence; "batch", whole
+                batches of an array; False, as they come.
             class_weight: {class: weight}, for the loss alone.
-            sample_weight: (N,), for the loss alone.
+            sample_weight: (N,), for the loss and weighted_metrics.
+            steps_per_epoch, validation_steps: batches of a generator in an epoch, or of a Sequence if not all.
             validation_freq: validate every so many epochs, or in the epochs listed, counted from 1.
+            max_queue_size, workers, use_multiprocessing: taken for Keras's sake; a batch is made when it is its turn.
 
         Raises RuntimeError before compile, ValueError for data that does not fit the model, TypeError for an argument
         that tinynet does not have.
         """
-        refuse("Unrecognized keyword arguments", Model.fit, unsupported)
-        batch_size = _batch_size(batch_size)
+        refuse("Unrecognized keyword arguments", Model.fit, unknown)
         epochs = whole_number("epochs", epochs, least=1)
         initial_epoch = whole_number("initial_epoch", initial_epoch, least=0)
         validation_epochs = epochs_due(validation_freq, epochs)
         if shuffle not in (True, False, "batch"):
             raise ValueError(f"shuffle must be True, False or 'batch', got {shuffle!r}.")
-        data, validation = self._fitting_data(x, y, sample_weight, class_weight, validation_data, validation_split)
+        data = self._source(x, y, batch_size, steps_per_epoch, "steps_per_epoch", sample_weight, class_weight)
+        data, validation = self._validation(data, batch_size, validation_data, validation_split, validation_steps)
         history = self.history = History()
-        callbacks = self._fitting_callbacks(verbose, callbacks, batch_size, epochs, data, validation)
-        train = Epoch(self.train_step, data, batch_size, self.metrics, self.memory, self.constants)
-        test = Epoch(self.test_step, validation, batch_size, self.metrics, self.memory, self.constants)
+        callbacks = self._fitting_callbacks(verbose, callbacks, epochs, data, validation)
+        try:
+            self._train(range(initial_epoch, epochs), data, shuffle, validation, validation_epochs, callbacks)
+        except BaseException:       # Ctrl-C too
+            callbacks("on_train_interrupted")
+            raise
+        self.history = history
+        return history
+
+    def _train(self, epochs, data, shuffle, validation, validation_epochs, callbacks):
+        """The loop over epochs: a pass over the data, and a look at how well the model does on other data."""
+        train, test = self._epoch(self.train_step, data), self._epoch(self.test_step, validation)
         callbacks("on_train_begin", {})
         self.stop_training = False
-        for epoch in range(initial_epoch, epochs):
+        for epoch in epochs:
             callbacks("on_epoch_begin", epoch, {})
-            data.reorder(shuffle, batch_size)
+            data.reorder(shuffle)
             logs = train.run("train", callbacks, stopped=lambda: self.stop_training)
-            if validation and epoch + 1 in validation_epochs and train.means.samples == len(data):
+            if validation and epoch + 1 in validation_epochs and train.finished:
                 callbacks("on_test_begin", {})
                 tested = test.run("test", callbacks)
-                callbacks("on_test_end", tested)
+                callbacks("on_test_end", {})
                 logs = {f"val_{name}": value for name, value in tested.items()} | logs
             callbacks("on_epoch_end", epoch, logs)
             if self.stop_training:
                 break
         callbacks("on_train_end", {})
-        self.history = history
-        return history
+
+    def fit_generator(self, generator, steps_per_epoch=None, epochs=1, verbose=1, callbacks=None, validation_data=None,
+                      validation_steps=None, validation_freq=1, class_weight=None, max_queue_size=10, workers=1,
+                      use_multiprocessing=False, shuffle=True, initial_epoch=0) -> History:
+        """`fit`, under the name it had for generators."""
+        return self.fit(generator, epochs=epochs, verbose=verbose, callbacks=callbacks, validation_data=validation_data,
+                        shuffle=shuffle, class_weight=class_weight, initial_epoch=initial_epoch,
+                        steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
+                        validation_freq=validation_freq)
 
     # Evaluating and predicting
 
     @_alone
-    def evaluate(self, x=None, y=None, batch_size=None, verbose=1, sample_weight=None, callbacks=None, **unsupported):
+    def evaluate(self, x=None, y=None, batch_size=None, verbose=1, sample_weight=None, steps=None, callbacks=None,
+                 max_queue_size=10, workers=1, use_multiprocessing=False, **unknown):
         """The loss on x and y, or a list of it and the metrics in the order of `metrics_names`; dropout is off.
 
-        Parameters as for `fit`; verbose=1 shows a bar.  Raises like `fit`.
+        Parameters as for `fit`; steps is the number of batches of a generator; verbose=1 shows a bar.  Raises like
+        `fit`.
         """
-        refuse("Unrecognized keyword arguments", Model.evaluate, unsupported)
-        batch_size = _batch_size(batch_size)
-        data = self._data(x, y, sample_weight)
-        hooks = self._callbacks(TestLogger() if verbose else None, callbacks, batch_size, data)
+        refuse("Unrecognized keyword arguments", Model.evaluate, unknown)
+        data = self._source(x, y, batch_size, steps, "steps", sample_weight)
+        hooks = self._callbacks(TestLogger() if verbose else None, callbacks, data)
         hooks("on_test_begin", {})
-        logs = Epoch(self.test_step, data, batch_size, self.metrics, self.memory, self.constants).run("test", hooks)
-        hooks("on_test_end", logs)
+        logs = self._epoch(self.test_step, data).run("test", hooks)
+        hooks("on_test_end", {})
         return list(logs.values()) if self.metrics else logs["loss"]
 
+    def evaluate_generator(self, generator, steps=None, callbacks=None, max_queue_size=10, workers=1,
+                           use_multiprocessing=False, verbose=0):
+        """`evaluate`, under the name it had for generators."""
+        return self.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
+
     @_alone
-    def predict(self, x, batch_size=None, verbose=0, callbacks=None, **unsupported) -> np.ndarray:
-        """The outputs (N, ...) for x (N, ...); dropout is off.
+    def predict(self, x, batch_size=None, verbose=0, steps=None, callbacks=None, max_queue_size=10, workers=1,
+                use_multiprocessing=False, **unknown) -> np.ndarray:
+        """The outputs (N, ...) for x (N, ...), or for the batches of a generator; dropout is off.
 
         Raises ValueError for data that does not fit the model, TypeError for an argument that tinynet does not have.
         """
-        refuse("Unrecognized keyword arguments", Model.predict, unsupported)
-        batch_size = _batch_size(batch_size)
-        data = Dataset(self._build_for(self._inputs(x)))
-        hooks = self._callbacks(TestLogger() if verbose else None, callbacks, batch_size, data)
-        result = xp.empty((len(data), *self.output_shape[1:]), self.dtype)
+        refuse("Unrecognized keyword arguments", Model.predict, unknown)
+        data = self._inputs_only(x, batch_size, steps)
+        hooks = self._callbacks(TestLogger() if verbose else None, callbacks, data)
+        results = []
         hooks("on_predict_begin", {})
-        for batch, start in enumerate(range(0, len(data), batch_size)):
-            size = min(batch_size, len(data) - start)
+        for batch, size in enumerate(data.batches()):
             logs = {"batch": batch, "size": size}
             hooks("on_predict_batch_begin", batch, logs)
-            result[start:start + size] = self.forward(data.next(size)[0])
+            results.append(self.forward(data.next(size)[0]).copy())
             hooks("on_predict_batch_end", batch, logs)
         hooks("on_predict_end", {})
-        return to_numpy(result)
+        return to_numpy(xp.concatenate(results))
+
+    def predict_generator(self, generator, steps=None, callbacks=None, max_queue_size=10, workers=1,
+                          use_multiprocessing=False, verbose=0) -> np.ndarray:
+        """`predict`, under the name it had for generators."""
+        return self.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)
 
     def predict_classes(self, x, batch_size=None, verbose=0) -> np.ndarray:
         """The likeliest class of each sample; for a single output 1 where it is above one half, as (N, 1)."""
@@ -143,95 +177,57 @@ class Model(Trainable):
     @_alone
     def train_on_batch(self, x, y, sample_weight=None, class_weight=None, reset_metrics=True):
         """One step on these samples; returns like `evaluate`.  Without reset_metrics the metrics average on."""
-        return self._on_batch(self.train_step, self._data(x, y, sample_weight, class_weight), reset_metrics)
+        return self._on_batch(self.train_step, self._checked(x, y, sample_weight, class_weight), reset_metrics)
 
     @_alone
     def test_on_batch(self, x, y, sample_weight=None, reset_metrics=True):
         """The loss and metrics on these samples; returns like `evaluate`."""
-        return self._on_batch(self.test_step, self._data(x, y, sample_weight), reset_metrics)
+        return self._on_batch(self.test_step, self._checked(x, y, sample_weight), reset_metrics)
 
     @_alone
     def predict_on_batch(self, x) -> np.ndarray:
         """The outputs for these samples, in one go."""
         return to_numpy(self.forward(xp.asarray(self._build_for(self._inputs(x)))))
 
-    def _on_batch(self, step, data, reset_metrics):
-        loss, y_pred = step(*data.arrays)
-        self.means.add(loss, data.arrays[1], y_pred)
-        self.means.samples += len(data)
+    def _on_batch(self, step, arrays, reset_metrics):
+        x, y, weights = Dataset(arrays).arrays
+        loss, y_pred = step(x, y, weights)
+        self.means.add(loss, y, y_pred, weights)
+        self.means.samples += len(x)
         logs = self.means.result() | {"loss": float(loss)}
         if reset_metrics:
-            self.means.reset()
+            self.reset_metrics()
         return list(logs.values()) if self.metrics else logs["loss"]
+
+    def reset_metrics(self):
+        """Let the metrics of single batches average anew."""
+        self.means.reset()
 
     @property
     def metrics_names(self) -> list[str]:
         """What `evaluate` returns, by name."""
         return ["loss"] + [m.name for m in self.metrics]
 
-    # The door
+    # Callbacks
 
-    def _fitting_data(self, x, y, sample_weight, class_weight, validation_data, validation_split):
-        """The data to train on and to validate on (None without), checked."""
-        data = self._data(x, y, sample_weight, class_weight)
-        if validation_data is not None:
-            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-                raise ValueError("When passing a `validation_data` argument, it must contain either 2 items "
-                                 "(x_val, y_val), or 3 items (x_val, y_val, sample_weight); got "
-                                 f"{type(validation_data).__name__}.")
-            return data, self._data(*validation_data)
-        return data.split(validation_split) if validation_split else (data, None)
+    def _epoch(self, step, data) -> Epoch:
+        return Epoch(step, data, RunningMeans(self.metrics), self.memory, self.constants)
 
-    def _data(self, x, y, sample_weight=None, class_weight=None) -> Dataset:
-        """Checked data for a compiled model, which is built and connected by its first."""
-        if self.optimizer is None:
-            raise RuntimeError("You must compile a model before training/testing. "
-                               "Use `model.compile(optimizer, loss)`.")
-        if x is None or y is None:
-            raise ValueError(f"Training and testing need both x and y, got {'no x' if x is None else 'no y'}.")
-        if self._compiled_chain not in (None, self.chain):
-            raise RuntimeError("The layers have changed since the model was compiled. Call `model.compile` again.")
-        x = self._inputs(x)
-        shape = self.output_shape if self.built else self.compute_output_shape((None, *x.shape[1:]))
-        y = as_targets(y, shape, self._loss, self.dtype, self.layers[-1].name)
-        check_lengths(x, y)
-        data = Dataset(x, y, as_weights(sample_weight, class_weight, y, self.dtype))
-        self._build_for(x)
-        if self._compiled_chain is None:
-            self._connect()
-        return data
-
-    def _inputs(self, x):
-        """Checked inputs."""
-        if not self.layers:
-            raise ValueError(f"{self.name} has no layers yet. Add some first: model.add(Dense(10)).")
-        return as_inputs(x, self.input_shape[1:] if self.built else None, self.dtype, f"{self.layers[0].name}_input")
-
-    def _build_for(self, x):
-        """Take shapes that nobody has given from checked inputs."""
-        if not self.built:
-            self.build((None, *x.shape[1:]))
-        return x
-
-    def _fitting_callbacks(self, verbose, callbacks, batch_size, epochs, data, validation):
+    def _fitting_callbacks(self, verbose, callbacks, epochs, data, validation):
         params = {"epochs": epochs, "verbose": verbose, "do_validation": validation is not None,
                   "metrics": self.metrics_names + [f"val_{name}" for name in self.metrics_names]}
         validation_data = None
-        if validation:
-            params["validation_samples"] = len(validation)
+        if validation and validation.samples:
             x, y, weights = validation.given
             validation_data = [x, y, np.ones(len(x), x.dtype) if weights is None else weights]
-        logger = ProgbarLogger(verbose) if verbose else None
-        return self._callbacks(logger, callbacks, batch_size, data, self.history, params, validation_data)
+        logger = ProgbarLogger(verbose, validation and validation.samples) if verbose else None
+        return self._callbacks(logger, callbacks, data, self.history, params, validation_data)
 
-    def _callbacks(self, logger, callbacks, batch_size, data, history=None, params=None, validation_data=None):
+    def _callbacks(self, logger, callbacks, data, history=None, params=None, validation_data=None):
         """The user's callbacks between what shows the progress and what keeps the history."""
         if not isinstance(callbacks, (list, tuple, type(None))):
             raise TypeError(f"callbacks must be a list of Callback objects, got {callbacks!r}. Put it in brackets.")
-        params = {"batch_size": batch_size, "samples": len(data), "steps": None} | (params or {})
+        params = {"batch_size": getattr(data, "batch_size", None), "samples": data.samples,
+                  "steps": None if data.samples else data.steps} | (params or {})
         everyone = [c for c in (logger, *(callbacks or []), history) if c is not None]
         return CallbackList(everyone, self, params, validation_data)
-
-
-def _batch_size(batch_size) -> int:
-    return whole_number("batch_size", 32 if batch_size is None else batch_size, least=1)

@@ -1,11 +1,23 @@
-"""Small things that every script needs around a model: one-hot labels, unit vectors, one seed for all."""
+"""Small things that every script needs around a model: one-hot labels, unit vectors, one seed for all, a file."""
 from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
 
 import numpy as np
 
+from tinynet.dataset import Sequence
+from tinynet.progress import ProgressBar, as_text
 from tinynet.random import set_random_seed
+from tinynet.registry import CustomObjectScope, custom_object_scope, get_custom_objects
 
-__all__ = ["normalize", "set_random_seed", "to_categorical"]
+__all__ = ["CustomObjectScope", "Progbar", "Sequence", "custom_object_scope", "get_custom_objects", "get_file",
+           "normalize", "set_random_seed", "to_categorical"]
 
 
 def to_categorical(y, num_classes=None, dtype="float32"):
@@ -58,3 +70,91 @@ def normalize(x, axis=-1, order=2):
     norms = np.atleast_1d(np.linalg.norm(x, order, axis))
     norms[norms == 0] = 1
     return x / np.expand_dims(norms, axis)
+
+
+class Progbar:
+    """A bar over `target` steps of a loop of your own, with the running means of the values beside it.
+
+    Parameters
+        target: steps in all.
+        verbose: 0 silent, 1 a live bar and then a line, 2 the line alone.
+        stateful_metrics: names whose last value is shown, not the mean.
+
+    Source: keras/utils/generic_utils.py of Keras 2.3.1.
+
+    >>> bar = Progbar(2, verbose=2)
+    >>> for i in range(2): bar.add(1, [("loss", i)])
+    2/2 - 0s - loss: 0.5000
+    """
+
+    def __init__(self, target, verbose=1, stateful_metrics=()):
+        self.target, self.verbose, self.stateful_metrics = target, verbose, set(stateful_metrics or ())
+        self.bar = ProgressBar("", target, shown=verbose == 1)
+        self.seen = 0
+        self.sums: dict[str, list[float]] = {}
+
+    def update(self, current, values=()):
+        """Move the bar to step `current`; values are (name, value) of the steps since the last call."""
+        for name, value in values or ():
+            steps = current - self.seen
+            total, count = self.sums.get(name, [0.0, 0])
+            self.sums[name] = [value, 1] if name in self.stateful_metrics else [total + value * steps, count + steps]
+        self.seen = current
+        text = as_text({name: total / max(count, 1) for name, (total, count) in self.sums.items()})
+        if self.bar.due():
+            self.bar.move(current, text)
+        if self.target is not None and current >= self.target:
+            seconds = self.bar.close()
+            if self.verbose:
+                print(f"{current}/{self.target} - {seconds:.0f}s" + (f" - {text}" if text else ""), flush=True)
+
+    def add(self, n, values=()):
+        """Move the bar on by n steps."""
+        self.update(self.seen + n, values)
+
+
+def get_file(fname, origin, md5_hash=None, file_hash=None, cache_subdir="datasets", hash_algorithm="auto",
+             cache_dir=None):
+    """The path of a file that is fetched once, from the address `origin`, and kept in a folder of the user's.
+
+    Parameters
+        fname: its name there, or an absolute path.
+        md5_hash, file_hash: what its MD5, or SHA-256 if it is longer, must be.
+        hash_algorithm: "md5", "sha256", or "auto", by the length of file_hash.
+        cache_dir, cache_subdir: the folder, $KERAS_HOME or ~/.keras, and in it datasets, by default.
+
+    Nothing is left where a download fails, and a file is never unpacked.
+    Raises OSError where it cannot be fetched, ValueError where it is not the file that was expected.
+    Source: keras/utils/data_utils.py of Keras 2.3.1.
+    """
+    folder = Path(cache_dir or os.environ.get("KERAS_HOME") or Path.home() / ".keras") / cache_subdir
+    path = folder / fname
+    expected = file_hash or md5_hash
+    algorithm = hash_algorithm if hash_algorithm != "auto" else "sha256" if len(expected or "") == 64 else "md5"
+    if path.exists() and _is(path, expected, algorithm):
+        return str(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
+        try:
+            with urllib.request.urlopen(origin) as response:
+                shutil.copyfileobj(response, part)
+            part.flush()
+            if not _is(part.name, expected, algorithm):
+                raise ValueError(f"The file at {origin} is damaged, or another one: its {algorithm} is not {expected}.")
+            os.replace(part.name, path)
+        except urllib.error.URLError as error:
+            raise OSError(f"URL fetch failure on {origin}: {error.reason}. Put the file at {path} by hand.") from error
+        finally:
+            Path(part.name).unlink(missing_ok=True)
+    return str(path)
+
+
+def _is(path, expected, algorithm) -> bool:
+    """Whether a file has the hash that was expected, if one was."""
+    if expected is None:
+        return True
+    digest = hashlib.new(algorithm)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest() == expected

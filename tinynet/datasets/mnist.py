@@ -52,7 +52,8 @@ def load_data(path=None):
 
 
 def read_idx(path, sha256, shape):
-    """The uint8 array in a gzipped IDX file, once its every byte is known to be right.
+    """The uint8 array in a gzipped IDX file, once its every byte is known to be right: by the SHA-256 of its content,
+    or, where that is None, by its header and gzip's checksum.
 
     The format: two zero bytes, 8 for uint8, the number of axes; the length of each axis in four bytes, the highest
     first; the numbers.  Source: LeCun's own description of "the IDX file format".
@@ -69,7 +70,10 @@ def read_idx(path, sha256, shape):
         raise ValueError(f"{path} is damaged, or no gzip file: {error}.") from error
     if len(content) < expected:
         raise ValueError(f"{path} is cut short: it holds {len(content):,} of {expected:,} bytes.")
+    header = bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
+    if not content.startswith(header) or len(content) > expected or not unpacker.eof:
+        raise ValueError(f"{path} is damaged, or another file: it is no IDX file of shape {shape}.")
     digest = hashlib.sha256(content).hexdigest()
-    if digest != sha256:
+    if sha256 is not None and digest != sha256:
         raise ValueError(f"{path} is damaged, or another file: its SHA-256 is {digest}, expected {sha256}.")
     return np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape)).reshape(shape).copy()

@@ -12,16 +12,18 @@ import numpy as np
 from tinynet import initializers
 from tinynet.backend import floatx, to_numpy, unique_name, xp
 from tinynet.parameters import Parameter
-from tinynet.arguments import Pasteable, refuse
+from tinynet.arguments import arguments, refuse
+from tinynet.registry import Configurable
 
 __all__ = ["Layer"]
 
 
-class Layer(Pasteable):
+class Layer(Configurable):
     """One step of the chain from data to prediction, y = f(x), and the way back, dx = dy f'(x).
 
     Your own layer defines `forward(x, training)` and `backward(dy)`; `build(input_shape)` if it has weights;
     `compute_output_shape(input_shape)` if the shape changes.  Shapes begin with None, the unknown batch size.
+    It keeps its arguments under their own names, from which `get_config` takes them.
 
     The contract
         1. forward never writes to its input.
@@ -33,6 +35,7 @@ class Layer(Pasteable):
         5. Arrays are C-contiguous and of floatx, converted where they enter the model and never inside a layer.
            Complex arrays pass through: f(x + ih) = f(x) + ih f'(x) differentiates forward without rounding.  So
            comparisons look at x.real, which is x itself for real x.
+        6. What forward leaves in `penalty` is added to the loss, and its gradient to what backward returns.
 
     Parameters of every layer
         name: unique within a model; "dense_1", "dense_2" ... by default.
@@ -42,6 +45,7 @@ class Layer(Pasteable):
         input_dim: D, short for input_shape=(D,).
         batch_input_shape: (None, *input_shape); batches of any size are taken all the same.
         weights: arrays to start from, in the order of `get_weights()`.
+        dtype: None or `floatx()`, the type of all layers.
 
     Raises TypeError for an argument that the layer does not have.
 
@@ -50,8 +54,11 @@ class Layer(Pasteable):
     """
 
     def __init__(self, name=None, trainable=True, input_shape=None, input_dim=None, batch_input_shape=None,
-                 weights=None, **unknown):
+                 weights=None, dtype=None, **unknown):
         refuse("Keyword argument not understood", type(self), unknown)
+        if dtype not in (None, floatx()):
+            raise ValueError(f"{type(self).__name__}: dtype must be {floatx()!r}, as in all layers, got {dtype!r}. "
+                             f"Call tinynet.backend.set_floatx({dtype!r}) before the model is built.")
         self.name = name or unique_name(type(self).__name__)
         self.trainable = trainable
         self.batch_input_shape = _declared_shape(self.name, input_shape, input_dim, batch_input_shape)
@@ -59,6 +66,8 @@ class Layer(Pasteable):
         self.output_shape: Any = None
         self.parameters: list[Parameter] = []
         self.needs_dx = True                            # the model clears this where nobody reads dx
+        self.learns = True                              # and this where it was compiled with the layer frozen
+        self.penalty: Any = 0
         self._initial_weights = weights
         self._buffers: dict[str, np.ndarray] = {}
 
@@ -103,13 +112,14 @@ class Layer(Pasteable):
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)
 
-    def add_weight(self, name, shape, initializer="glorot_uniform") -> Parameter:
-        """A new parameter of this shape, its first value drawn by the initializer."""
+    def add_weight(self, name, shape, initializer="glorot_uniform", regularizer=None, constraint=None,
+                   trainable=True) -> Parameter:
+        """A new parameter of this shape, its first value drawn by the initializer; the rest as in `Parameter`."""
         value = xp.asarray(initializers.get(initializer)(shape), dtype=floatx())
         if value.shape != tuple(shape):
             raise ValueError(f"{self.name}: the initializer of {name} must return shape {tuple(shape)}, "
                              f"got {value.shape}.")
-        self.parameters.append(Parameter(f"{self.name}/{name}:0", value))
+        self.parameters.append(Parameter(f"{self.name}/{name}:0", value, regularizer, constraint, trainable))
         return self.parameters[-1]
 
     def buffer(self, name, shape, like) -> np.ndarray:
@@ -122,6 +132,32 @@ class Layer(Pasteable):
         if memory is None or memory.size < size or memory.dtype != like.dtype:
             memory = self._buffers[name] = xp.empty(size, like.dtype)
         return memory[:size].reshape(shape)
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        """The parameters that training moves, unless the layer is frozen."""
+        return [p for p in self.parameters if p.trainable and self.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        """The others."""
+        return [p for p in self.parameters if not (p.trainable and self.trainable)]
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """All parameters, in the order of `get_weights()`."""
+        return self.parameters
+
+    @property
+    def losses(self) -> list:
+        """The penalties that the regularizers charge now, each as an array of one number."""
+        return [p.regularizer(p.value) for p in self.parameters if p.regularizer is not None]
+
+    def get_config(self):
+        """The arguments that build this layer again, as plain data: not its weights."""
+        shape = {} if self.batch_input_shape is None else {"batch_input_shape": list(self.batch_input_shape)}
+        own = [name for name in arguments(type(self)) if name not in arguments(Layer)]
+        return {"name": self.name, "trainable": self.trainable} | shape | self.config_of(own)
 
     def count_params(self) -> int:
         """How many numbers the parameters hold."""

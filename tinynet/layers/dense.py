@@ -4,11 +4,12 @@ It must not know where its input comes from or who reads its output.
 """
 from __future__ import annotations
 
-from tinynet import activations, initializers
+from tinynet import activations, constraints, initializers, regularizers
 from tinynet.arguments import whole_number
 from tinynet.backend import matmul
 from tinynet.layers.activation import Activation
 from tinynet.layers.base import Layer
+from tinynet.layers.regularization import ActivityRegularization
 
 __all__ = ["Dense"]
 
@@ -16,14 +17,17 @@ __all__ = ["Dense"]
 class Dense(Layer):
     """y = x W + b
 
-    In a model an activation follows, y = activation(x W + b), as a link of its own in the chain that runs: each does
-    one thing, and each derivative can be checked alone.
+    In a model an activation follows, y = activation(x W + b), and what an activity_regularizer charges for y, as links
+    of their own in the chain that runs: each does one thing, and each derivative can be checked alone.
 
     Parameters
         units: U, a whole number above zero.
         activation: a name or function of `tinynet.activations`, or None.
         use_bias: whether there is a b.
         kernel_initializer, bias_initializer: what W (D, U) and b (U,) start from.
+        kernel_regularizer, bias_regularizer: penalties for W and b, names or objects of `tinynet.regularizers`.
+        activity_regularizer: a penalty for all outputs of the batch together, not divided by their number.
+        kernel_constraint, bias_constraint: where W and b may be, names or objects of `tinynet.constraints`.
 
     Shapes: (N, D) to (N, U).  More axes may stand between: the product is over the last one.
 
@@ -39,26 +43,37 @@ class Dense(Layer):
     """
 
     def __init__(self, units, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", **kwargs):
+                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
+                 kernel_constraint=None, bias_constraint=None, **kwargs):
         super().__init__(**kwargs)
         self.units = whole_number(f"{self.name}: units", units, least=1)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
 
     def build(self, input_shape):
-        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), self.kernel_initializer)
+        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), self.kernel_initializer,
+                                      self.kernel_regularizer, self.kernel_constraint)
         if self.use_bias:
-            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer)
+            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer, self.bias_regularizer,
+                                        self.bias_constraint)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 
     def chain(self):
-        if self.activation is activations.linear:
-            return [self]
-        return [self, Activation(self.activation, name=f"{self.name}/{self.activation.__name__}")]
+        links: list[Layer] = [self]
+        if self.activation is not activations.linear:
+            links.append(Activation(self.activation, name=f"{self.name}/{self.activation.__name__}"))
+        if self.activity_regularizer is not None:
+            links.append(ActivityRegularization(self.activity_regularizer, name=f"{self.name}/activity_regularizer"))
+        return links
 
     def forward(self, x, training=False):                           # x: (N, D)
         self.x = x

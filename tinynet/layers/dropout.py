@@ -9,10 +9,19 @@ from tinynet.backend import xp
 from tinynet.layers.base import Layer
 from tinynet.random import MaskStream, draw_seed
 
-__all__ = ["Dropout"]
+__all__ = ["Dropout", "Random"]
 
 
-class Dropout(Layer):
+class Random(Layer):
+    """What draws random numbers in training: `masks` is their stream, of the seed or of NumPy's global generator."""
+
+    seed: int | None = None
+
+    def build(self, input_shape):
+        self.masks = MaskStream(draw_seed() if self.seed is None else self.seed)
+
+
+class Dropout(Random):
     """y = x m / (1 - rate), where each m is 0 with probability `rate`, else 1; y = x outside training.
 
     Dividing by 1 - rate keeps the mean of y at x, so nothing needs scaling when the model predicts.  The rate is
@@ -20,6 +29,8 @@ class Dropout(Layer):
 
     Parameters
         rate: the share of inputs to drop, 0 <= rate < 1.
+        noise_shape: the shape of m, if it is to be the same along some axes: (None, 1, 8) drops columns of (N, 5, 8)
+            whole.  None takes the length from x.
         seed: a whole number from 0 to 2**64 - 1; None draws one from NumPy's global generator when built.
 
     Shapes: any; y like x.
@@ -33,20 +44,32 @@ class Dropout(Layer):
            [1., 1.]])
     """
 
-    def __init__(self, rate, seed=None, **kwargs):
+    def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.rate = number(f"{self.name}: rate, the share of inputs to drop,", rate, below=1)
+        self.noise_shape = noise_shape
         self.seed = None if seed is None else whole_number(f"{self.name}: seed", seed, least=0, below=2**64)
 
     def build(self, input_shape):
-        self.masks = MaskStream(draw_seed() if self.seed is None else self.seed)
+        super().build(input_shape)
+        if self.noise_shape is not None and not (
+                isinstance(self.noise_shape, (tuple, list)) and len(self.noise_shape) == len(input_shape) and
+                all(n in (None, 1, length) for n, length in zip(self.noise_shape[1:], input_shape[1:]))):
+            raise ValueError(f"{self.name}: noise_shape must name for each axis of {tuple(input_shape)} its length, 1 "
+                             f"or None, got {self.noise_shape!r}.")
+
+    def draw(self, x):
+        """m: 1 where x is kept, else 0."""
+        shape = [length if n is None else n for n, length in zip(self.noise_shape or [None] * x.ndim, x.shape)]
+        return self.masks.keep(tuple(shape), self.rate)
 
     def forward(self, x, training=False):
         if not training:
             self.mask = None
             return x
-        self.mask = self.buffer("mask", x.shape, like=x.real)
-        xp.multiply(self.masks.keep(x.shape, self.rate), 1 / (1 - self.rate), out=self.mask, dtype=self.mask.dtype)
+        kept = self.draw(x)
+        self.mask = self.buffer("mask", kept.shape, like=x.real)
+        xp.multiply(kept, 1 / (1 - self.rate), out=self.mask, dtype=self.mask.dtype)
         return xp.multiply(x, self.mask, out=self.buffer("y", x.shape, like=x))
 
     def backward(self, dy):

@@ -62,7 +62,8 @@ def fuse(chain):
         relu = type(link) is Activation and link.activation is activations.relu
         if relu and type(last) is Dense and last.use_bias:
             links[-1] = DenseReluDropout(last)
-        elif type(link) is Dropout and type(last) is DenseReluDropout and last.dropout is None:
+        elif (type(link) is Dropout and link.noise_shape is None and
+              type(last) is DenseReluDropout and last.dropout is None):
             links[-1] = DenseReluDropout(last.dense, link)
         else:
             links.append(link)

@@ -5,18 +5,26 @@ import math
 
 from tinynet.layers.base import Layer
 
-__all__ = ["Flatten"]
+__all__ = ["Flatten", "Input", "InputLayer", "Reshape"]
 
 
 class Flatten(Layer):
     """y holds the numbers of x, each sample as one row.
 
-    Shapes: (N, A, B, ...) to (N, A B ...).  Source: keras/layers/core.py of Keras 2.3.1.
+    Shapes: (N, A, B, ...) to (N, A B ...).  data_format is Keras's: None or "channels_last", as x is.
+    Source: keras/layers/core.py of Keras 2.3.1.
 
     >>> import numpy as np
     >>> Flatten().forward(np.zeros((2, 28, 28))).shape
     (2, 784)
     """
+
+    def __init__(self, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        if data_format not in (None, "channels_last"):
+            raise ValueError(f"{self.name}: data_format must be 'channels_last', got {data_format!r}. Move the axes of "
+                             "the data: np.moveaxis(x, 1, -1).")
+        self.data_format = "channels_last"
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], math.prod(input_shape[1:]))
@@ -27,3 +35,56 @@ class Flatten(Layer):
 
     def backward(self, dy):
         return dy.reshape(self.shape)
+
+
+class Reshape(Layer):
+    """y holds the numbers of x, each sample in the shape `target_shape`.
+
+    Parameters
+        target_shape: of a sample; one of its lengths may be -1, which takes what is left.
+
+    Shapes: (N, ...) to (N, *target_shape).  Raises ValueError where the numbers do not fit.
+    Source: keras/layers/core.py of Keras 2.3.1.
+
+    >>> import numpy as np
+    >>> Reshape((14, -1)).forward(np.zeros((2, 28, 28))).shape
+    (2, 14, 56)
+    """
+
+    def __init__(self, target_shape, **kwargs):
+        super().__init__(**kwargs)
+        self.target_shape = tuple(target_shape)
+
+    def compute_output_shape(self, input_shape):
+        size, known = math.prod(input_shape[1:]), math.prod(n for n in self.target_shape if n != -1)
+        shape = tuple(size // max(known, 1) if n == -1 else n for n in self.target_shape)
+        if self.target_shape.count(-1) > 1 or math.prod(shape) != size:
+            raise ValueError(f"{self.name}: total size of new array must be unchanged: {size} numbers of shape "
+                             f"{tuple(input_shape[1:])} do not fit {self.target_shape}.")
+        return (input_shape[0], *shape)
+
+    def forward(self, x, training=False):
+        self.shape = x.shape
+        return x.reshape(len(x), *self.target_shape)
+
+    def backward(self, dy):
+        return dy.reshape(self.shape)
+
+
+class InputLayer(Layer):
+    """y = x: gives a `Sequential` the shape of its samples, and is none of its layers.
+
+    >>> InputLayer(input_shape=(784,)).batch_input_shape
+    (None, 784)
+    """
+
+    def forward(self, x, training=False):
+        return x
+
+    def backward(self, dy):
+        return dy
+
+
+def Input(shape):
+    """InputLayer(input_shape=shape), the first thing to add to a `Sequential`."""
+    return InputLayer(input_shape=shape)

@@ -1,0 +1,140 @@
+"""What is kept of training and what is shown of it: the history, a file, and a bar that moves."""
+from __future__ import annotations
+
+import csv
+import os
+from typing import Any
+
+from tinynet.arguments import Pasteable
+from tinynet.callbacks.base import Callback
+from tinynet.progress import ProgressBar, as_text
+
+__all__ = ["CSVLogger", "History", "ProgbarLogger", "TestLogger"]
+
+
+class History(Callback):
+    """Keeps the logs of every epoch: `history.history["val_loss"]` is a list of floats; fit returns one.
+
+    `epoch` lists the epochs, from 0, and `epochs_of["val_loss"]` those in which there was such a value.
+
+    >>> history = History(); history.on_train_begin(); history.on_epoch_end(0, {"loss": 0.5}); history.history
+    {'loss': [0.5]}
+    """
+
+    def on_train_begin(self, logs=None):
+        self.epoch: list[int] = []
+        self.history: dict[str, list[float]] = {}
+        self.epochs_of: dict[str, list[int]] = {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+            self.epochs_of.setdefault(name, []).append(epoch)
+
+
+class CSVLogger(Pasteable, Callback):
+    """Writes a line for each epoch into a file, under a line of names: epoch and what the logs hold, in their order.
+
+    Parameters
+        filename: the file; overwritten, or with append=True continued.
+        separator: between the values.
+
+    What an epoch's logs lack (without validation, say) is written as NA.  Each line is on the disk when the epoch ends.
+    Source: keras/callbacks/callbacks.py of Keras 2.3.1.
+    """
+
+    file: Any = None
+
+    def __init__(self, filename, separator=",", append=False):
+        self.filename, self.separator, self.append = filename, separator, append
+
+    def on_train_begin(self, logs=None):
+        self.names: list[str] = []
+        if self.append and os.path.exists(self.filename):
+            with open(self.filename, newline="") as file:
+                self.names = next(csv.reader(file, delimiter=self.separator), [])[1:]
+        self.file = open(self.filename, "a" if self.append else "w", newline="")
+        self.writer = csv.writer(self.file, delimiter=self.separator, lineterminator="\n")
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = logs or {}
+        if not self.names:
+            self.names = sorted(logs)
+            self.writer.writerow(["epoch", *self.names])
+        self.writer.writerow([epoch, *(logs.get(name, "NA") for name in self.names)])
+        self.file.flush()
+
+    def on_train_end(self, logs=None):
+        self.file.close()
+
+    def on_train_interrupted(self):
+        if self.file is not None:
+            self.file.close()
+
+
+class ProgbarLogger(Callback):
+    """Shows how training goes: verbose 1, a live bar and then a line for each epoch; 2, Keras's line alone.
+
+    The bar is tqdm's, in a terminal or a notebook; where the output is a pipe or a file only the lines are written.
+    """
+
+    def __init__(self, verbose=1, validation_samples=None):
+        self.verbose, self.validation_samples = verbose, validation_samples
+
+    def on_train_begin(self, logs=None):
+        if self.params["samples"] and self.validation_samples:
+            print(f"Train on {self.params['samples']} samples, validate on {self.validation_samples} samples",
+                  flush=True)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.title = f"Epoch {epoch + 1}/{self.params['epochs']}"
+        if self.verbose == 2:
+            print(self.title, flush=True)
+        self.bar = ProgressBar(self.title, total(self.params), shown=self.verbose == 1)
+        self.validating = False
+
+    def progress(self, means):
+        if not self.validating and self.bar.due():
+            self.bar.move(done(means, self.params), as_text(means.result()))
+
+    def on_test_begin(self, logs=None):
+        self.validating = True
+        self.bar.move(total(self.params), "validating")
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = self.bar.close()
+        training_first = sorted(logs, key=lambda name: name.startswith("val_"))
+        line = f" - {seconds:.0f}s - {as_text({name: logs[name] for name in training_first})}"
+        print(line if self.verbose == 2 else self.title + line, flush=True)
+
+
+class TestLogger(Callback):
+    """A live bar for evaluate or predict, and then one line."""
+
+    def on_test_begin(self, logs=None):
+        self.bar = ProgressBar("", total(self.params), shown=True)
+
+        self.means: Any = None
+
+    def progress(self, means):
+        self.means = means
+        if self.bar.due():
+            self.bar.move(done(means, self.params))
+
+    def on_test_end(self, logs=None):
+        seconds, count = self.bar.close(), total(self.params)
+        text = f" - {as_text(self.means.result())}" if self.means else ""
+        print(f"{count}/{count} - {seconds:.0f}s{text}", flush=True)
+
+    on_predict_begin, on_predict_end = on_test_begin, on_test_end
+
+
+def total(params) -> int:
+    """How long a bar is: as many samples as there are, or as many steps where a generator does not say."""
+    return params["samples"] or params["steps"]
+
+
+def done(means, params) -> int:
+    """How far along it the pass is."""
+    return means.samples if params["samples"] else means.batches

@@ -1,0 +1,188 @@
+"""What changes the course of training: it ends early, or its learning rate goes down."""
+from __future__ import annotations
+
+import math
+import numbers
+import warnings
+
+import numpy as np
+
+from tinynet.arguments import Pasteable, arguments, find, number, whole_number
+from tinynet.callbacks.base import Callback
+
+__all__ = ["EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau", "TerminateOnNaN"]
+
+
+class _Monitor(Pasteable, Callback):
+    """Watches one value of the epochs' logs for improvement."""
+
+    what = ""
+
+    def __init__(self, monitor, min_delta, patience, verbose, mode):
+        find("mode", mode, dict.fromkeys(("auto", "min", "max")))
+        self.monitor, self.verbose, self.mode = monitor, verbose, mode
+        self.patience = whole_number("patience", patience, least=0)
+        self.sign = 1 if mode == "max" or mode == "auto" and "acc" in monitor else -1
+        self.min_delta = number("min_delta", min_delta, least=-math.inf)
+
+    def on_train_begin(self, logs=None):
+        self.wait, self.best = 0, -self.sign * np.inf
+
+    def value(self, logs):
+        """The monitored value, or None, with a warning."""
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            warnings.warn(f"{self.what} conditioned on metric `{self.monitor}` which is not available. "
+                          f"Available metrics are: {','.join(logs or {})}", RuntimeWarning, stacklevel=3)
+        return value
+
+    def improved(self, value) -> bool:
+        """Whether this is the best value so far, by more than min_delta; if so it is kept."""
+        if self.sign * (value - self.best) <= self.min_delta or math.isnan(value):
+            return False
+        self.best, self.wait = value, 0
+        return True
+
+
+class EarlyStopping(_Monitor):
+    """End training when the monitored value has not improved for `patience` epochs.
+
+    Parameters
+        monitor: a name in the epoch's logs.
+        min_delta: an improvement must be larger than this.
+        patience: epochs to wait, zero or above.
+        verbose: 1 prints the epoch that ended training.
+        mode: "min", "max", or "auto": max for a name with "acc" in it.
+        baseline: a value to beat; None takes the first epoch's.
+        restore_best_weights: go back to the weights of the best epoch, however training ends, also by Ctrl-C (Keras
+            2.3.1 does so only when this callback ended it).
+
+    Raises ValueError for an unknown mode; warns in an epoch whose logs lack the monitored name.
+
+    Source: keras/callbacks/callbacks.py of Keras 2.3.1.
+
+    >>> EarlyStopping(patience=3)
+    EarlyStopping(patience=3)
+    """
+
+    what = "Early stopping"
+    best_weights: list | None = None
+
+    def __init__(self, monitor="val_loss", min_delta=0.0, patience=0, verbose=0, mode="auto", baseline=None,
+                 restore_best_weights=False):
+        super().__init__(monitor, min_delta, patience, verbose, mode)
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin()
+        self.stopped_epoch, self.best_weights = None, None
+        if self.baseline is not None:
+            self.best = self.baseline
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = self.value(logs)
+        if value is None:
+            return
+        if self.improved(value):
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            return
+        self.wait += 1
+        if self.wait >= self.patience:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        self.on_train_interrupted()
+        if self.stopped_epoch is not None and self.verbose:
+            print(f"Epoch {self.stopped_epoch + 1:05d}: early stopping")
+
+    def on_train_interrupted(self):
+        if self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+
+
+class ReduceLROnPlateau(_Monitor):
+    """Multiply the learning rate by `factor` when the monitored value has not improved for `patience` epochs.
+
+    Parameters
+        monitor, patience, mode: as for `EarlyStopping`.
+        factor: from 0 up to 1.
+        verbose: 1 prints each new rate.
+        min_delta: an improvement must be larger than this.
+        cooldown: epochs after a reduction that do not count.
+        min_lr: the rate stays at or above it.
+
+    The logs get the epoch's rate as "lr".  Raises ValueError for a factor of 1 or more.
+    Source: keras/callbacks/callbacks.py of Keras 2.3.1.
+
+    >>> ReduceLROnPlateau("loss", factor=0.5)
+    ReduceLROnPlateau('loss', factor=0.5)
+    """
+
+    what = "Reduce LR on plateau"
+
+    def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4, cooldown=0,
+                 min_lr=0.0):
+        super().__init__(monitor, min_delta, patience, verbose, mode)
+        self.factor = number("factor", factor, below=1)
+        self.cooldown = whole_number("cooldown", cooldown, least=0)
+        self.min_lr = number("min_lr", min_lr)
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin()
+        self.cooldown_counter = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        rate = float(self.model.optimizer.lr)
+        if logs is not None:
+            logs["lr"] = rate
+        value = self.value(logs)
+        if value is None:
+            return
+        if self.cooldown_counter:
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self.improved(value) or self.cooldown_counter:
+            return
+        self.wait += 1
+        if self.wait >= self.patience and rate > self.min_lr:
+            self.model.optimizer.lr = max(rate * self.factor, self.min_lr)
+            self.cooldown_counter, self.wait = self.cooldown, 0
+            if self.verbose:
+                print(f"\nEpoch {epoch + 1:05d}: ReduceLROnPlateau reducing learning rate to "
+                      f"{float(self.model.optimizer.lr)}.")
+
+
+class LearningRateScheduler(Pasteable, Callback):
+    """Before each epoch the learning rate becomes schedule(epoch, rate), or schedule(epoch); epochs count from 0.
+
+    The logs get it as "lr".  Raises ValueError for a schedule that returns no number.
+    Source: keras/callbacks/callbacks.py of Keras 2.3.1.
+    """
+
+    def __init__(self, schedule, verbose=0):
+        self.schedule, self.verbose = schedule, verbose
+
+    def on_epoch_begin(self, epoch, logs=None):
+        takes_rate = len(arguments(self.schedule)) > 1
+        rate = self.schedule(epoch, float(self.model.optimizer.lr)) if takes_rate else self.schedule(epoch)
+        if not isinstance(rate, numbers.Real):
+            raise ValueError(f'The output of the "schedule" function should be float, got {rate!r}.')
+        self.model.optimizer.lr = float(rate)
+        if self.verbose:
+            print(f"\nEpoch {epoch + 1:05d}: LearningRateScheduler setting learning rate to {float(rate)}.")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            logs["lr"] = float(self.model.optimizer.lr)
+
+
+class TerminateOnNaN(Callback):
+    """End training at once when the loss of a batch is not finite."""
+
+    def on_batch_end(self, batch, logs=None):
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            print(f"Batch {batch}: Invalid loss, terminating training")
+            self.model.stop_training = True

@@ -1,0 +1,122 @@
+"""Where weights may be: each constraint moves them back there after every step of the optimizer.
+
+They must not know which layer a weight belongs to.
+"""
+from __future__ import annotations
+
+from tinynet.arguments import number
+from tinynet.backend import epsilon, xp
+from tinynet.registry import Configurable, deserialize, serialize
+
+__all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm",
+           "min_max_norm", "non_neg", "serialize", "unit_norm"]
+
+
+class Constraint(Configurable):
+    """The base class: your own, or any function, takes a weight w and returns what it becomes, of the same shape."""
+
+    def __call__(self, w):
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(w).")
+
+
+class MaxNorm(Constraint):
+    """w <- w min(n, max_value) / (epsilon + n), with n = sqrt(sum w^2) along `axis`
+
+    Parameters
+        max_value: the longest that a vector of weights may be, zero or above.
+        axis: 0 for the weights that lead into each unit of a kernel (D, U).
+
+    Source: Srivastava et al., JMLR 15 (2014); keras/constraints.py of Keras 2.3.1.
+
+    >>> MaxNorm(2)(xp.array([[3.0, 0.3], [4.0, 0.4]])).round(6)
+    array([[1.2, 0.3],
+           [1.6, 0.4]])
+    """
+
+    def __init__(self, max_value=2, axis=0):
+        self.max_value = number("max_value", max_value)
+        self.axis = axis
+
+    def __call__(self, w):
+        n = norms(w, self.axis)
+        return w * (xp.minimum(n, self.max_value) / (epsilon() + n))
+
+
+class MinMaxNorm(Constraint):
+    """w <- w (rate clip(n, min_value, max_value) + (1 - rate) n) / (epsilon + n), n as in `MaxNorm`
+
+    Parameters: min_value and max_value, zero or above; rate from 0, no force, to 1, at once; axis.
+    Source: keras/constraints.py of Keras 2.3.1.
+
+    >>> MinMaxNorm(1, 2)(xp.array([[3.0, 0.3], [4.0, 0.4]])).round(5)
+    array([[1.2, 0.6],
+           [1.6, 0.8]])
+    """
+
+    def __init__(self, min_value=0.0, max_value=1.0, rate=1.0, axis=0):
+        self.min_value = number("min_value", min_value)
+        self.max_value = number("max_value", max_value, least=self.min_value)
+        self.rate = number("rate", rate)
+        self.axis = axis
+
+    def __call__(self, w):
+        n = norms(w, self.axis)
+        desired = self.rate * xp.clip(n, self.min_value, self.max_value) + (1 - self.rate) * n
+        return w * (desired / (epsilon() + n))
+
+
+class UnitNorm(Constraint):
+    """w <- w / (epsilon + n), n as in `MaxNorm`.  Source: keras/constraints.py of Keras 2.3.1.
+
+    >>> UnitNorm()(xp.array([[3.0], [4.0]])).round(6)
+    array([[0.6],
+           [0.8]])
+    """
+
+    def __init__(self, axis=0):
+        self.axis = axis
+
+    def __call__(self, w):
+        return w / (epsilon() + norms(w, self.axis))
+
+
+class NonNeg(Constraint):
+    """w <- max(w, 0).  Source: keras/constraints.py of Keras 2.3.1.
+
+    >>> NonNeg()(xp.array([-1.0, 2.0]))
+    array([0., 2.])
+    """
+
+    def __call__(self, w):
+        return xp.maximum(w, 0)
+
+
+def norms(w, axis):
+    """sqrt(sum w^2) along the axis (or a list of them), which stays with length 1."""
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    return xp.sqrt((w * w).sum(axis=axis, keepdims=True))
+
+
+max_norm = maxnorm = MaxNorm
+min_max_norm = MinMaxNorm
+non_neg = nonneg = NonNeg
+unit_norm = unitnorm = UnitNorm
+
+CONSTRAINTS = {"MaxNorm": MaxNorm, "MinMaxNorm": MinMaxNorm, "NonNeg": NonNeg, "UnitNorm": UnitNorm,
+               "max_norm": MaxNorm, "min_max_norm": MinMaxNorm, "non_neg": NonNeg, "unit_norm": UnitNorm,
+               "maxnorm": MaxNorm, "nonneg": NonNeg, "unitnorm": UnitNorm}
+
+
+def get(identifier):
+    """The constraint that a name such as "max_norm", a config, a function of w or None stands for.
+
+    Raises ValueError for an unknown name, TypeError for anything else.
+
+    >>> get("max_norm")
+    MaxNorm()
+    """
+    if isinstance(identifier, (str, dict)):
+        return deserialize("constraint", identifier, CONSTRAINTS)
+    if identifier is None or callable(identifier):
+        return identifier
+    raise TypeError(f"A constraint is a name such as 'max_norm' or a function of the weight, got {identifier!r}.")

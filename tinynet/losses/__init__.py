@@ -1,0 +1,136 @@
+"""How wrong a prediction is: one number for each sample, each followed by its derivative.
+
+In the formulas l is the loss of one sample, t its target y_true, p its prediction y_pred, and c counts its C outputs.
+`f(y_true, y_pred)` returns the l of every sample, (N,); `f_backward(y_true, y_pred)` returns dl/dp, shaped like
+y_pred.  A `Loss` takes the mean over the batch.  None of them may know how the prediction was made.
+"""
+from __future__ import annotations
+
+from tinynet import registry
+from tinynet.arguments import number
+from tinynet.losses import crossentropy, margin, regression
+from tinynet.losses.base import Loss, Reduction
+from tinynet.losses.crossentropy import (binary_crossentropy, categorical_crossentropy, kullback_leibler_divergence,
+                                         sparse_categorical_crossentropy)
+from tinynet.losses.margin import categorical_hinge, hinge, squared_hinge
+from tinynet.losses.regression import (cosine_proximity, huber_loss, logcosh, mean_absolute_error,
+                                       mean_absolute_percentage_error, mean_squared_error,
+                                       mean_squared_logarithmic_error, poisson)
+
+__all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "CategoricalHinge", "Hinge", "Huber",
+           "KLDivergence", "LogCosh", "Loss", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
+           "MeanSquaredLogarithmicError", "Poisson", "Reduction", "SparseCategoricalCrossentropy", "SquaredHinge",
+           "binary_crossentropy", "categorical_crossentropy", "categorical_hinge", "cosine_proximity", "deserialize",
+           "get", "hinge", "huber_loss", "kullback_leibler_divergence", "logcosh", "mean_absolute_error",
+           "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "poisson",
+           "serialize", "sparse_categorical_crossentropy", "squared_hinge"]
+
+BACKWARD = crossentropy.BACKWARD | regression.BACKWARD | margin.BACKWARD
+
+
+# The same as classes, for those who want another reduction
+
+
+def _class_of(class_name, function):
+    """The class of a function that takes no more arguments: MeanSquaredError(reduction="sum")."""
+    def __init__(self, reduction=Reduction.SUM_OVER_BATCH_SIZE, name=function.__name__):
+        Loss.__init__(self, function, BACKWARD[function], reduction, name)
+    return type(class_name, (Loss,),
+                {"__init__": __init__, "__doc__": f"`{function.__name__}`", "__module__": __name__})
+
+
+MeanSquaredError = _class_of("MeanSquaredError", mean_squared_error)
+MeanAbsoluteError = _class_of("MeanAbsoluteError", mean_absolute_error)
+MeanAbsolutePercentageError = _class_of("MeanAbsolutePercentageError", mean_absolute_percentage_error)
+MeanSquaredLogarithmicError = _class_of("MeanSquaredLogarithmicError", mean_squared_logarithmic_error)
+LogCosh = _class_of("LogCosh", logcosh)
+Poisson = _class_of("Poisson", poisson)
+KLDivergence = _class_of("KLDivergence", kullback_leibler_divergence)
+Hinge = _class_of("Hinge", hinge)
+SquaredHinge = _class_of("SquaredHinge", squared_hinge)
+CategoricalHinge = _class_of("CategoricalHinge", categorical_hinge)
+
+
+class CategoricalCrossentropy(Loss):
+    """`categorical_crossentropy`; label_smoothing from 0 up to 1."""
+
+    def __init__(self, from_logits=False, label_smoothing=0.0, reduction=Reduction.SUM_OVER_BATCH_SIZE,
+                 name="categorical_crossentropy"):
+        super().__init__(categorical_crossentropy, BACKWARD[categorical_crossentropy], reduction, name,
+                         from_logits=from_logits, label_smoothing=number("label_smoothing", label_smoothing, below=1))
+
+
+class BinaryCrossentropy(Loss):
+    """`binary_crossentropy`; label_smoothing from 0 up to 1."""
+
+    def __init__(self, from_logits=False, label_smoothing=0.0, reduction=Reduction.SUM_OVER_BATCH_SIZE,
+                 name="binary_crossentropy"):
+        super().__init__(binary_crossentropy, BACKWARD[binary_crossentropy], reduction, name,
+                         from_logits=from_logits, label_smoothing=number("label_smoothing", label_smoothing, below=1))
+
+
+class SparseCategoricalCrossentropy(Loss):
+    """`sparse_categorical_crossentropy`"""
+
+    def __init__(self, from_logits=False, reduction=Reduction.SUM_OVER_BATCH_SIZE,
+                 name="sparse_categorical_crossentropy"):
+        super().__init__(sparse_categorical_crossentropy, BACKWARD[sparse_categorical_crossentropy], reduction, name,
+                         from_logits=from_logits)
+
+
+class Huber(Loss):
+    """`huber_loss`; delta above zero."""
+
+    def __init__(self, delta=1.0, reduction=Reduction.SUM_OVER_BATCH_SIZE, name="huber_loss"):
+        super().__init__(huber_loss, BACKWARD[huber_loss], reduction, name,
+                         delta=number("delta", delta, positive=True))
+
+
+# Names
+
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+kld = KLD = kullback_leibler_divergence
+cosine = cosine_similarity = cosine_proximity
+
+LOSSES = {function.__name__: function for function in BACKWARD} | {
+    "mse": mse, "MSE": mse, "mae": mae, "MAE": mae, "mape": mape, "MAPE": mape, "msle": msle, "MSLE": msle,
+    "kld": kld, "KLD": kld, "cosine": cosine, "cosine_similarity": cosine}
+CLASSES = {cls.__name__: cls for cls in (
+    MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredLogarithmicError, LogCosh, Poisson,
+    KLDivergence, Hinge, SquaredHinge, CategoricalHinge, CategoricalCrossentropy, BinaryCrossentropy,
+    SparseCategoricalCrossentropy, Huber)}
+
+
+def serialize(loss):
+    """The name of a function's loss, or the config of another."""
+    return registry.serialize(loss.function if type(loss) is Loss else loss)
+
+
+def deserialize(config, custom_objects=None):
+    """What a name or config stands for: a function, or a `Loss`."""
+    return registry.deserialize("loss function", config, LOSSES | CLASSES, custom_objects)
+
+
+def get(identifier) -> Loss:
+    """The `Loss` that a name, a config, a function of this module or your own Loss stands for.
+
+    Raises ValueError for an unknown name, and for a function whose derivative tinynet does not know.
+
+    >>> get("mse")
+    Loss(mean_squared_error, mean_squared_error_backward)
+    """
+    if isinstance(identifier, (str, dict)):
+        identifier = deserialize(identifier)
+    if isinstance(identifier, type) and issubclass(identifier, Loss):
+        identifier = identifier()
+    if isinstance(identifier, Loss):
+        return identifier
+    if callable(identifier) and identifier in BACKWARD:
+        return Loss(identifier, BACKWARD[identifier])
+    raise ValueError(
+        f"Unknown loss function: {identifier!r}. Expected a name, a function of tinynet.losses or a Loss. A function "
+        "of your own needs its derivative: hand over both as tinynet.losses.Loss(function, derivative)."
+    )

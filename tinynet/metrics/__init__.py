@@ -1,0 +1,149 @@
+"""What a person wants to know about predictions: numbers for an epoch that are never differentiated."""
+from __future__ import annotations
+
+from tinynet import losses, registry
+from tinynet.arguments import refuse
+from tinynet.metrics.functions import (accuracy, binary_accuracy, categorical_accuracy, cosine_proximity,
+                                       sparse_categorical_accuracy, sparse_top_k_categorical_accuracy,
+                                       top_k_categorical_accuracy)
+from tinynet.metrics.sums import (Mean, MeanMetricWrapper, Metric, Precision, Recall, RootMeanSquaredError,
+                                  RunningMeans, Sum)
+from tinynet.registry import serialize
+
+__all__ = ["Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "CategoricalAccuracy", "CategoricalCrossentropy",
+           "CategoricalHinge", "CosineSimilarity", "Hinge", "KLDivergence", "LogCoshError", "Mean", "MeanAbsoluteError",
+           "MeanAbsolutePercentageError", "MeanMetricWrapper", "MeanSquaredError", "MeanSquaredLogarithmicError",
+           "Metric", "Poisson", "Precision", "Recall", "RootMeanSquaredError", "RunningMeans",
+           "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy",
+           "SquaredHinge", "Sum", "TopKCategoricalAccuracy", "accuracy", "binary_accuracy", "categorical_accuracy",
+           "cosine_proximity", "deserialize", "get", "metric_for", "serialize", "sparse_categorical_accuracy",
+           "sparse_top_k_categorical_accuracy", "top_k_categorical_accuracy"]
+
+
+# Functions as classes, whose means can be taken over several batches by hand
+
+
+def _class_of(class_name, function, name, **options):
+    """The class of a function's mean: CategoricalAccuracy(name="top"), with more arguments of the function if any."""
+    def __init__(self, name=name, dtype=None, **arguments):
+        refuse("Unexpected keyword argument", function, {a: arguments[a] for a in set(arguments) - set(options)})
+        MeanMetricWrapper.__init__(self, function, name, dtype, **options | arguments)
+    return type(class_name, (MeanMetricWrapper,),
+                {"__init__": __init__, "__doc__": f"The mean of `{function.__name__}`", "__module__": __name__})
+
+
+Accuracy = _class_of("Accuracy", accuracy, "accuracy")
+BinaryAccuracy = _class_of("BinaryAccuracy", binary_accuracy, "binary_accuracy", threshold=0.5)
+CategoricalAccuracy = _class_of("CategoricalAccuracy", categorical_accuracy, "categorical_accuracy")
+SparseCategoricalAccuracy = _class_of("SparseCategoricalAccuracy", sparse_categorical_accuracy,
+                                      "sparse_categorical_accuracy")
+MeanSquaredError = _class_of("MeanSquaredError", losses.mean_squared_error, "mean_squared_error")
+MeanAbsoluteError = _class_of("MeanAbsoluteError", losses.mean_absolute_error, "mean_absolute_error")
+MeanAbsolutePercentageError = _class_of("MeanAbsolutePercentageError", losses.mean_absolute_percentage_error,
+                                        "mean_absolute_percentage_error")
+MeanSquaredLogarithmicError = _class_of("MeanSquaredLogarithmicError", losses.mean_squared_logarithmic_error,
+                                        "mean_squared_logarithmic_error")
+LogCoshError = _class_of("LogCoshError", losses.logcosh, "logcosh")
+Poisson = _class_of("Poisson", losses.poisson, "poisson")
+KLDivergence = _class_of("KLDivergence", losses.kullback_leibler_divergence, "kullback_leibler_divergence")
+CosineSimilarity = _class_of("CosineSimilarity", cosine_proximity, "cosine_similarity")
+Hinge = _class_of("Hinge", losses.hinge, "hinge")
+SquaredHinge = _class_of("SquaredHinge", losses.squared_hinge, "squared_hinge")
+CategoricalHinge = _class_of("CategoricalHinge", losses.categorical_hinge, "categorical_hinge")
+BinaryCrossentropy = _class_of("BinaryCrossentropy", losses.binary_crossentropy, "binary_crossentropy",
+                               from_logits=False, label_smoothing=0.0)
+CategoricalCrossentropy = _class_of("CategoricalCrossentropy", losses.categorical_crossentropy,
+                                    "categorical_crossentropy", from_logits=False, label_smoothing=0.0)
+SparseCategoricalCrossentropy = _class_of("SparseCategoricalCrossentropy", losses.sparse_categorical_crossentropy,
+                                          "sparse_categorical_crossentropy", from_logits=False)
+
+
+class TopKCategoricalAccuracy(MeanMetricWrapper):
+    """`top_k_categorical_accuracy`"""
+
+    def __init__(self, k=5, name="top_k_categorical_accuracy", dtype=None):
+        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
+
+
+class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
+    """`sparse_top_k_categorical_accuracy`"""
+
+    def __init__(self, k=5, name="sparse_top_k_categorical_accuracy", dtype=None):
+        super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k)
+
+
+# Names
+
+FUNCTIONS = losses.LOSSES | {function.__name__: function for function in (
+    accuracy, binary_accuracy, categorical_accuracy, sparse_categorical_accuracy, top_k_categorical_accuracy,
+    sparse_top_k_categorical_accuracy, cosine_proximity)}
+FUNCTIONS |= {"acc": accuracy, "cosine": cosine_proximity, "cosine_similarity": cosine_proximity}
+CLASSES = {cls.__name__: cls for cls in (
+    Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy, MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError,
+    MeanSquaredLogarithmicError, LogCoshError, Poisson, KLDivergence, CosineSimilarity, Hinge, SquaredHinge,
+    CategoricalHinge, BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, Mean, Sum,
+    RootMeanSquaredError, Precision, Recall, MeanMetricWrapper)}
+mse, mae, mape, msle, cosine = (FUNCTIONS[name] for name in ("mse", "mae", "mape", "msle", "cosine"))
+
+
+def deserialize(config, custom_objects=None):
+    """What a name or config stands for: a function, or a `Metric`."""
+    return registry.deserialize("metric function", config, FUNCTIONS | CLASSES, custom_objects)
+
+
+def get(identifier):
+    """The function or `Metric` that a name or a config stands for; what is neither is returned as it is.
+
+    >>> get("mse").__name__
+    'mean_squared_error'
+    """
+    return deserialize(identifier) if isinstance(identifier, (str, dict)) else identifier
+
+
+def metric_for(identifier, loss, output_shape) -> Metric:
+    """The metric that a name, a config, a function f(y_true, y_pred) or a Metric stands for in a model.
+
+    "accuracy" and "acc" mean, as in Keras 2.3.1 (engine/training_utils.py), binary_accuracy for a single output or
+    for binary_crossentropy, sparse_categorical_accuracy for sparse_categorical_crossentropy, else
+    categorical_accuracy; "crossentropy" and "ce" likewise.  The name in the logs is the one given.
+
+    Raises ValueError for an unknown name, TypeError for what is neither name, function nor Metric.
+
+    >>> metric_for("acc", losses.get("mse"), (None, 10)).function.__name__
+    'categorical_accuracy'
+    """
+    loss_function = getattr(loss, "function", None)
+    found = _meaning(identifier, loss_function, output_shape) or get(identifier)
+    if isinstance(found, type) and issubclass(found, Metric):
+        found = found()
+    if not isinstance(found, Metric):
+        if not callable(found):
+            raise TypeError(f"A metric is a name such as 'accuracy', a function f(y_true, y_pred) or a Metric, got "
+                            f"{identifier!r}.")
+        found = MeanMetricWrapper(found, identifier if isinstance(identifier, str) else None)
+    if identifier not in ("accuracy", "acc"):
+        _check_targets(found, loss_function)
+    return found
+
+
+def _meaning(identifier, loss_function, output_shape):
+    """The function that "accuracy" or "crossentropy" means for this loss and output, None for another identifier."""
+    if not isinstance(identifier, str) or identifier not in ("accuracy", "acc", "crossentropy", "ce"):
+        return None
+    is_accuracy = identifier in ("accuracy", "acc")
+    if output_shape[-1] == 1 or loss_function is losses.binary_crossentropy:
+        return binary_accuracy if is_accuracy else losses.binary_crossentropy
+    if loss_function is losses.sparse_categorical_crossentropy:
+        return sparse_categorical_accuracy if is_accuracy else loss_function
+    return categorical_accuracy if is_accuracy else losses.categorical_crossentropy
+
+
+def _check_targets(metric, loss_function):
+    """Raise ValueError for an accuracy that cannot read the targets which the loss takes."""
+    function, sparse_loss = getattr(metric, "function", None), loss_function is losses.sparse_categorical_crossentropy
+    if (function in (categorical_accuracy, top_k_categorical_accuracy) and sparse_loss or
+            function in (sparse_categorical_accuracy, sparse_top_k_categorical_accuracy) and
+            loss_function is losses.categorical_crossentropy):
+        raise ValueError(f"The metric {metric.name} does not read the targets of {loss_function.__name__}, which are "
+                         f"{'class numbers' if sparse_loss else 'one-hot rows'}. Use 'accuracy', which does.")

@@ -1,0 +1,76 @@
+"""Accuracies, each a value for each sample: was it right?"""
+from __future__ import annotations
+
+from tinynet.backend import xp
+from tinynet.losses.regression import cosine_proximity as negative_cosine
+
+__all__ = ["accuracy", "binary_accuracy", "categorical_accuracy", "cosine_proximity", "sparse_categorical_accuracy",
+           "sparse_top_k_categorical_accuracy", "top_k_categorical_accuracy"]
+
+
+def accuracy(y_true, y_pred):
+    """1 for each number that is predicted exactly.
+
+    >>> accuracy(xp.array([[1, 2]]), xp.array([[1, 3]]))
+    array([[ True, False]])
+    """
+    return y_true == y_pred
+
+
+def categorical_accuracy(y_true, y_pred):
+    """1 where the likeliest class is the true one, for one-hot y_true; the first of equals counts as likeliest.
+
+    >>> categorical_accuracy(xp.array([[0, 1], [0, 1]]), xp.array([[0.2, 0.8], [0.9, 0.1]]))
+    array([ True, False])
+    """
+    return y_true.argmax(axis=-1) == y_pred.argmax(axis=-1)
+
+
+def sparse_categorical_accuracy(y_true, y_pred):
+    """1 where the likeliest class is the true one, for class numbers.
+
+    >>> sparse_categorical_accuracy(xp.array([1, 1]), xp.array([[0.2, 0.8], [0.9, 0.1]]))
+    array([ True, False])
+    """
+    return y_true.reshape(y_pred.shape[:-1]) == y_pred.argmax(axis=-1)
+
+
+def binary_accuracy(y_true, y_pred, threshold=0.5):
+    """The share of outputs on the right side of the threshold; the threshold itself counts as 0.
+
+    >>> binary_accuracy(xp.array([[1.0], [1.0]]), xp.array([[0.8], [0.5]]))
+    array([1., 0.])
+    """
+    # Keras rounds at one half, where 1.6 becomes 2 and -0.7 becomes -1: right about no label.
+    said = y_pred.round() if threshold == 0.5 else y_pred > threshold
+    return (y_true == said).mean(axis=-1)
+
+
+def top_k_categorical_accuracy(y_true, y_pred, k=5):
+    """1 where fewer than k classes are likelier than the true one, for one-hot y_true.
+
+    >>> top_k_categorical_accuracy(xp.array([[0, 0, 1]]), xp.array([[0.5, 0.2, 0.3]]), k=2)
+    array([ True])
+    """
+    return sparse_top_k_categorical_accuracy(y_true.argmax(axis=-1), y_pred, k)
+
+
+def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5):
+    """1 where fewer than k classes are likelier than the true one, for class numbers.
+
+    Source: in_top_k of TensorFlow 2.1, which lets all classes at the border in.
+
+    >>> sparse_top_k_categorical_accuracy(xp.array([2]), xp.array([[0.5, 0.2, 0.3]]), k=1)
+    array([False])
+    """
+    classes = y_true.reshape(*y_pred.shape[:-1], 1).astype(int)
+    return (y_pred > xp.take_along_axis(y_pred, classes, axis=-1)).sum(axis=-1) < k
+
+
+def cosine_proximity(y_true, y_pred):
+    """The cosine of the angle between t and p; as a loss it has a minus.
+
+    >>> cosine_proximity(xp.array([[2.0, 0.0]]), xp.array([[3.0, 0.0]]))
+    array([1.])
+    """
+    return -negative_cosine(y_true, y_pred)

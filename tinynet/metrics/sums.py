@@ -1,0 +1,256 @@
+"""Metric: what is added up over the batches of an epoch, and what the sums come to.
+
+A mean of means would count a short last batch too much.  So a metric adds up numbers, and divides at the end.  It must
+not know how a model trains.
+"""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinynet.arguments import number, whole_number
+from tinynet.backend import floatx, to_numpy, unique_name, xp
+from tinynet.registry import Configurable, serialize
+
+__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Precision", "Ratio", "Recall", "RootMeanSquaredError",
+           "RunningMeans", "Sum"]
+
+
+class Metric(Configurable):
+    """The base class.  Your own says what a batch adds to its sums, `amounts(y_true, y_pred, sample_weight)`, as many
+    numbers as `sums`, and what the sums come to, `value(*sums)`.  Its name is "my_metric_1" and so on by default.
+
+    A model in training adds up for itself.  By hand: `update_state(y_true, y_pred)` for each batch, then `result()`;
+    `reset_states()` begins anew, and calling the metric does the first two.
+
+    Source: keras/metrics.py of Keras 2.3.1.
+    """
+
+    sums = 2
+    weighted = False        # set for compile's weighted_metrics
+
+    def __init__(self, name=None, dtype=None):
+        self.name = name or unique_name(type(self).__name__)
+        self.dtype = dtype
+        self.reset_states()
+
+    def amounts(self, *arrays: Any, **weights: Any) -> tuple:
+        raise NotImplementedError(f"{type(self).__name__} must define amounts(y_true, y_pred, sample_weight).")
+
+    def value(self, *sums: Any) -> float:
+        raise NotImplementedError(f"{type(self).__name__} must define value(*sums).")
+
+    def reset_states(self):
+        self.totals = [0.0] * self.sums
+
+    def update_state(self, *arrays, sample_weight=None):
+        arrays = tuple(xp.asarray(a, dtype=floatx()) for a in arrays)
+        weights = None if sample_weight is None else xp.asarray(sample_weight, dtype=floatx())
+        self.totals = [total + float(amount) for total, amount in zip(self.totals, self.amounts(*arrays, weights))]
+
+    def result(self) -> float:
+        return self.value(*self.totals)
+
+    def __call__(self, *arrays, sample_weight=None) -> float:
+        self.update_state(*arrays, sample_weight=sample_weight)
+        return self.result()
+
+
+def _weighted(values, weights):
+    """Values times weights, one for each sample or for each value."""
+    return values * weights.reshape(*weights.shape, *[1] * (values.ndim - weights.ndim))
+
+
+class Sum(Metric):
+    """sum w v, of values v that are handed over as they are.
+
+    >>> total = Sum(); total([1, 3, 5, 7]), total([1.0])
+    (16.0, 17.0)
+    """
+
+    sums = 1
+
+    def __init__(self, name="sum", dtype=None):
+        super().__init__(name, dtype)
+
+    def amounts(self, values, sample_weight=None):
+        return (_total(values if sample_weight is None else _weighted(values, sample_weight)),)
+
+    def value(self, total):
+        return total
+
+
+class Ratio(Metric):
+    """total / count, of two sums; 0 of nothing."""
+
+    def value(self, total, count):
+        return total / count if count else 0.0
+
+
+class Mean(Ratio):
+    """sum w v / sum w, of values v that are handed over as they are; 0 of none.
+
+    >>> mean = Mean(); mean([1, 3, 5, 7]), mean([9.0], sample_weight=[4.0])
+    (4.0, 6.5)
+    """
+
+    def __init__(self, name="mean", dtype=None):
+        super().__init__(name, dtype)
+
+    def amounts(self, values, sample_weight=None):
+        return _of_mean(values, sample_weight)
+
+
+def _of_mean(values, weights):
+    """sum w v and sum w."""
+    if weights is None:
+        return _total(values), values.size
+    each = _weighted(xp.ones_like(values, dtype=weights.dtype), weights)
+    return _total(values * each), _total(each)
+
+
+def _total(values):
+    return values.sum(dtype=float)
+
+
+class MeanMetricWrapper(Ratio):
+    """The mean of what a function f(y_true, y_pred) returns for each sample.
+
+    >>> from tinynet.metrics import categorical_accuracy
+    >>> MeanMetricWrapper(categorical_accuracy)([[0, 1], [0, 1]], [[0.2, 0.8], [0.9, 0.1]])
+    0.5
+    """
+
+    def __init__(self, fn, name=None, dtype=None, **arguments):
+        super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
+        self.fn = self.function = fn
+        self.arguments = arguments
+        for argument, value in arguments.items():
+            setattr(self, argument, value)
+
+    def get_config(self):
+        fn = {"fn": serialize(self.fn)} if type(self) is MeanMetricWrapper else {}
+        return fn | {"name": self.name, "dtype": self.dtype} | self.arguments
+
+    def amounts(self, y_true, y_pred, sample_weight=None):
+        return _of_mean(xp.asarray(self.function(y_true, y_pred, **self.arguments)), sample_weight)
+
+
+class RootMeanSquaredError(Ratio):
+    """sqrt(sum w (p - t)^2 / sum w)
+
+    >>> RootMeanSquaredError()([[0.0, 0.0]], [[0.0, 2.0]]).__round__(4)
+    1.4142
+    """
+
+    def __init__(self, name="root_mean_squared_error", dtype=None):
+        super().__init__(name, dtype)
+
+    def amounts(self, y_true, y_pred, sample_weight=None):
+        return _of_mean((y_pred - y_true) ** 2, sample_weight)
+
+    def value(self, total, count):
+        return math.sqrt(super().value(total, count))
+
+
+class _Share(Metric):
+    """True positives and what is to be set against them, for a threshold, the likeliest k, or one class."""
+
+    def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
+        super().__init__(name, dtype)
+        self.thresholds = None if thresholds is None else number("thresholds", thresholds, below=1 + 1e-12)
+        self.top_k = None if top_k is None else whole_number("top_k", top_k, least=1)
+        self.class_id = None if class_id is None else whole_number("class_id", class_id, least=0)
+
+    def amounts(self, y_true, y_pred, sample_weight=None):
+        positive = y_pred > (0.5 if self.thresholds is None else self.thresholds)
+        if self.top_k:
+            place = xp.argsort(xp.argsort(-y_pred, axis=-1, kind="stable"), axis=-1)
+            positive = (place < self.top_k) & (positive if self.thresholds is not None else True)
+        true = y_true.astype(bool)
+        if self.class_id is not None:
+            true, positive = true[..., self.class_id], positive[..., self.class_id]
+        pair = (true & positive).astype(float), self.others(true, positive).astype(float)
+        return tuple(_total(each if sample_weight is None else _weighted(each, sample_weight)) for each in pair)
+
+    def value(self, right, wrong):
+        return right / (right + wrong) if right + wrong else 0.0
+
+    @staticmethod
+    def others(true, positive) -> Any:
+        raise NotImplementedError
+
+
+class Precision(_Share):
+    """true positives / (true positives + false positives): of all that was said to be there, what was; 0 of nothing.
+
+    Parameters
+        thresholds: an output above it says "there"; one number from 0 to 1, 0.5 by default.
+        top_k: only the k likeliest outputs of a sample say so.
+        class_id: only this output counts.
+
+    >>> Precision()([0, 1, 1, 1], [1, 0, 1, 1]).__round__(4)
+    0.6667
+    """
+
+    @staticmethod
+    def others(true, positive):
+        return ~true & positive
+
+
+class Recall(_Share):
+    """true positives / (true positives + false negatives): of all that was there, what was found; 0 of nothing.
+
+    Parameters as for `Precision`.
+
+    >>> Recall()([0, 1, 1, 1], [1, 0, 1, 0]).__round__(4)
+    0.3333
+    """
+
+    @staticmethod
+    def others(true, positive):
+        return true & ~positive
+
+
+class RunningMeans:
+    """The mean of the loss and the values of metrics, over all samples since `reset`.
+
+    The sums stay where the arrays are; `result` fetches them.
+    Source: BaseLogger in keras/callbacks/callbacks.py of Keras 2.3.1.
+
+    >>> from tinynet.metrics import CategoricalAccuracy
+    >>> means = RunningMeans([CategoricalAccuracy("accuracy")])
+    >>> means.add(0.25, xp.array([[0, 1], [0, 1]]), xp.array([[0.2, 0.8], [0.9, 0.1]]))
+    >>> means.samples += 2
+    >>> means.result()
+    {'loss': 0.25, 'accuracy': 0.5}
+    """
+
+    def __init__(self, metrics):
+        self.metrics = metrics
+        self.sums = xp.zeros(1 + sum(m.sums for m in metrics))
+        self.samples = self.batches = 0
+
+    def reset(self):
+        self.sums[...] = 0
+        self.samples = self.batches = 0
+
+    def add(self, loss, y_true, y_pred, weights=None):
+        """One more batch; it is still to be counted in `samples` and `batches`."""
+        amounts = [xp.multiply(loss, len(y_true), dtype=float)]
+        for metric in self.metrics:
+            amounts += metric.amounts(y_true, y_pred, weights if metric.weighted else None)
+        for i, amount in enumerate(amounts):
+            total = self.sums[i:i + 1]
+            total += amount
+
+    def result(self) -> dict[str, float]:
+        sums = to_numpy(self.sums).tolist()
+        values, start = {"loss": sums[0] / max(self.samples, 1)}, 1
+        for metric in self.metrics:
+            metric.totals = sums[start:start + metric.sums]
+            values[metric.name] = float(np.float64(metric.result()))
+            start += metric.sums
+        return values

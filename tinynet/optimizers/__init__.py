@@ -1,0 +1,31 @@
+"""How weights move: each optimizer is a formula over two 1-D vectors, all weights and all gradients."""
+from __future__ import annotations
+
+from tinynet.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from tinynet.optimizers.base import Optimizer
+from tinynet.optimizers.descent import SGD
+from tinynet.optimizers.moments import Adam, Adamax, Nadam
+from tinynet.registry import deserialize, serialize
+
+__all__ = ["Adadelta", "Adagrad", "Adam", "Adamax", "Nadam", "Optimizer", "RMSprop", "SGD", "deserialize", "get",
+           "serialize"]
+
+sgd, rmsprop, adagrad, adadelta, adam, adamax, nadam = SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam
+
+OPTIMIZERS = {name: cls for cls in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam)
+              for name in (cls.__name__, cls.__name__.lower())}
+
+
+def get(identifier) -> Optimizer:
+    """The optimizer that a name or a config stands for, or the Optimizer given.
+
+    Raises ValueError for an unknown name, TypeError for anything else.
+
+    >>> get("rmsprop")
+    RMSprop()
+    """
+    if isinstance(identifier, (str, dict)):
+        return deserialize("optimizer", identifier, OPTIMIZERS)
+    if isinstance(identifier, Optimizer):
+        return identifier
+    raise TypeError(f"An optimizer is a name such as 'rmsprop' or an Optimizer, got {identifier!r}.")

@@ -1,0 +1,133 @@
+"""Adam and its kin: momentum, divided by how large the gradients have been of late, neither biased towards zero."""
+from __future__ import annotations
+
+import math
+
+from tinynet.arguments import number
+from tinynet.backend import xp
+from tinynet.optimizers.base import Optimizer, positive_epsilon
+
+__all__ = ["Adam", "Adamax", "Nadam"]
+
+
+class Adam(Optimizer):
+    """m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g^2
+    p -= lr_t m / (sqrt(v) + epsilon),  lr_t = lr sqrt(1 - beta_2^t) / (1 - beta_1^t),  t = 1, 2, 3 ...
+
+    Parameters: learning_rate 0.001; beta_1 and beta_2 from 0 up to 1; epsilon above zero, `backend.epsilon()` by
+    default; amsgrad divides by the largest v so far instead of the last one.
+
+    Source: Kingma and Ba, ICLR 2015 (the form before section 2.1); Reddi et al., ICLR 2018; keras/optimizers.py of
+    Keras 2.3.1.
+
+    >>> p = xp.array([1.0, 2.0]); Adam(0.1).update(p, xp.array([1.0, -1.0])); p.round(6)
+    array([0.9, 2.1])
+    """
+
+    constants = ("beta_1", "beta_2", "epsilon")
+
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, amsgrad=False, epsilon=None, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = number("beta_1", beta_1, below=1)
+        self.beta_2 = number("beta_2", beta_2, below=1)
+        self.slot_names = ("mean", "mean_square", "max_mean_square") if amsgrad else ("mean", "mean_square")
+        self.cuda = """mean = mean * T(beta_1) + T(1 - beta_1) * g;
+        mean_square = mean_square * T(beta_2) + T(1 - beta_2) * g * g;
+        T v = mean_square;""" + ("v = max_mean_square = max(max_mean_square, v);" if amsgrad else "") + """
+        p -= T(lr * sqrt(1 - pow(beta_2, t)) / (1 - pow(beta_1, t))) * mean / (sqrt(v) + T(epsilon));"""
+        self.epsilon = positive_epsilon(epsilon)
+
+    def step(self, p, g, lr, m, v, v_max=None):
+        t = self.iterations + 1
+        m *= self.beta_1
+        m += (1 - self.beta_1) * g
+        v *= self.beta_2
+        v += (1 - self.beta_2) * g * g
+        if v_max is not None:
+            v = xp.maximum(v_max, v, out=v_max)
+        lr_t = lr * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        p -= lr_t * m / (xp.sqrt(v) + self.epsilon)
+
+
+class Adamax(Optimizer):
+    """m = beta_1 m + (1 - beta_1) g;  u = max(beta_2 u, |g|)
+    p -= lr / (1 - beta_1^t) m / (u + epsilon),  t = 1, 2, 3 ...
+
+    Parameters: learning_rate 0.002; beta_1, beta_2 and epsilon as in Adam.
+
+    Source: Kingma and Ba, ICLR 2015, section 7.1; keras/optimizers.py of Keras 2.3.1.
+
+    >>> p = xp.array([1.0, 2.0]); Adamax(0.1).update(p, xp.array([1.0, -1.0])); p.round(6)
+    array([0.9, 2.1])
+    """
+
+    slot_names = ("mean", "largest")
+    constants = ("beta_1", "beta_2", "epsilon")
+    cuda = """mean = mean * T(beta_1) + T(1 - beta_1) * g;
+        largest = max(largest * T(beta_2), g < 0 ? -g : g);
+        p -= T(lr / (1 - pow(beta_1, t))) * mean / (largest + T(epsilon));"""
+
+    def __init__(self, learning_rate=0.002, beta_1=0.9, beta_2=0.999, epsilon=None, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = number("beta_1", beta_1, below=1)
+        self.beta_2 = number("beta_2", beta_2, below=1)
+        self.epsilon = positive_epsilon(epsilon)
+
+    def step(self, p, g, lr, m, u):
+        m *= self.beta_1
+        m += (1 - self.beta_1) * g
+        u *= self.beta_2
+        xp.maximum(u, xp.abs(g), out=u)
+        p -= lr / (1 - self.beta_1**(self.iterations + 1)) * m / (u + self.epsilon)
+
+
+class Nadam(Optimizer):
+    """m and v as in Adam;  mu_t = beta_1 (1 - 0.96^(t schedule_decay) / 2),  s_t = mu_1 mu_2 ... mu_t,  t = 1, 2, 3 ...
+    p -= lr ((1 - mu_t) g / (1 - s_t) + mu_(t+1) m / (1 - s_(t+1))) / (sqrt(v / (1 - beta_2^t)) + epsilon)
+
+    Parameters: learning_rate 0.002; beta_1, beta_2 and epsilon as in Adam; schedule_decay of the momentum, zero or
+    above.
+
+    Source: Dozat, ICLR 2016 workshop; keras/optimizers.py of Keras 2.3.1.
+
+    >>> p = xp.array([1.0, 2.0]); Nadam(0.1).update(p, xp.array([1.0, -1.0])); p.round(4)
+    array([0.8944, 2.1056])
+    """
+
+    slot_names = ("mean", "mean_square")
+    constants = ("beta_1", "beta_2", "epsilon", "schedule_decay")
+    cuda = """double mu = beta_1 * (1 - 0.5 * pow(0.96, t * schedule_decay));
+        double next = beta_1 * (1 - 0.5 * pow(0.96, (t + 1) * schedule_decay));
+        mean = mean * T(beta_1) + T(1 - beta_1) * g;
+        mean_square = mean_square * T(beta_2) + T(1 - beta_2) * g * g;
+        T ahead = T((1 - mu) / (1 - clock[2])) * g + T(next / (1 - clock[2] * next)) * mean;
+        p -= lr * ahead / (sqrt(mean_square / T(1 - pow(beta_2, t))) + T(epsilon));"""
+
+    def __init__(self, learning_rate=0.002, beta_1=0.9, beta_2=0.999, epsilon=None, schedule_decay=0.004, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = number("beta_1", beta_1, below=1)
+        self.beta_2 = number("beta_2", beta_2, below=1)
+        self.epsilon = positive_epsilon(epsilon)
+        self.schedule_decay = number("schedule_decay", schedule_decay)
+
+    def reset(self):
+        super().reset()
+        self.clock = xp.concatenate([self.clock[:2], xp.ones(1)])       # s_0 = 1 goes on the clock
+
+    def update(self, p, g):
+        s = self.clock[2:]
+        s *= self._momentum(self.clock[1:2] + 1)
+        super().update(p, g)
+
+    def _momentum(self, t):
+        return self.beta_1 * (1 - 0.5 * 0.96**(t * self.schedule_decay))
+
+    def step(self, p, g, lr, m, v):
+        t, s = self.iterations + 1, float(self.clock[2])
+        mu, next_mu = self._momentum(t), self._momentum(t + 1)
+        m *= self.beta_1
+        m += (1 - self.beta_1) * g
+        v *= self.beta_2
+        v += (1 - self.beta_2) * g * g
+        ahead = (1 - mu) / (1 - s) * g + next_mu / (1 - s * next_mu) * m
+        p -= lr * ahead / (xp.sqrt(v / (1 - self.beta_2**t)) + self.epsilon)

@@ -1,0 +1,110 @@
+"""From a name to an object and back: how a word in a script, or a dict in a file, becomes a layer or an optimizer.
+
+Each family of objects keeps its own fixed table of names, and a caller may hand in more; no other code is ever run.
+It must not know which families there are.
+"""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from tinynet.arguments import Pasteable, arguments, find
+
+__all__ = ["Configurable", "CustomObjectScope", "custom_object_scope", "deserialize", "get_custom_objects", "lookup",
+           "serialize"]
+
+_custom_objects: dict[str, Any] = {}
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The names that a script has added to all tables, as a dict that may be changed.
+
+    >>> get_custom_objects()
+    {}
+    """
+    return _custom_objects
+
+
+class CustomObjectScope:
+    """Names that hold within a `with` block, besides those that tinynet knows: CustomObjectScope({"name": object}).
+
+    Source: keras/utils/generic_utils.py of Keras 2.3.1.
+
+    >>> with custom_object_scope({"answer": 42}): lookup("number", "answer", {})
+    42
+    """
+
+    def __init__(self, *custom_objects):
+        self.added = {name: value for objects in custom_objects for name, value in (objects or {}).items()}
+
+    def __enter__(self):
+        self.before = dict(_custom_objects)
+        _custom_objects.update(self.added)
+        return self
+
+    def __exit__(self, *error):
+        _custom_objects.clear()
+        _custom_objects.update(self.before)
+
+
+custom_object_scope = CustomObjectScope
+
+
+def lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
+    """What a name stands for: a custom object's, or that of the table.  Raises ValueError for an unknown one."""
+    return _custom_objects[name] if name in _custom_objects else find(kind, name, table)
+
+
+def deserialize(kind: str, config: Any, table: Mapping[str, Any], custom_objects: Mapping | None = None) -> Any:
+    """The object that a name or a config {"class_name": name, "config": its arguments} stands for.
+
+    A class of the table is built, a function is returned as it is.
+
+    Raises ValueError for an unknown name, and for a dict that is no config.
+    """
+    with CustomObjectScope(custom_objects):
+        if isinstance(config, Mapping):
+            if not isinstance(config.get("class_name"), str) or not isinstance(config.get("config"), Mapping):
+                raise ValueError(f"Improper config format: {dict(config)}. The config of a {kind} has a 'class_name' "
+                                 "and a 'config', which holds its arguments by name.")
+            made = lookup(kind, config["class_name"], table)
+            return getattr(made, "from_config", lambda config: made(**config))(dict(config["config"]))
+        made = lookup(kind, config, table)
+        return made() if inspect.isclass(made) else made
+
+
+def serialize(thing: Any) -> Any:
+    """A name, a config or plain data, from which `deserialize` makes the same again.
+
+    >>> class Pair(Configurable):
+    ...     def __init__(self, a, b=2): self.a, self.b = a, b
+    >>> serialize(Pair(1))
+    {'class_name': 'Pair', 'config': {'a': 1, 'b': 2}}
+    """
+    if isinstance(thing, Configurable):
+        return {"class_name": type(thing).__name__, "config": thing.get_config()}
+    if callable(thing):
+        return getattr(thing, "__name__", type(thing).__name__)
+    return thing.tolist() if hasattr(thing, "tolist") else thing
+
+
+class Configurable(Pasteable):
+    """Gives an object `get_config` and `from_config`: its arguments by name, found in its attributes of these names."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that build this object again, as plain data, which json can write."""
+        return self.config_of(arguments(type(self)))
+
+    def config_of(self, names) -> dict[str, Any]:
+        """The arguments of these names.  Raises NotImplementedError for one that is not an attribute."""
+        for name in names:
+            if not hasattr(self, name):
+                raise NotImplementedError(f"{type(self).__name__} keeps no attribute {name!r}: keep each argument "
+                                          "under its own name, or define get_config.")
+        return {name: serialize(getattr(self, name)) for name in names}
+
+    @classmethod
+    def from_config(cls, config):
+        """The object that `get_config` described."""
+        return cls(**config)

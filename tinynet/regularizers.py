@@ -1,0 +1,82 @@
+"""The price of large weights or activities: a penalty that is added to the loss, with its derivative.
+
+They must not know whether they are given a weight or what a layer puts out.
+"""
+from __future__ import annotations
+
+from tinynet.arguments import number
+from tinynet.backend import xp
+from tinynet.registry import Configurable, deserialize, serialize
+
+__all__ = ["L1L2", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "serialize"]
+
+
+class Regularizer(Configurable):
+    """The base class: your own defines the penalty `__call__(w)` and its derivative `gradient(w)`, shaped like w."""
+
+    def __call__(self, w):
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(w), the penalty.")
+
+    def gradient(self, w):
+        """dR/dw"""
+        raise NotImplementedError(f"{type(self).__name__} must define gradient(w), the derivative of its penalty.")
+
+
+class L1L2(Regularizer):
+    """R = l1 sum |w| + l2 sum w^2, without a factor of one half;  dR/dw = l1 sign(w) + 2 l2 w, with sign(0) = 0
+
+    Parameters: l1 and l2, zero or above.  Raises ValueError otherwise.
+
+    A large weight's square costs much and l2 shrinks it; |w| costs the same at any size, and l1 ends at zero.
+    Source: keras/regularizers.py of Keras 2.3.1.
+
+    >>> R = L1L2(l1=1, l2=10); w = xp.array([1.0, -2.0])
+    >>> float(R(w)), R.gradient(w)
+    (53.0, array([ 21., -41.]))
+    """
+
+    def __init__(self, l1=0.0, l2=0.0):
+        self.l1 = number("l1", l1)
+        self.l2 = number("l2", l2)
+
+    def __call__(self, w):
+        return self.l1 * (xp.sign(w.real) * w).sum() + self.l2 * (w * w).sum()
+
+    def gradient(self, w):
+        return self.l1 * xp.sign(w.real) + 2 * self.l2 * w
+
+
+def l1(l=0.01):     # noqa: E741: Keras's name for it
+    """R = l sum |w|"""
+    return L1L2(l1=l)
+
+
+def l2(l=0.01):     # noqa: E741
+    """R = l sum w^2"""
+    return L1L2(l2=l)
+
+
+def l1_l2(l1=0.01, l2=0.01):
+    """R = l1 sum |w| + l2 sum w^2"""
+    return L1L2(l1, l2)
+
+
+REGULARIZERS = {made.__name__: made for made in (L1L2, l1, l2, l1_l2)}
+
+
+def get(identifier):
+    """The regularizer that a name ("l1", "l2", "l1_l2"), a config, a `Regularizer` or None stands for.
+
+    Raises ValueError for an unknown name, TypeError for anything else, such as a function without its derivative.
+
+    >>> get("l2")
+    L1L2(l2=0.01)
+    """
+    if isinstance(identifier, (str, dict)):
+        identifier = deserialize("regularizer", identifier, REGULARIZERS)
+        identifier = identifier() if identifier in REGULARIZERS.values() else identifier
+    if identifier is None or callable(identifier) and hasattr(identifier, "gradient"):
+        return identifier
+    raise TypeError(f"A regularizer is a name such as 'l2' or a Regularizer, got {identifier!r}. A penalty of your own "
+                    "needs its derivative: define __call__(w) and gradient(w) in a class made from "
+                    "tinynet.regularizers.Regularizer.")
