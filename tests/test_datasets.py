@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from tinynet.datasets import mnist
+from tinynet.datasets import fashion_mnist, mnist
 
 LABELS = "t10k-labels-idx1-ubyte.gz"
 
@@ -65,3 +65,37 @@ def test_load_data_reads_another_folder(tmp_path):
 def test_the_checksums_are_those_of_the_uncompressed_files():
     content = gzip.decompress((mnist.FOLDER / LABELS).read_bytes())
     assert hashlib.sha256(content).hexdigest() == mnist.FILES[LABELS][0]
+
+
+@pytest.fixture
+def clothes(tmp_path):
+    """A folder with four files in Fashion-MNIST's format."""
+    for name, (_, shape) in mnist.FILES.items():
+        header = bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
+        (tmp_path / name).write_bytes(gzip.compress(header + bytes([len(name) % 10]) * int(np.prod(shape)), 1))
+    return tmp_path
+
+
+def test_fashion_mnist_is_read_from_local_files(clothes, monkeypatch):
+    (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data(clothes)
+    assert [a.shape for a in (x_train, y_train, x_test, y_test)] == [
+        (60000, 28, 28), (60000,), (10000, 28, 28), (10000,)]
+    assert set(y_test) == {len(LABELS) % 10}
+    monkeypatch.setenv("KERAS_HOME", str(clothes / "keras"))
+    with pytest.raises(ValueError, match="there is no folder .*fashion-mnist'. Put train-images.* of Fashion-MN"):
+        fashion_mnist.load_data()
+    (clothes / "keras" / "datasets").mkdir(parents=True)
+    (clothes / "keras" / "datasets" / "fashion-mnist").symlink_to(clothes)
+    assert (fashion_mnist.load_data()[0][0] == x_train).all()
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda packed: packed[:-9], lambda packed: packed[:-6] + b"\0" + packed[-5:],
+    lambda packed: gzip.compress(b"\0\0\x08\x01" + gzip.decompress(packed)[4:-1] + b"??"),
+    lambda packed: gzip.compress(b"\0\0\x09\x01" + gzip.decompress(packed)[4:]), lambda packed: b""],
+    ids=["cut short", "checksum", "too long", "another type", "empty"])
+def test_a_damaged_file_of_clothes_is_refused(clothes, spoil):
+    path = clothes / LABELS
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(ValueError, match=LABELS):
+        fashion_mnist.load_data(clothes)

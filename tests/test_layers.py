@@ -5,7 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tinynet.layers import Activation, Dense, Dropout, Flatten, Layer, ReLU, Softmax
+from tinynet import activations
+from tinynet.layers import (ELU, Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout,
+                            Flatten, GaussianDropout, GaussianNoise, InputLayer, Layer, LeakyReLU, PReLU, ReLU, Reshape,
+                            Softmax, ThresholdedReLU)
 from tinynet.models import Sequential
 from tinynet.optimizers import SGD
 
@@ -13,7 +16,12 @@ MAKERS = {
     "Dense": lambda: Dense(3), "Dense with relu": lambda: Dense(3, activation="relu"),
     "Dropout": lambda: Dropout(0.5, seed=1), "Flatten": Flatten, "Softmax": Softmax,
     "ReLU": lambda: ReLU(max_value=1.0, negative_slope=0.2),
-    **{name: lambda name=name: Activation(name) for name in ("linear", "relu", "sigmoid", "softmax", "tanh")},
+    "LeakyReLU": LeakyReLU, "PReLU": lambda: PReLU("ones"), "ELU": ELU, "ThresholdedReLU": ThresholdedReLU,
+    "BatchNormalization": lambda: BatchNormalization(gamma_initializer="random_normal"),
+    "GaussianNoise": lambda: GaussianNoise(0.5), "GaussianDropout": lambda: GaussianDropout(0.5),
+    "AlphaDropout": lambda: AlphaDropout(0.5, seed=1), "Reshape": lambda: Reshape((2, -1)),
+    "ActivityRegularization": lambda: ActivityRegularization(0.1, 0.2),
+    **{name: lambda name=name: Activation(name) for name in activations.ACTIVATIONS},
 }
 each_layer = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
@@ -47,7 +55,8 @@ def test_backward_assigns_gradients_and_does_not_add_to_them(make):
     layer, x = built(make(), 4), np.linspace(-2, 2, 12, dtype="float32").reshape(3, 4)
     gradients = []
     for _ in range(2):
-        layer.masks = getattr(built(make(), 4), "masks", None)      # the same mask twice
+        if hasattr(layer, "masks"):
+            layer.masks.step = 0        # the same mask twice
         y = layer.forward(x, training=True)
         layer.backward(np.ones_like(y))
         gradients.append([p.grad.copy() for p in layer.parameters])
@@ -61,13 +70,13 @@ def test_a_complex_input_passes_through_and_differentiates_forward(make):
     x, direction = np.linspace(-1.9, 2.1, 12).reshape(3, 4), np.cos(np.arange(12)).reshape(3, 4)
     seeds = layer.masks.step if hasattr(layer, "masks") else None
     y = layer.forward(x + 1j * h * direction, training=True)
-    derivative = y.imag / h
+    derivative, penalty = y.imag / h, np.imag(layer.penalty) / h
     if seeds is not None:
         layer.masks.step = seeds
     cotangent = np.sin(np.arange(y.size)).reshape(y.shape)
     layer.forward(x, training=True)
     dx = layer.backward(cotangent.copy())
-    assert (cotangent * derivative).sum() == pytest.approx((dx * direction).sum(), rel=1e-6, abs=1e-12)
+    assert (cotangent * derivative).sum() + penalty == pytest.approx((dx * direction).sum(), rel=1e-6, abs=1e-12)
 
 
 def test_dense_is_a_weighted_sum():
@@ -155,8 +164,10 @@ def test_softmax_sums_to_one_and_ignores_a_shift(x):
 
 @given(arrays(np.float32, (3, 4), elements=st.floats(-np.float32(1e30), np.float32(1e30), width=32)))
 def test_no_activation_overflows(x):
-    for name in ("relu", "sigmoid", "softmax", "tanh"):
-        assert np.isfinite(Activation(name).forward(x)).all()
+    for name in set(activations.ACTIVATIONS) - {"exponential"}:
+        layer = Activation(name)
+        assert np.isfinite(layer.forward(x)).all(), name
+        assert np.isfinite(layer.backward(np.ones_like(x))).all(), name
 
 
 def test_relu_with_all_its_arguments():
@@ -165,6 +176,35 @@ def test_relu_with_all_its_arguments():
     assert layer.forward(x).tolist() == [[-1.5, -0.25, 0.0, 3.0, 6.0]]
     assert layer.backward(np.ones_like(x)).tolist() == [[0.5, 0.5, 0.5, 1.0, 0.0]]
     assert ReLU(max_value=2, threshold=-1).forward(np.array([[-0.5, 3.0]])).tolist() == [[0.0, 2.0]]
+
+
+def test_reshape_and_an_input_layer():
+    model = Sequential([InputLayer(input_shape=(12,)), Reshape((2, -1)), Reshape([3, 4]), Flatten(), Dense(1)])
+    assert [layer.output_shape for layer in model.layers] == [(None, 2, 6), (None, 3, 4), (None, 12), (None, 1)]
+    x = np.arange(24.0).reshape(2, 12)
+    assert (model.layers[0].forward(x) == x.reshape(2, 2, 6)).all()
+    with pytest.raises(ValueError, match="total size of new array must be unchanged: 12 numbers of shape .12,. do not"):
+        Sequential([Reshape((5, -1), input_shape=(12,))])
+    with pytest.raises(ValueError, match="must come first"):
+        model.add(InputLayer(input_shape=(3,)))
+    with pytest.raises(ValueError, match="must come first in sequential_.*, with an input_shape"):
+        Sequential([InputLayer()])
+
+
+def test_prelu_shares_its_weights_along_axes():
+    assert built(PReLU(), 3, 4).get_weights()[0].shape == (3, 4)
+    assert built(PReLU(shared_axes=1), 3, 4).get_weights()[0].shape == (1, 4)
+    with pytest.raises(ValueError, match=r"shared_axes must be of \[1, 2\]"):
+        built(PReLU(shared_axes=[0]), 3, 4)
+
+
+def test_dropout_of_whole_columns():
+    layer = built(Dropout(0.5, noise_shape=(None, 1, None)), 5, 8)
+    y = layer.forward(np.ones((3, 5, 8)), training=True)
+    assert ((y == 0).all(axis=1) | (y == 2).all(axis=1)).all() and (y == 0).any() and (y == 2).any()
+    assert (layer.backward(np.ones((3, 5, 8))) == y).all()
+    with pytest.raises(ValueError, match="noise_shape must name for each axis"):
+        built(Dropout(0.5, noise_shape=(None, 3)), 8)
 
 
 def test_layers_are_named_in_order_and_keep_the_name_given():

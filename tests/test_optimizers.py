@@ -7,7 +7,7 @@ import pytest
 
 from tinynet import backend, optimizers
 from tinynet.backend import to_numpy, xp
-from tinynet.optimizers import SGD, Adam, Optimizer, RMSprop
+from tinynet.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, Nadam, Optimizer, RMSprop
 
 GRADIENTS = [0.3, -2.0, 0.0, 1e-5, 0.7]
 
@@ -70,10 +70,73 @@ def test_adam(amsgrad):
     assert steps(optimizer) == pytest.approx(path, rel=1e-14)
 
 
+def test_adagrad():
+    p, a, path = 1.0, 0.0, []
+    for g in GRADIENTS:
+        a += g * g
+        p -= 0.1 * g / (math.sqrt(a) + 1e-4)
+        path.append(p)
+    assert steps(Adagrad(0.1, epsilon=1e-4)) == pytest.approx(path, rel=1e-14)
+
+
+def test_adadelta_uses_the_old_mean_of_its_steps():
+    p, a, d, path = 1.0, 0.0, 0.0, []
+    for g in GRADIENTS:
+        a = 0.8 * a + 0.2 * g * g
+        u = g * math.sqrt(d + 1e-4) / math.sqrt(a + 1e-4)
+        p -= 0.5 * u
+        d = 0.8 * d + 0.2 * u * u
+        path.append(p)
+    assert steps(Adadelta(0.5, rho=0.8, epsilon=1e-4)) == pytest.approx(path, rel=1e-14)
+
+
+def test_adamax():
+    p, m, u, path = 1.0, 0.0, 0.0, []
+    for t, g in enumerate(GRADIENTS, start=1):
+        m = 0.8 * m + 0.2 * g
+        u = max(0.7 * u, abs(g))
+        p -= 0.1 / (1 - 0.8**t) * m / (u + 1e-4)
+        path.append(p)
+    assert steps(Adamax(0.1, beta_1=0.8, beta_2=0.7, epsilon=1e-4)) == pytest.approx(path, rel=1e-14)
+
+
+def test_nadam():
+    def momentum(t):
+        return 0.8 * (1 - 0.5 * 0.96 ** (t * 0.1))
+
+    p, m, v, schedule, path = 1.0, 0.0, 0.0, 1.0, []
+    for t, g in enumerate(GRADIENTS, start=1):
+        schedule *= momentum(t)
+        m = 0.8 * m + 0.2 * g
+        v = 0.7 * v + 0.3 * g * g
+        ahead = (1 - momentum(t)) * g / (1 - schedule) + momentum(t + 1) * m / (1 - schedule * momentum(t + 1))
+        p -= 0.1 * ahead / (math.sqrt(v / (1 - 0.7**t)) + 1e-4)
+        path.append(p)
+    optimizer = Nadam(0.1, beta_1=0.8, beta_2=0.7, epsilon=1e-4, schedule_decay=0.1)
+    assert steps(optimizer) == pytest.approx(path, rel=1e-13)
+    optimizer.reset()
+    assert steps(optimizer) == pytest.approx(path, rel=1e-13)
+
+
+def test_the_rate_may_be_set_as_scripts_for_keras_do():
+    optimizer = RMSprop(0.5)
+    backend.set_value(optimizer.lr, 0.25)
+    assert backend.get_value(optimizer.lr) == 0.25 == float(optimizer.learning_rate)
+    backend.set_value(optimizer.lr, optimizer.lr * 0.1)
+    assert optimizer.lr == pytest.approx(0.025)
+    with pytest.raises(ValueError, match="learning_rate must be a number"):
+        backend.set_value(optimizer.lr, -1)
+
+
 def test_defaults_are_keras():
     shown = {cls.__name__: {name: p.default for name, p in inspect.signature(cls).parameters.items()
-                            if p.kind is p.POSITIONAL_OR_KEYWORD} for cls in (SGD, RMSprop, Adam)}
+                            if p.kind is p.POSITIONAL_OR_KEYWORD}
+             for cls in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam)}
     assert shown == {
+        "Adagrad": dict(learning_rate=0.01, epsilon=None),
+        "Adadelta": dict(learning_rate=1.0, rho=0.95, epsilon=None),
+        "Adamax": dict(learning_rate=0.002, beta_1=0.9, beta_2=0.999, epsilon=None),
+        "Nadam": dict(learning_rate=0.002, beta_1=0.9, beta_2=0.999, epsilon=None, schedule_decay=0.004),
         "SGD": dict(learning_rate=0.01, momentum=0.0, nesterov=False),
         "RMSprop": dict(learning_rate=0.001, rho=0.9, epsilon=None),
         "Adam": dict(learning_rate=0.001, beta_1=0.9, beta_2=0.999, amsgrad=False, epsilon=None)}
@@ -109,7 +172,8 @@ def test_clipvalue_clips_each_number():
     assert numbers(p) == [-0.5, 0.5, -0.2]
 
 
-@pytest.mark.parametrize("make", [SGD, lambda: SGD(momentum=0.9), RMSprop, Adam, lambda: Adam(amsgrad=True)])
+@pytest.mark.parametrize("make", [SGD, lambda: SGD(momentum=0.9), RMSprop, Adam, lambda: Adam(amsgrad=True), Adagrad,
+                                  Adadelta, Adamax, Nadam])
 def test_a_long_vector_moves_in_blocks_like_many_short_ones(make):
     rng = np.random.default_rng(0)
     p, gradients = rng.standard_normal(100_000).astype("float32"), rng.standard_normal((3, 100_000)).astype("float32")

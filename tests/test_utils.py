@@ -1,11 +1,14 @@
 """to_categorical, normalize, initializers, metrics and names: small promises, checked on drawn values."""
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from tinynet import activations, backend, initializers, losses, metrics
+from tinynet import activations, backend, initializers, layers, losses, metrics, utils
 from tinynet.utils import normalize, set_random_seed, to_categorical
 
 
@@ -131,3 +134,98 @@ def test_floatx_and_epsilon_refuse_what_they_cannot_be():
         backend.set_epsilon(0)
     backend.set_epsilon(1e-5)
     assert backend.epsilon() == 1e-5
+
+
+# The names of keras.backend
+
+
+def test_arrays_of_keras_backend(float64):
+    K = backend
+    v = K.variable([1, 2, 3])
+    assert v.dtype == np.float64 and K.eval(v).tolist() == [1, 2, 3]
+    K.set_value(v, [4, 5, 6])
+    assert K.get_value(v).tolist() == [4, 5, 6]
+    assert K.constant(2, shape=(2, 2)).tolist() == [[2, 2], [2, 2]]
+    assert K.cast(v, "float32").dtype == np.float32 and K.cast_to_floatx([1]).dtype == np.float64
+    assert (K.backend(), K.image_data_format()) == ("numpy", "channels_last")
+    assert K.get_value(3) == 3
+
+
+def test_the_value_of_a_weight_can_be_got_and_set():
+    layer = layers.Dense(2)
+    layer.build_once((None, 3))
+    backend.set_value(layer.kernel, np.ones((3, 2)))
+    assert (backend.get_value(layer.kernel) == 1).all() and layer.get_weights()[0].sum() == 6
+    with pytest.raises(TypeError, match="set_value expects a weight, an array or an optimizer's lr, got 3"):
+        backend.set_value(3, 4)
+
+
+def test_names_begin_again_after_clear_session():
+    layers.Dense(1)
+    backend.clear_session()
+    assert layers.Dense(1).name == "dense_1"
+
+
+# Files and bars
+
+
+def test_a_file_is_fetched_once_and_checked(tmp_path):
+    source = tmp_path / "source.bin"
+    source.write_bytes(b"numbers")
+    md5, sha256 = (hashlib.new(name, b"numbers").hexdigest() for name in ("md5", "sha256"))
+    for options in ({}, {"md5_hash": md5}, {"file_hash": sha256}, {"file_hash": md5}):
+        cache = tmp_path / str(len(list(tmp_path.iterdir())))
+        path = Path(utils.get_file("ours.bin", source.as_uri(), cache_dir=cache, **options))
+        assert path == cache / "datasets" / "ours.bin" and path.read_bytes() == b"numbers"
+        assert utils.get_file("ours.bin", "file:///nowhere", cache_dir=cache, **options) == str(path)
+
+
+def test_a_failed_download_leaves_nothing(tmp_path):
+    with pytest.raises(OSError, match="URL fetch failure on file:///nowhere: .*Put the file at .*ours.bin by hand"):
+        utils.get_file("ours.bin", "file:///nowhere", cache_dir=tmp_path)
+    source = tmp_path / "source.bin"
+    source.write_bytes(b"other numbers")
+    with pytest.raises(ValueError, match="is damaged, or another one: its md5 is not"):
+        utils.get_file("ours.bin", source.as_uri(), md5_hash="0" * 32, cache_dir=tmp_path)
+    assert list((tmp_path / "datasets").iterdir()) == []
+
+
+def test_a_bar_shows_running_means(capsys):
+    bar = utils.Progbar(10, verbose=1, stateful_metrics=["last"])
+    bar.update(4, [("loss", 1.0), ("last", 5)])
+    bar.add(6, [("loss", 2.0), ("last", 7)])
+    assert capsys.readouterr().out == "10/10 - 0s - loss: 1.6000 - last: 7.0000\n"
+    utils.Progbar(1, verbose=0).add(1, [("loss", 1.0)])
+    assert capsys.readouterr().out == ""
+
+
+def test_initializers_that_draw_nothing():
+    assert initializers.Identity(2)((2, 3)).tolist() == [[2, 0, 0], [0, 2, 0]]
+    assert (initializers.get("constant")((2,)) == 0).all()
+    with pytest.raises(ValueError, match="makes matrices"):
+        initializers.Identity()((3,))
+    with pytest.raises(ValueError, match="makes matrices"):
+        initializers.Orthogonal()((3,))
+
+
+def test_an_orthogonal_matrix_is_the_svd_s_of_keras():
+    """Keras draws it with NumPy, so its numbers are the same but for the signs that LAPACK chooses."""
+    w = initializers.Orthogonal(gain=2.0, seed=3)((4, 3))
+    assert w.T @ w == pytest.approx(4 * np.eye(3), abs=1e-5)
+    wide = initializers.Orthogonal()((2, 3, 8)).reshape(6, 8)
+    assert wide @ wide.T == pytest.approx(np.eye(6), abs=1e-5)
+    left, _, _ = np.linalg.svd(np.random.RandomState(3).normal(size=(4, 3)), full_matrices=False)
+    assert np.abs(w) == pytest.approx(2 * np.abs(left), rel=1e-4)
+
+
+def test_normal_and_uniform_initializers():
+    w = initializers.RandomNormal(1.0, 0.5)((500, 500))
+    assert w.mean() == pytest.approx(1, abs=0.01) and w.std() == pytest.approx(0.5, rel=0.01)
+    w = initializers.TruncatedNormal(1.0, 0.5)((500, 500))
+    assert np.abs(w - 1).max() <= 1 and w.std() == pytest.approx(0.5 * 0.8796, rel=0.01)
+    w = initializers.get("random_uniform")((500, 500))
+    assert np.abs(w).max() <= 0.05 and w.std() == pytest.approx(0.1 / np.sqrt(12), rel=0.01)
+    with pytest.raises(ValueError, match="maxval must be a number of at least 1, got 0"):
+        initializers.RandomUniform(1, 0)
+    with pytest.raises(ValueError, match="seed must be a whole number"):
+        initializers.he_normal(seed=-1)

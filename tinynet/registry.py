@@ -86,6 +86,8 @@ def serialize(thing: Any) -> Any:
         return {"class_name": type(thing).__name__, "config": thing.get_config()}
     if callable(thing):
         return getattr(thing, "__name__", type(thing).__name__)
+    if isinstance(thing, (tuple, list)):
+        return [serialize(item) for item in thing]
     return thing.tolist() if hasattr(thing, "tolist") else thing
 
 

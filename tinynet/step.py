@@ -231,5 +231,7 @@ class _Regularization(_DataLoss):
 _PARTS = {"data_loss": _DataLoss, "regularization": _Regularization}
 
 
-def _as_list(metrics):
-    return list(metrics) if isinstance(metrics, (list, tuple)) else [metrics] if metrics else []
+def _as_list(given):
+    """The metrics given, as a list, in which a class or a config has become an object."""
+    given = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
+    return [metrics.metric_for(m, None, (None,)) if isinstance(m, (type, dict)) else m for m in given]

@@ -117,6 +117,8 @@ def metric_for(identifier, loss, output_shape) -> Metric:
     found = _meaning(identifier, loss_function, output_shape) or get(identifier)
     if isinstance(found, type) and issubclass(found, Metric):
         found = found()
+    if isinstance(found, Metric) and isinstance(identifier, str):
+        found.name = identifier
     if not isinstance(found, Metric):
         if not callable(found):
             raise TypeError(f"A metric is a name such as 'accuracy', a function f(y_true, y_pred) or a Metric, got "

@@ -92,7 +92,7 @@ class Optimizer(Configurable):
                              "Give each model an optimizer of its own.")
         self._clip(g)
         kernels.move(self, p, g, self.slots)
-        iterations = self.clock[1:]
+        iterations = self.clock[1:2]
         iterations += 1
 
     def _clip(self, g):

@@ -30,6 +30,7 @@ class Adam(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = number("beta_1", beta_1, below=1)
         self.beta_2 = number("beta_2", beta_2, below=1)
+        self.amsgrad = bool(amsgrad)
         self.slot_names = ("mean", "mean_square", "max_mean_square") if amsgrad else ("mean", "mean_square")
         self.cuda = """mean = mean * T(beta_1) + T(1 - beta_1) * g;
         mean_square = mean_square * T(beta_2) + T(1 - beta_2) * g * g;
