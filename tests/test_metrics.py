@@ -38,6 +38,7 @@ def test_precision_and_recall_worked_out_by_hand():
     assert metrics.Precision(0.35)(T, P) == 3 / 5
     assert metrics.Recall(0.35)(T, P) == 3 / 4
     assert metrics.Precision(top_k=1)(T, P) == 2 / 4
+    assert metrics.Recall(top_k=1)(T, P) == 2 / 4
     assert metrics.Recall(top_k=2)(T, P) == 4 / 4       # of equals the first comes first
     assert metrics.Precision(0.35, class_id=2)(T, P) == 1 / 2
     assert metrics.Recall(0.35, class_id=0)(T, P) == 0

@@ -78,6 +78,20 @@ def test_mistakes_shows_the_worst_first():
     saved(figure)
 
 
+def test_comparison_draws_each_run_over_the_first():
+    runs = {"plain": history_of(loss=[2, 1, 1], val_loss=[2, 1.5, 3]), "other": history_of(loss=[1], val_loss=[4]),
+            "better": history_of(loss=[2, 1], val_loss=[2, 1])}
+    figure = plotting.plot_comparison(runs, columns=2)
+    titles = [axes.get_title() for axes in figure.axes if axes.get_visible()]
+    assert titles == ["plain", "other", "better"]
+    assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["1.500", "4.000", "1.000"]
+    assert [line.get_xydata().tolist() for line in figure.axes[2].lines[:4]] == [
+        [[1, 2], [2, 1], [3, 1]], [[1, 2], [2, 1.5], [3, 3]], [[1, 2], [2, 1]], [[1, 2], [2, 1]]]
+    saved(figure)
+    with pytest.raises(ValueError, match="The history of 'bare' has no 'val_loss'. It has: loss"):
+        plotting.plot_comparison({"bare": history_of(loss=[1])})
+
+
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r'pip install "tinynet\[plot\]"'):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["plot_confusion_matrix", "plot_history", "plot_mistakes", "plot_samples"]
+__all__ = ["plot_comparison", "plot_confusion_matrix", "plot_history", "plot_mistakes", "plot_samples"]
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#e0702d", "#8a8a8a"
 
@@ -56,6 +56,46 @@ def plot_history(history, name="accuracy"):
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    return figure
+
+
+def plot_comparison(histories, name="loss", columns=4):
+    """A metric or the loss by epoch, of several runs: each in a field of its own, the first also in grey behind all.
+
+    Parameters
+        histories: {title: the `History` that fit returned}.
+        name: what to draw, for the training samples and the validation's; both must be in all histories.
+        columns: fields in a row.
+
+    Raises ValueError for a name that a history does not have.
+    """
+    for title, history in histories.items():
+        for key in (name, f"val_{name}"):
+            if key not in history.history:
+                raise ValueError(f"The history of {title!r} has no {key!r}. It has: {', '.join(history.history)}.")
+    rows = -(-len(histories) // columns)
+    figure = _figure(3.1 * columns, 2.7 * rows + 0.5)
+    fields = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    titles, first = list(histories), next(iter(histories.values()))
+    for axes, (title, history) in zip(fields, histories.items()):
+        for run, colours in ((first, (GREY, GREY)), (history, (BLUE, ORANGE))):
+            for key, colour, style in zip((name, f"val_{name}"), colours, (":", "-")):
+                epochs = [epoch + 1 for epoch in run.epochs_of[key]]
+                axes.plot(epochs, run.history[key], style, color=colour, linewidth=1 if colour == GREY else 1.8)
+        values = history.history[f"val_{name}"]
+        lowest = history.epochs_of[f"val_{name}"][int(np.argmin(values))] + 1, min(values)
+        axes.plot(*lowest, "o", color=ORANGE, markersize=5)
+        axes.annotate(f"{lowest[1]:.3f}", lowest, xytext=(0, -16), textcoords="offset points", fontsize=9, color=ORANGE)
+        axes.set_title(title, fontsize=10)
+        axes.grid(color="#e4e4e4")
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in fields[len(histories):]:
+        axes.set_visible(False)
+    figure.supxlabel("epoch", fontsize=10)
+    figure.supylabel(name, fontsize=10)
+    drawn = fields[0].lines
+    figure.legend([drawn[2], drawn[3], drawn[1]], ["train", "validation, with its lowest value", f"of {titles[0]!r}"],
+                  loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     return figure
 
 
