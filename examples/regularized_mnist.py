@@ -44,7 +44,7 @@ def normalized():
 
 
 # name: (makes the links of a hidden layer, arguments of fit)
-VARIANTS = {
+VARIANTS: dict = {
     "nothing": (hidden, {}),
     "kernel_regularizer l2(0.001)": (lambda: hidden(kernel_regularizer=l2(1e-3)), {}),
     "kernel_regularizer l1(0.0001)": (lambda: hidden(kernel_regularizer=l1(1e-4)), {}),

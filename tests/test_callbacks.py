@@ -155,4 +155,54 @@ def test_csv_logger_marks_what_is_missing_and_closes_its_file_when_interrupted(c
         model.fit(x, y, epochs=3, verbose=0, validation_data=(x, y), validation_freq=[1], callbacks=[
             logger, Interrupt(1)])
     assert read(path)[2][3:] == ["NA", "NA"]
-    assert logger.file.closed
+    assert logger.file is None
+
+
+def test_what_never_began_is_not_interrupted_and_one_failure_does_not_stop_the_others(classifier, tmp_path):
+    model, x, y = classifier
+    stop = EarlyStopping("loss", patience=9, restore_best_weights=True)
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[stop])
+    model.fit(x, y, epochs=20, verbose=0)
+    before = model.get_weights()
+    with pytest.raises(FileNotFoundError):
+        model.fit(x, y, verbose=0, callbacks=[CSVLogger(tmp_path / "no" / "log.csv"), stop])
+    assert all((a == b).all() for a, b in zip(before, model.get_weights()))
+
+    class Clumsy(Callback):
+        def on_train_interrupted(self):
+            raise OSError("the disk is full")
+
+    logger = CSVLogger(tmp_path / "log.csv")
+    with pytest.raises(OSError, match="the disk is full") as error:
+        model.fit(x, y, verbose=0, callbacks=[Clumsy(), logger, Interrupt(0)])
+    assert logger.file is None and isinstance(error.value.__context__, KeyboardInterrupt)
+
+
+def test_csv_logger_has_columns_for_a_validation_that_comes_later(classifier, tmp_path):
+    model, x, y = classifier
+    path = tmp_path / "log.csv"
+    model.fit(x, y, epochs=2, verbose=0, validation_data=(x, y), validation_freq=2, callbacks=[CSVLogger(path)])
+    rows = read(path)
+    assert rows[0] == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+    assert rows[1][3:] == ["NA", "NA"] and float(rows[2][4]) > 0
+
+
+def test_csv_logger_does_not_garble_another_file(classifier, tmp_path):
+    model, x, y = classifier
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,accuracy,loss\n0,0.5,1.25")
+    model.fit(x, y, verbose=0, callbacks=[CSVLogger(path, append=True)])
+    assert read(path)[1] == ["0", "0.5", "1.25"] and len(read(path)) == 3
+    path.write_text("name,age\nAda,36\n")
+    with pytest.raises(ValueError, match="has the columns age, and this training has loss, accuracy. Choose another"):
+        model.fit(x, y, verbose=0, callbacks=[CSVLogger(path, append=True)])
+    assert path.read_text() == "name,age\nAda,36\n"
+
+
+def test_stopped_epoch_is_zero_until_training_was_stopped(classifier):
+    model, x, y = classifier
+    stop = EarlyStopping("watched", patience=1)
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[Say(2, 1), stop])
+    assert stop.stopped_epoch == 0
+    model.fit(x, y, epochs=5, verbose=0, callbacks=[Say(1, 1, 1), stop])
+    assert stop.stopped_epoch == 1

@@ -4,10 +4,14 @@ import re
 import numpy as np
 import pytest
 
-from tinynet.callbacks import EarlyStopping, LambdaCallback
-from tinynet.layers import Activation, Dense, Dropout, Flatten, Layer, LeakyReLU, ReLU, Softmax
+from tinynet import losses, metrics
+from tinynet.callbacks import CSVLogger, EarlyStopping, LambdaCallback, LearningRateScheduler
+from tinynet.layers import (Activation, ActivityRegularization, Dense, Dropout, Flatten, InputLayer, Layer, LeakyReLU,
+                            ReLU, Reshape, Softmax)
 from tinynet.metrics import BinaryAccuracy
 from tinynet.models import Sequential
+from tinynet.optimizers import SGD, Adam
+from tinynet.regularizers import Regularizer
 
 
 def fit(model, x, y, **options):
@@ -56,7 +60,7 @@ def test_bad_data(classifier, method, spoil, message):
 BAD_ARGUMENTS = {
     "batch_size 0": ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
     "batch_size 2.5": ({"batch_size": 2.5}, "batch_size must be a whole number of at least 1, got 2.5"),
-    "epochs 0": ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0"),
+    "epochs -1": ({"epochs": -1}, "epochs must be a whole number of at least 0, got -1"),
     "epochs True": ({"epochs": True}, "epochs must be a whole number"),
     "initial_epoch -1": ({"initial_epoch": -1}, "initial_epoch must be a whole number of at least 0, got -1"),
     "validation_split 1": ({"validation_split": 1.0}, "validation_split must lie between 0 and 1, got 1.0"),
@@ -147,7 +151,7 @@ def test_errors_name_the_layer():
     (("sgd", "nope"), ValueError, "Unknown loss function: nope"),
     (("sgd", "mse", ["nope"]), ValueError, "Unknown metric function: nope"),
     (("sgd",), TypeError, "compile expects a loss"),
-    (("sgd", ["mse"]), ValueError, "Expected a name, a function of tinynet.losses or a Loss"),
+    (("sgd", ["mse", "mse"]), ValueError, "Expected a name, a function of tinynet.losses or a Loss"),
     (("sgd", "mse", [lambda t, p: t[:, 0], lambda t, p: p[:, 0]]), ValueError, "would stand for two things"),
     (("sgd", "categorical_crossentropy", ["sparse_categorical_accuracy"]), ValueError,
      "does not read the targets of categorical_crossentropy, which are one-hot rows. Use 'accuracy'"),
@@ -284,3 +288,157 @@ def test_bad_targets_leave_an_unbuilt_model_unbuilt():
         fit(model, np.ones((6, 2, 2)), np.eye(3)[[0, 1, 2] * 2])
     assert not model.built
     fit(model, np.ones((6, 4)), np.eye(3)[[0, 1, 2] * 2])
+
+
+def test_forms_that_keras_takes_for_several_inputs_and_outputs_mean_the_only_one(classifier):
+    model, x, y = classifier
+    expected = model.evaluate(x, y, verbose=0)
+    first, last = f"{model.layers[0].name}_input", model.layers[-1].name
+    for loss in (["categorical_crossentropy"], {last: "categorical_crossentropy"}):
+        for names in (["accuracy"], [["accuracy"]], {last: ["accuracy"]}, {last: "accuracy"}, "accuracy"):
+            model.compile("sgd", loss, names, None, None, None)
+            assert model.evaluate({first: x}, {last: y}, verbose=0) == expected
+    with pytest.raises(TypeError, match="tinynet does not have the argument: 'loss_weights'"):
+        model.compile("sgd", "mse", ["accuracy"], [0.5])
+
+
+def test_old_arguments_of_fit_are_warned_of(classifier):
+    model, x, y = classifier
+    with pytest.warns(UserWarning, match="`nb_epoch` argument in `fit` has been renamed `epochs`"):
+        assert len(model.fit(x, y, nb_epoch=2, verbose=0).history["loss"]) == 2
+    assert model.fit(x, y, epochs=0, verbose=0).history == {}
+
+
+def test_weights_of_the_wrong_shape_are_refused_again_and_again():
+    for _ in range(2):
+        model = Sequential([Dense(3, weights=[np.ones((4, 2)), np.ones(3)])])
+        model.compile("sgd", "mse")
+        for _ in range(2):
+            with pytest.raises(ValueError, match="expects weights of shape"):
+                model.fit(np.ones((5, 4)), np.ones((5, 3)), verbose=0)
+        assert not model.built
+        with pytest.raises(ValueError, match="expects weights of shape"):
+            Sequential().add(Dense(3, weights=[np.ones((4, 2)), np.ones(3)], input_shape=(4,)))
+
+
+def test_a_layer_that_cannot_be_built_leaves_the_others_unbuilt():
+    def only_four(shape):
+        return np.ones((4, 3))
+
+    model = Sequential([Dense(4), Dense(3, kernel_initializer=only_four)])
+    wrong = Sequential([Dense(5), Dense(3, kernel_initializer=only_four)])
+    with pytest.raises(ValueError, match="the initializer of kernel must return shape"):
+        wrong.build((None, 7))
+    assert not wrong.layers[0].built and wrong.layers[0].parameters == []
+    model.build((None, 7))
+    assert model.built
+
+
+@pytest.mark.parametrize("initializer", [
+    lambda s: np.full(s, np.nan), lambda s: np.zeros(s) + 1j, lambda s: np.full(s, "x")])
+def test_initial_weights_must_be_finite_numbers(initializer):
+    with pytest.raises(ValueError, match="the initializer of kernel must return finite numbers"):
+        Sequential([Dense(2, kernel_initializer=initializer, input_shape=(3,))])
+
+
+def test_layers_may_not_change_while_training_goes_on(classifier):
+    model, x, y = classifier
+    with pytest.raises(RuntimeError, match="The layers have changed since the model was compiled"):
+        model.fit(x, y, epochs=2, verbose=0, callbacks=[
+            LambdaCallback(on_epoch_end=lambda epoch, logs: model.add(Dense(2)))])
+
+
+def test_a_failed_fit_leaves_the_history_of_the_last(classifier):
+    model, x, y = classifier
+    history = model.fit(x, y, verbose=0)
+    for callbacks, error in (([3], TypeError), (5, TypeError)):
+        with pytest.raises(error):
+            model.fit(x, y, verbose=0, callbacks=callbacks)
+        assert model.history is history
+    unbuilt = Sequential([Dense(3)])
+    unbuilt.compile("sgd", "mse")
+    with pytest.raises(TypeError, match="callbacks must be a list of Callback objects, got 3 in it"):
+        unbuilt.fit(x, y, verbose=0, callbacks=[3])
+    assert not unbuilt.built
+
+
+def of(penalty, gradient):
+    """A regularizer of two functions."""
+    methods = {"__call__": lambda self, w: penalty(w), "gradient": lambda self, w: gradient(w)}
+    return type("Of", (Regularizer,), methods)()
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"kernel_constraint": lambda w: None}, "constraint of dense_1/kernel:0 must return numbers of its shape"),
+    ({"kernel_constraint": lambda w: 1j * w}, "must return numbers of its shape"),
+    ({"kernel_constraint": lambda w: 0.5}, "must return numbers of its shape .4, 3., got float of shape None"),
+    ({"kernel_regularizer": of(lambda w: w, lambda w: w)}, "and a gradient of shape .4, 3., got shapes .4, 3. and"),
+    ({"kernel_regularizer": of(lambda w: w.sum(), lambda w: w[:1])}, "got shapes .. and .1, 3."),
+], ids=["None", "complex", "a number", "no number", "a short gradient"])
+def test_a_bad_rule_for_weights_is_found_before_any_moves(options, message):
+    model = Sequential([Dense(3, input_shape=(4,), **options)])
+    with pytest.raises(ValueError, match=message):
+        model.compile("sgd", "mse")
+    assert model.optimizer is None
+    unbuilt = Sequential([Dense(3, name="dense_1", **options)])
+    unbuilt.compile("sgd", "mse")
+    for _ in range(2):
+        with pytest.raises(ValueError, match=message):
+            unbuilt.fit(np.ones((5, 4)), np.ones((5, 3)), verbose=0)
+    assert unbuilt.optimizer.iterations == 0
+
+
+def test_weights_may_not_become_infinite_by_a_class(classifier):
+    model, x, y = classifier
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="class_weight.0. must be a number|must be finite"):
+        model.fit(x, y, verbose=0, class_weight={0: 1e300, 1: 1, 2: 1})
+    with pytest.raises(ValueError, match="the product of sample_weight and class_weight must be finite"):
+        model.fit(x, y, verbose=0, class_weight={0: 1e30, 1: 1, 2: 1}, sample_weight=np.full(10, 1e30))
+    assert all((a == b).all() for a, b in zip(before, model.get_weights()))
+
+
+@pytest.mark.parametrize("make, error, message", [
+    (lambda: Dense(3, input_dim=4, input_shape=(5,)), ValueError, "give one of input_shape=.5,., input_dim=4"),
+    (lambda: Sequential([InputLayer(input_shape=(4,)), Dense(3, input_shape=(5,))]), ValueError, "InputLayer before"),
+    (lambda: Sequential([InputLayer(input_shape=(4,)), InputLayer(input_shape=(4,))]), ValueError, "must come first"),
+    (lambda: Sequential([Dense(3)]).build((None, "a")), ValueError, "build expects the shape of a batch"),
+    (lambda: Sequential.from_config({}), ValueError, "from_config expects what get_config gave"),
+    (lambda: Reshape(3), ValueError, "target_shape must be a tuple of whole numbers"),
+    (lambda: Reshape((None, 4)), ValueError, "target_shape must be a tuple of whole numbers"),
+    (lambda: ActivityRegularization(0.1, regularizer="l2"), ValueError, "give l1 and l2, or a regularizer"),
+    (lambda: EarlyStopping(mode=None), ValueError, "Unknown mode: None"),
+    (lambda: EarlyStopping(monitor=None), TypeError, "monitor must be a name in the logs"),
+    (lambda: EarlyStopping(baseline=np.nan), ValueError, "baseline must be a number"),
+    (lambda: LearningRateScheduler(3), TypeError, "expects a function of the epoch, got 3"),
+    (lambda: LambdaCallback(on_epoch_end=3), TypeError, "expects a function as on_epoch_end, got 3"),
+    (lambda: CSVLogger("log.csv", ";;"), ValueError, "separator must be a single character"),
+    (lambda: CSVLogger(3), TypeError, "PathLike object, not int"),
+    (lambda: SGD(1e300), ValueError, "learning_rate must be a number of at least 0 and below 3.4e.38, got 1e.300"),
+    (lambda: Adam(epsilon=1e-300), ValueError, "epsilon must be a number above 0, got 1e-300"),
+    (lambda: losses.get(losses.Loss()), ValueError, "needs a function and its derivative"),
+    (lambda: losses.MeanSquaredError()([1.0, 2.0], [[1.0], [2.0], [3.0]]), ValueError, "of one shape"),
+    (lambda: losses.MeanSquaredError()([], []), ValueError, "at least one sample"),
+    (lambda: losses.MeanSquaredError()([[1.0]], [[1.0]], [1.0, 2.0]), ValueError, "expects a weight for each"),
+    (lambda: losses.SparseCategoricalCrossentropy()([-1], [[0.5, 0.5]]), ValueError, "expects a class number from 0"),
+    (lambda: metrics.CategoricalAccuracy()([[0, 1]] * 3, [[0, 1]]), ValueError, "of one shape"),
+    (lambda: metrics.Mean()(), TypeError, "mean takes 1 arrays for a batch and sample_weight, got 0"),
+    (lambda: metrics.TopKCategoricalAccuracy(1.5), ValueError, "k must be a whole number of at least 1, got 1.5"),
+])
+def test_more_bad_arguments(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+@pytest.mark.parametrize("metric", ["mse", "binary_accuracy", "categorical_crossentropy", metrics.Precision(),
+                                    metrics.RootMeanSquaredError(), metrics.TopKCategoricalAccuracy(2)])
+def test_metrics_that_cannot_read_class_numbers(classifier, metric):
+    with pytest.raises(ValueError, match="does not read the targets of sparse_categorical_crossentropy"):
+        classifier[0].compile("sgd", "sparse_categorical_crossentropy", metrics=[metric])
+
+
+def test_metrics_that_do_not_fit_a_model(classifier):
+    with pytest.raises(ValueError, match="class_id must be below the number of outputs, 3"):
+        classifier[0].compile("sgd", "mse", metrics=[metrics.Precision(class_id=9)])
+    with pytest.raises(ValueError, match="averages values that are handed to it"):
+        classifier[0].compile("sgd", "mse", metrics=[metrics.Mean()])

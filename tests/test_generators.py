@@ -175,3 +175,28 @@ def bad(item):
 def test_bad_generators(call, message):
     with pytest.raises(ValueError, match=message):
         call(network())
+
+
+def test_a_sequence_without_batches_is_refused():
+    class Empty(Batches):
+        def __len__(self):
+            return 0
+
+    for call in (lambda m: m.fit(Empty()), lambda m: m.evaluate(Empty()), lambda m: m.predict(Empty()),
+                 lambda m: m.fit(Empty(), steps_per_epoch=3), lambda m: m.fit(X, Y, validation_data=Empty())):
+        with pytest.raises(ValueError, match="Empty has no batches"):
+            call(network())
+
+
+def test_validation_comes_after_a_pass_that_changed_the_length():
+    class Growing(Batches):
+        def __len__(self):
+            return 1 + self.passes
+
+    history = network().fit(Growing(), epochs=3, verbose=0, validation_data=(X, Y)).history
+    assert len(history["val_loss"]) == 3
+
+
+def test_weights_in_some_batches_only_are_refused_whatever_their_sizes():
+    with pytest.raises(ValueError, match="or none"):
+        network().fit(iter([(X, Y), (X[:3], Y[:3], np.ones(3))]), steps_per_epoch=2, verbose=0)

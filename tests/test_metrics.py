@@ -134,3 +134,38 @@ def test_losses_can_be_called_on_lists():
     assert losses.MeanSquaredError(reduction="none")([[0, 1], [0, 0]], [[1, 1], [3, 3]]).tolist() == [0.5, 9]
     assert float(losses.MeanSquaredError(reduction="sum")([[0, 1], [0, 0]], [[1, 1], [3, 3]], [2, 1])) == 10
     assert float(losses.SparseCategoricalCrossentropy()([1, 0], [[0.5, 0.5], [0.5, 0.5]])) == pytest.approx(np.log(2))
+
+
+def test_a_metric_object_is_nobody_s_property(classifier):
+    model, x, y = classifier
+    metric, weights = metrics.CategoricalAccuracy(), np.arange(10.0)
+    for _ in range(2):
+        model.compile("sgd", "mse", metrics=[metric], weighted_metrics=[metric, "data_loss", "data_loss"])
+        assert model.metrics_names == ["loss", "categorical_accuracy", "categorical_accuracy_1", "data_loss"]
+    _, plain, weighted, _ = model.evaluate(x, y, verbose=0, sample_weight=weights)
+    right = model.predict(x).argmax(axis=1) == y.argmax(axis=1)
+    assert (plain, weighted) == pytest.approx((right.mean(), (right * weights).sum() / weights.sum()))
+    assert metric.name == "categorical_accuracy"
+
+
+def test_sample_weights_may_come_third_as_in_keras():
+    assert metrics.MeanSquaredError()([[0.0], [0.0]], [[1.0], [3.0]], [1, 0]) == 1
+    assert metrics.Mean()([1.0, 2.0], [0.25, 0.75]) == 1.75
+    assert metrics.MeanSquaredError()([1, 2, 3], [[1], [2], [3]]) == 0
+    assert metrics.SparseCategoricalAccuracy()([[1], [0]], [[0.2, 0.8], [0.2, 0.8]]) == 0.5
+
+
+def test_a_metric_in_the_words_of_keras_backend(classifier):
+    from tinynet import backend as K
+
+    def rmse(y_true, y_pred):
+        return K.sqrt(K.mean(K.square(y_pred - y_true), axis=-1))
+
+    model, x, y = classifier
+    model.compile("sgd", "mse", metrics=[rmse])
+    expected = np.sqrt(((model.predict(x) - y) ** 2).mean(axis=1)).mean()
+    assert model.evaluate(x, y, verbose=0)[1] == pytest.approx(expected)
+    assert sum(K.count_params(w) for w in model.weights) == model.count_params()
+    assert [w.shape for w in model.weights] == [w.shape for w in model.get_weights()]
+    with pytest.raises(AttributeError, match="tinynet.backend has no 'gradients'. Of Keras's functions"):
+        K.gradients

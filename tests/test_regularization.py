@@ -150,3 +150,27 @@ def test_batch_normalization_normalizes_and_its_running_means_approach_those_of_
 def test_bad_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_layer_shared_by_two_models_learns_in_the_one_that_trains_it():
+    """As in a GAN: frozen in the second model, which was compiled last, it still moves in the first."""
+    shared = BatchNormalization(input_shape=(4,), momentum=0.5)
+    first, second = Sequential([shared, Dense(3, "softmax")]), Sequential([shared, Dense(3, "softmax")])
+    first.compile("sgd", "categorical_crossentropy")
+    shared.trainable = False
+    second.compile("sgd", "categorical_crossentropy")
+    x, y = data()
+    for model, moves in ((first, True), (second, False), (first, True)):
+        before = shared.get_weights()[2]
+        model.fit(x, y, verbose=0)
+        assert bool((before != shared.get_weights()[2]).any()) == moves
+        before = shared.get_weights()[2]
+        model.train_on_batch(x, y)
+        assert bool((before != shared.get_weights()[2]).any()) == moves
+
+
+def test_weights_are_listed_with_those_that_training_moves_first():
+    model = Sequential([BatchNormalization(input_shape=(4,)), Dense(3)])
+    names = [w.name.split("/")[1] for w in model.weights]
+    assert names == ["gamma:0", "beta:0", "kernel:0", "bias:0", "moving_mean:0", "moving_variance:0"]
+    assert [w.shape for w in model.get_weights()] == [(4,)] * 4 + [(4, 3), (3,)]

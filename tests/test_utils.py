@@ -1,5 +1,7 @@
 """to_categorical, normalize, initializers, metrics and names: small promises, checked on drawn values."""
 import hashlib
+import http.server
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +120,7 @@ def test_accuracy_means_what_keras_means(loss, outputs, chosen):
 
 
 def test_a_metric_is_the_mean_over_all_samples_of_all_batches():
-    means = metrics.RunningMeans([metrics.SparseCategoricalAccuracy("hit")])
+    means = metrics.RunningMeans([metrics.Reported("hit", metrics.SparseCategoricalAccuracy(), weighted=False)])
     for loss, y_true, y_pred in ((1.0, [[0]], [[0.9, 0.1]]), (2.0, [[0]] * 3, [[0.1, 0.9]] * 3)):
         means.add(loss, np.array(y_true), np.array(y_pred))
         means.samples += len(y_true)
@@ -229,3 +231,23 @@ def test_normal_and_uniform_initializers():
         initializers.RandomUniform(1, 0)
     with pytest.raises(ValueError, match="seed must be a whole number"):
         initializers.he_normal(seed=-1)
+
+
+def test_a_download_that_was_cut_off_is_not_kept(tmp_path):
+    class Truncating(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            self.wfile.write(b"short")
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Truncating) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(OSError, match="ended after 5 of 100,000 bytes"):
+            utils.get_file("ours.bin", f"http://127.0.0.1:{server.server_port}/", cache_dir=tmp_path)
+    assert list((tmp_path / "datasets").iterdir()) == []
+    with pytest.raises(ValueError, match="get_file expects a name within the folder"):
+        utils.get_file("../../ours.bin", "file:///nowhere", cache_dir=tmp_path)

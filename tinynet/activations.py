@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from tinynet.backend import xp
-from tinynet.registry import deserialize, serialize
+from tinynet import registry
+from tinynet.registry import serialize
 
 __all__ = ["deserialize", "elu", "exponential", "get", "hard_sigmoid", "linear", "relu", "selu", "serialize", "sigmoid",
            "softmax", "softplus", "softsign", "tanh"]
@@ -226,6 +227,11 @@ BACKWARD = {
 ACTIVATIONS = {function.__name__: function for function in BACKWARD}
 
 
+def deserialize(config, custom_objects=None):
+    """What a name or a config stands for."""
+    return registry.deserialize("activation function", config, ACTIVATIONS, custom_objects)
+
+
 def get(identifier):
     """The activation function that a name, a function of this module, or None (linear) stands for.
 
@@ -237,7 +243,7 @@ def get(identifier):
     if identifier is None:
         return linear
     if isinstance(identifier, str):
-        return deserialize("activation function", identifier, ACTIVATIONS)
+        return deserialize(identifier)
     if callable(identifier) and identifier in ACTIVATIONS.values():
         return identifier
     raise ValueError(

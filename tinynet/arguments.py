@@ -22,9 +22,9 @@ def find(kind: str, name: str, table: Mapping[str, Any]) -> Any:
     >>> find("colour", "red", {"red": 1})
     1
     """
-    if name in table:
+    if isinstance(name, str) and name in table:
         return table[name]
-    nearest = difflib.get_close_matches(name, table, n=1)
+    nearest = difflib.get_close_matches(str(name), table, n=1)
     guess = f" Did you mean {nearest[0]!r}?" if nearest else ""
     raise ValueError(f"Unknown {kind}: {name}.{guess} Known: {', '.join(sorted(table))}.")
 
@@ -41,16 +41,22 @@ def whole_number(name: str, value: Any, least: int, below: float = math.inf) -> 
     raise ValueError(f"{name} must be a whole number of at least {least}{limit}, got {value!r}.")
 
 
-def number(name: str, value: Any, least: float = 0.0, below: float = math.inf, positive: bool = False) -> float:
-    """The value as a float.  Raises ValueError unless it is a number, least <= value < below, and not 0 if positive.
+LARGEST, SMALLEST = 3.4e38, 1e-37       # of the numbers that float32 can hold, and divide by
+
+
+def number(name: str, value: Any, least: float = 0.0, below: float = LARGEST, positive: bool = False) -> float:
+    """The value as a float.  Raises ValueError unless it is a number, least <= value < below, and above 0 if positive;
+    float32 must be able to hold it.
 
     >>> number("rate", 0.5, below=1)
     0.5
     """
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        if least <= float(value) < below and (value or not positive):
-            return float(value)
-    range_ = ("above" if positive else "of at least") + f" {least:g}" + (f" and below {below:g}" * (below < math.inf))
+        real = float(value)
+        if least <= real < below and abs(real) < LARGEST and (real >= SMALLEST or not positive):
+            return real
+    limit = below < LARGEST or isinstance(value, (int, float)) and abs(value) >= LARGEST
+    range_ = ("above" if positive else "of at least") + f" {least:g}" + f" and below {below:g}" * limit
     raise ValueError(f"{name} must be a number {range_}, got {value!r}.")
 
 

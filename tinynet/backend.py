@@ -4,6 +4,7 @@ It must not know about layers, models or training.
 """
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 
@@ -15,7 +16,8 @@ from tinynet.parallel import set_threads, threads
 
 __all__ = ["xp", "on_gpu", "working", "matmul", "to_numpy", "synchronize", "floatx", "set_floatx", "epsilon",
            "set_epsilon", "set_threads", "threads", "get_uid", "unique_name", "clear_session", "backend",
-           "image_data_format", "variable", "constant", "cast", "cast_to_floatx", "eval", "get_value", "set_value"]
+           "image_data_format", "variable", "constant", "cast", "cast_to_floatx", "count_params", "eval", "get_value",
+           "set_value"]
 
 
 # Constants
@@ -160,3 +162,22 @@ def set_value(x, value) -> None:
         x[...] = xp.asarray(value)
     else:
         raise TypeError(f"set_value expects a weight, an array or an optimizer's lr, got {x!r}.")
+
+
+def count_params(x) -> int:
+    """How many numbers a weight or array holds."""
+    return math.prod(x.shape)
+
+
+# Keras's name of a function of arrays: the array library's.  A metric or constraint of one's own is written in them.
+_FUNCTIONS = {name: name for name in (
+    "mean sum prod max min std var any all argmax argmin abs square sqrt exp log clip round sign maximum minimum equal "
+    "not_equal greater greater_equal less less_equal dot transpose reshape squeeze expand_dims concatenate stack zeros "
+    "ones zeros_like ones_like eye tanh").split()} | {"pow": "power"}
+
+
+def __getattr__(name):
+    if name in _FUNCTIONS:
+        return getattr(xp, _FUNCTIONS[name])
+    raise AttributeError(f"tinynet.backend has no {name!r}. Of Keras's functions of arrays it has: "
+                         f"{', '.join(sorted(_FUNCTIONS))}.")

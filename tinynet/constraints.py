@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from tinynet.arguments import number
 from tinynet.backend import epsilon, xp
-from tinynet.registry import Configurable, deserialize, serialize
+from tinynet import registry
+from tinynet.registry import Configurable, serialize
 
 __all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm",
            "min_max_norm", "non_neg", "serialize", "unit_norm"]
@@ -107,6 +108,11 @@ CONSTRAINTS = {"MaxNorm": MaxNorm, "MinMaxNorm": MinMaxNorm, "NonNeg": NonNeg, "
                "maxnorm": MaxNorm, "nonneg": NonNeg, "unitnorm": UnitNorm}
 
 
+def deserialize(config, custom_objects=None):
+    """What a name or a config stands for."""
+    return registry.deserialize("constraint", config, CONSTRAINTS, custom_objects)
+
+
 def get(identifier):
     """The constraint that a name such as "max_norm", a config, a function of w or None stands for.
 
@@ -116,7 +122,9 @@ def get(identifier):
     MaxNorm()
     """
     if isinstance(identifier, (str, dict)):
-        return deserialize("constraint", identifier, CONSTRAINTS)
+        return deserialize(identifier)
+    if isinstance(identifier, type):        # MaxNorm without the brackets
+        identifier = identifier()
     if identifier is None or callable(identifier):
         return identifier
     raise TypeError(f"A constraint is a name such as 'max_norm' or a function of the weight, got {identifier!r}.")

@@ -87,7 +87,11 @@ def as_weights(sample_weight, class_weight, y, dtype):
                          "data but not in `class_weight`.")
     by_class = [number(f"class_weight[{c:g}]", class_weight[c]) for c in present.tolist()]
     by_sample = np.array(by_class, dtype)[index]
-    return by_sample if weights is None else weights * by_sample
+    if weights is None:
+        return by_sample
+    with np.errstate(over="ignore"):        # reported below
+        product = weights * by_sample
+    return _as_finite(product, dtype, "weight", "the product of sample_weight and class_weight")
 
 
 def check_lengths(x, y):
@@ -113,6 +117,8 @@ def _as_numbers(array, role, name):
     """An array of numbers with at least one sample."""
     if isinstance(array, (list, tuple)) and len(array) == 1 and isinstance(array[0], np.ndarray):
         array = array[0]            # Keras takes a list of the inputs, of which there is one here
+    if isinstance(array, Mapping) and len(array) == 1:
+        array, = array.values()     # or a dict of it by its name
     if isinstance(array, np.ma.MaskedArray):
         raise ValueError(f"Error when checking {role}: {name} is a masked array, whose masked values would count. Fill "
                          "them first: x.filled(0).")

@@ -136,6 +136,7 @@ class Stream:
         self.position = 0
         self.first: Any = None          # a batch that was looked at before training began
         self.buffers: dict[int, list] = {}
+        self.given_in_each: list[bool] | None = None
         self.shuffle = False
 
     @property
@@ -154,6 +155,8 @@ class Stream:
         self.shuffle = bool(shuffle)
 
     def batches(self):
+        if not self.steps or isinstance(self.source, Sequence) and not len(self.source):
+            raise ValueError(f"{type(self.source).__name__} has no batches: its len() is 0.")
         for step in range(self.steps):
             if self.first is not None:
                 batch, self.first = self.first, None
@@ -186,12 +189,13 @@ class Stream:
 
     def _load(self, batch):
         """Copy a batch to where `next` finds one of its size, always in the same arrays; returns the size."""
-        size = len(batch[0])
+        size, given = len(batch[0]), [a is not None for a in batch]
+        if self.given_in_each not in (None, given):
+            raise ValueError("Either all batches come with targets and with sample weights, or none.")
+        self.given_in_each = given
         if size not in self.buffers:
             self.buffers[size] = [None if a is None else xp.empty(a.shape, a.dtype) for a in batch]
         for buffer, array in zip(self.buffers[size], batch):
-            if (buffer is None) != (array is None):
-                raise ValueError("Either all batches come with targets and with sample weights, or none.")
             if buffer is not None:
                 buffer[...] = xp.asarray(array)
         return size

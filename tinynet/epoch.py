@@ -24,6 +24,7 @@ class Epoch:
     def __init__(self, step, data, means, memory, constants):
         self.data = data
         self.means = means
+        self.finished = False       # whether the last pass took in all batches
 
         def batch(size):
             """All work on the arrays of one batch; it asks for no number, so a GPU can run ahead, or replay it."""
@@ -34,17 +35,13 @@ class Epoch:
 
         self._batch = recorded(batch, memory, constants)
 
-    @property
-    def finished(self) -> bool:
-        """Whether the last pass took in all batches."""
-        return self.means.batches == self.data.steps
-
     def run(self, stage, callbacks, stopped=lambda: False) -> dict[str, float]:
         """One pass; returns the means of loss and metrics over all samples seen.
 
         `stage` is "train" or "test" in the callbacks' hooks.  The pass ends early when `stopped()` after a batch.
         """
         self.means.reset()
+        steps = self.data.steps     # a Sequence may have another length once its pass is over
         for batch, size in enumerate(self.data.batches()):
             logs: dict[str, Any] = {"batch": batch, "size": size}
             callbacks(f"on_{stage}_batch_begin", batch, logs)
@@ -56,4 +53,5 @@ class Epoch:
             callbacks("progress", self.means)
             if stopped():
                 break
+        self.finished = self.means.batches == steps
         return self.means.result()

@@ -11,7 +11,8 @@ import numpy as np
 
 from tinynet.backend import floatx, xp
 from tinynet.arguments import find, number, whole_number
-from tinynet.registry import Configurable, deserialize, serialize
+from tinynet import registry
+from tinynet.registry import Configurable, serialize
 
 __all__ = ["Constant", "Identity", "Initializer", "Ones", "Orthogonal", "RandomNormal", "RandomUniform",
            "TruncatedNormal", "VarianceScaling", "Zeros", "deserialize", "get", "glorot_normal", "glorot_uniform",
@@ -42,11 +43,7 @@ def _seed(seed):
 
 
 class Constant(Initializer):
-    """w = value
-
-    >>> Constant(3)((2,))
-    array([3., 3.], dtype=float32)
-    """
+    """w = value"""
 
     def __init__(self, value=0.0):
         self.value = value
@@ -78,7 +75,7 @@ class Identity(Initializer):
     """
 
     def __init__(self, gain=1.0):
-        self.gain = gain
+        self.gain = number("gain", gain, least=-math.inf)
 
     def draw(self, shape):
         if len(shape) != 2:
@@ -87,36 +84,25 @@ class Identity(Initializer):
 
 
 class RandomNormal(Initializer):
-    """w ~ N(mean, stddev^2)
-
-    >>> RandomNormal(stddev=0.0)((2,))
-    array([0., 0.], dtype=float32)
-    """
+    """w ~ N(mean, stddev^2)"""
 
     def __init__(self, mean=0.0, stddev=0.05, seed=None):
-        self.mean, self.stddev, self.seed = mean, number("stddev", stddev), _seed(seed)
+        self.mean = number("mean", mean, least=-math.inf)
+        self.stddev, self.seed = number("stddev", stddev), _seed(seed)
 
     def draw(self, shape):
         return self.generator().normal(self.mean, self.stddev, shape)
 
 
 class TruncatedNormal(RandomNormal):
-    """w ~ N(mean, stddev^2), redrawn beyond two standard deviations
-
-    >>> float(abs(TruncatedNormal(stddev=0.5, seed=1)((100,))).max()) <= 1
-    True
-    """
+    """w ~ N(mean, stddev^2), redrawn beyond two standard deviations"""
 
     def draw(self, shape):
-        return self.mean + self.stddev * truncated_normal(self.generator(), shape)
+        return self.mean + self.stddev * within_two_deviations(self.generator(), shape)
 
 
 class RandomUniform(Initializer):
-    """w ~ U(minval, maxval)
-
-    >>> RandomUniform(3, 3)((2,))
-    array([3., 3.], dtype=float32)
-    """
+    """w ~ U(minval, maxval)"""
 
     def __init__(self, minval=-0.05, maxval=0.05, seed=None):
         self.minval, self.seed = number("minval", minval, least=-math.inf), _seed(seed)
@@ -138,7 +124,7 @@ class Orthogonal(Initializer):
     """
 
     def __init__(self, gain=1.0, seed=None):
-        self.gain, self.seed = gain, _seed(seed)
+        self.gain, self.seed = number("gain", gain, least=-math.inf), _seed(seed)
 
     def draw(self, shape):
         if len(shape) < 2:
@@ -177,7 +163,7 @@ class VarianceScaling(Initializer):
         if self.distribution == "uniform":
             limit = np.sqrt(3 * self.scale / n)
             return self.generator().uniform(-limit, limit, shape)
-        return np.sqrt(self.scale / n) / 0.87962566103423978 * truncated_normal(self.generator(), shape)
+        return np.sqrt(self.scale / n) / 0.87962566103423978 * within_two_deviations(self.generator(), shape)
 
 
 def fans(shape):
@@ -192,7 +178,7 @@ def fans(shape):
     return field * shape[-2], field * shape[-1]
 
 
-def truncated_normal(generator, shape):
+def within_two_deviations(generator, shape):
     """Standard normal numbers, redrawn until each lies within two deviations."""
     w = generator.normal(size=shape)
     while (outside := np.abs(w) > 2).any():
@@ -237,10 +223,23 @@ def lecun_normal(seed=None):
 INITIALIZERS: dict = {maker.__name__: maker for maker in (
     Zeros, Ones, Constant, Identity, RandomNormal, RandomUniform, TruncatedNormal, Orthogonal, VarianceScaling,
     glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal)}
+
+zero = zeros = Zeros
+one = ones = Ones
+constant, identity, orthogonal = Constant, Identity, Orthogonal
+normal = random_normal = RandomNormal
+uniform = random_uniform = RandomUniform
+truncated_normal = TruncatedNormal
+
 INITIALIZERS |= {
     "zero": Zeros, "zeros": Zeros, "one": Ones, "ones": Ones, "constant": Constant, "identity": Identity,
     "normal": RandomNormal, "random_normal": RandomNormal, "uniform": RandomUniform, "random_uniform": RandomUniform,
     "truncated_normal": TruncatedNormal, "orthogonal": Orthogonal}
+
+
+def deserialize(config, custom_objects=None):
+    """What a name or a config stands for."""
+    return registry.deserialize("initializer", config, INITIALIZERS, custom_objects)
 
 
 def get(identifier):
@@ -252,7 +251,7 @@ def get(identifier):
     Zeros()
     """
     if isinstance(identifier, (str, dict)):
-        identifier = deserialize("initializer", identifier, INITIALIZERS)
+        identifier = deserialize(identifier)
     if identifier in INITIALIZERS.values():     # Zeros or he_normal without the brackets
         return identifier()
     if callable(identifier):

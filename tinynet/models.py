@@ -14,7 +14,7 @@ from tinynet.parameters import Parameter
 from tinynet.summary import print_summary
 from tinynet.training import Model
 
-__all__ = ["Sequential", "model_from_json"]
+__all__ = ["Model", "Sequential", "clone_model", "model_from_config", "model_from_json"]
 
 
 class Sequential(Model):
@@ -68,8 +68,11 @@ class Sequential(Model):
                              "stands once in a model: add another one.")
         if any(layer.name == other.name for other in self.layers):
             raise ValueError(f'The name "{layer.name}" is used 2 times in the model. All layer names should be unique.')
-        if not self.layers:
-            layer.batch_input_shape = layer.batch_input_shape or self._declared
+        if not self.layers and self._declared:
+            if layer.batch_input_shape not in (None, self._declared):
+                raise ValueError(f"{layer.name} says that batches have the shape {layer.batch_input_shape}, and the "
+                                 f"InputLayer before it {self._declared}.")
+            layer.batch_input_shape = self._declared
         shape = self.output_shape if self.layers else layer.batch_input_shape or layer.input_shape
         chain = layer.chain()
         if shape is not None:
@@ -79,7 +82,7 @@ class Sequential(Model):
 
     def _declare(self, layer):
         """Let the shape of the samples be that of an InputLayer."""
-        if self.layers or layer.batch_input_shape is None:
+        if self.layers or self._declared or layer.batch_input_shape is None:
             raise ValueError(f"{layer.name} must come first in {self.name}, with an input_shape: it tells the shape of "
                              "the samples and does nothing else.")
         self._declared = layer.batch_input_shape
@@ -131,10 +134,10 @@ class Sequential(Model):
                 raise ValueError("Input shape must be defined when calling build on an unbuilt model: "
                                  "model.build((None, D)).")
             return
-        if not isinstance(input_shape, (tuple, list)) or len(input_shape) < 2:
+        if not isinstance(input_shape, (tuple, list)) or len(input_shape) < 2 or not all(
+                isinstance(n, int) and n > 0 for n in input_shape[1:]):
             raise ValueError(f"build expects the shape of a batch, such as (None, 784), got {input_shape!r}.")
-        for chain in self._chains:
-            input_shape = _build(chain, input_shape)
+        _build([link for chain in self._chains for link in chain], (None, *input_shape[1:]))
 
     def memory(self):
         links = [link for chain in self._chains for link in chain]
@@ -150,8 +153,8 @@ class Sequential(Model):
 
     @property
     def weights(self) -> list[Parameter]:
-        """Every parameter, layer by layer."""
-        return [p for layer in self.layers for p in layer.parameters]
+        """Every parameter: those that training moves, then the others."""
+        return self.trainable_weights + self.non_trainable_weights
 
     def count_params(self) -> int:
         """How many numbers the parameters hold."""
@@ -166,16 +169,17 @@ class Sequential(Model):
 
         Raises ValueError, and changes nothing, when their number or a shape is not the model's.
         """
-        if not isinstance(weights, (list, tuple)) or len(weights) != len(self.weights):
+        parameters = [p for layer in self.layers for p in layer.parameters]
+        if not isinstance(weights, (list, tuple)) or len(weights) != len(parameters):
             came = len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
             raise ValueError(f'You called `set_weights(weights)` on model "{self.name}" with a weight list of length '
-                             f"{came}, but the model was expecting {len(self.weights)} weights.")
+                             f"{came}, but the model was expecting {len(parameters)} weights.")
         rest, checked = list(weights), []
         for layer in self.layers:
             count = len(layer.parameters)
             checked += layer.checked_weights(rest[:count])
             rest = rest[count:]
-        for p, w in zip(self.weights, checked):
+        for p, w in zip(parameters, checked):
             p.value = w
 
     def summary(self, line_length=None, positions=None, print_fn=None):
@@ -192,6 +196,9 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """The model that `get_config` described, with new weights."""
+        config = {"layers": config} if isinstance(config, list) else config
+        if not isinstance(config, dict) or "layers" not in config:
+            raise ValueError(f"{cls.__name__}.from_config expects what get_config gave, got {config!r}.")
         model = cls([layers.deserialize(layer, custom_objects) for layer in config["layers"]], name=config.get("name"))
         if config.get("build_input_shape") and not model.built:
             model.build(config["build_input_shape"])
@@ -203,11 +210,16 @@ class Sequential(Model):
 
 
 def _build(chain, shape):
-    """Build a layer's links one after the other; returns the shape of what comes out."""
-    for link in chain:
-        link.build_once(shape)
-        shape = link.output_shape
-    return shape
+    """Build links one after the other, or none of them."""
+    fresh = [link for link in chain if not link.built]
+    try:
+        for link in chain:
+            link.build_once(shape)
+            shape = link.output_shape
+    except BaseException:
+        for link in fresh:
+            link.unbuild()
+        raise
 
 
 def model_from_json(text, custom_objects=None) -> Sequential:
@@ -217,7 +229,16 @@ def model_from_json(text, custom_objects=None) -> Sequential:
     >>> model_from_json(Sequential([Dense(2, input_dim=3)]).to_json()).count_params()
     8
     """
-    config = json.loads(text)
+    return model_from_config(json.loads(text), custom_objects)
+
+
+def model_from_config(config, custom_objects=None) -> Sequential:
+    """The model that {"class_name": "Sequential", "config": its get_config()} describes, with new weights."""
     if not isinstance(config, dict) or config.get("class_name") != "Sequential" or "config" not in config:
         raise ValueError("model_from_json expects the text of a Sequential's to_json().")
     return Sequential.from_config(config["config"], custom_objects)
+
+
+def clone_model(model) -> Sequential:
+    """A model of the same layers with new weights."""
+    return Sequential.from_config(model.get_config())

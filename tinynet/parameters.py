@@ -39,6 +39,14 @@ class Parameter:
         return f"Parameter(name={self.name!r}, shape={self.value.shape})"
 
     @property
+    def shape(self):
+        return self._value.shape
+
+    @property
+    def dtype(self):
+        return self._value.dtype
+
+    @property
     def value(self):
         return self._value
 
@@ -47,8 +55,32 @@ class Parameter:
         self._value[...] = xp.asarray(numbers)
 
     def assign(self, numbers):
-        """Let the parameter hold these numbers."""
-        self.value = numbers
+        """Let the parameter hold these numbers.  Raises ValueError unless they are real and of its shape."""
+        array = xp.asarray(numbers)
+        if array.shape != self.value.shape or array.dtype.kind not in "fiub":
+            raise ValueError(f"{self.name} holds numbers of shape {self.value.shape}, got {array.dtype} of shape "
+                             f"{array.shape}.")
+        self.value = array
+
+    def constrained(self):
+        """What the value becomes by its constraint.  Raises ValueError for a constraint that returns anything else."""
+        value = self.constraint(self.value)
+        shape, kind = getattr(value, "shape", None), getattr(getattr(value, "dtype", None), "kind", None)
+        if shape != self.value.shape or kind not in tuple("fiub"):
+            raise ValueError(f"The constraint of {self.name} must return numbers of its shape {self.value.shape}, got "
+                             f"{type(value).__name__} of shape {shape}.")
+        return value
+
+    def check_rules(self):
+        """Try constraint and regularizer once.  Raises ValueError where they return what they must not."""
+        if self.constraint is not None:
+            self.constrained()
+        if self.regularizer is not None:
+            shapes = [getattr(result, "shape", ()) for result in
+                      (self.regularizer(self.value), self.regularizer.gradient(self.value))]
+            if shapes != [(), self.value.shape]:
+                raise ValueError(f"The regularizer of {self.name} must return a number, and a gradient of shape "
+                                 f"{self.value.shape}, got shapes {shapes[0]} and {shapes[1]}.")
 
     @property
     def grad(self):
@@ -96,14 +128,7 @@ class ParameterVector:
                 grad += p.regularizer.gradient(p.value)
 
     def constrain(self):
-        """Move each parameter to where its constraint lets it be.
-
-        Raises ValueError for a constraint that returns another shape.
-        """
+        """Move each parameter to where its constraint lets it be."""
         for p in self.parameters:
             if p.constraint is not None:
-                value = p.constraint(p.value)
-                if value.shape != p.value.shape:
-                    raise ValueError(f"The constraint of {p.name} must return its shape {p.value.shape}, got "
-                                     f"{value.shape}.")
-                p.value = value
+                p.value = p.constrained()

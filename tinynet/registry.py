@@ -36,6 +36,8 @@ class CustomObjectScope:
     """
 
     def __init__(self, *custom_objects):
+        if not all(isinstance(objects, (Mapping, type(None))) for objects in custom_objects):
+            raise TypeError(f"Custom objects are handed over as a dict {{name: object}}, got {custom_objects!r}.")
         self.added = {name: value for objects in custom_objects for name, value in (objects or {}).items()}
 
     def __enter__(self):

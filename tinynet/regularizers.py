@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from tinynet.arguments import number
 from tinynet.backend import xp
-from tinynet.registry import Configurable, deserialize, serialize
+from tinynet import registry
+from tinynet.registry import Configurable, serialize
 
 __all__ = ["L1L2", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "serialize"]
 
@@ -64,6 +65,11 @@ def l1_l2(l1=0.01, l2=0.01):
 REGULARIZERS = {made.__name__: made for made in (L1L2, l1, l2, l1_l2)}
 
 
+def deserialize(config, custom_objects=None):
+    """What a name or a config stands for."""
+    return registry.deserialize("regularizer", config, REGULARIZERS, custom_objects)
+
+
 def get(identifier):
     """The regularizer that a name ("l1", "l2", "l1_l2"), a config, a `Regularizer` or None stands for.
 
@@ -73,8 +79,9 @@ def get(identifier):
     L1L2(l2=0.01)
     """
     if isinstance(identifier, (str, dict)):
-        identifier = deserialize("regularizer", identifier, REGULARIZERS)
-        identifier = identifier() if identifier in REGULARIZERS.values() else identifier
+        identifier = deserialize(identifier)
+    if isinstance(identifier, type) or identifier in (l1, l2, l1_l2):       # L1L2 or l2 without the brackets
+        identifier = identifier()
     if identifier is None or callable(identifier) and hasattr(identifier, "gradient"):
         return identifier
     raise TypeError(f"A regularizer is a name such as 'l2' or a Regularizer, got {identifier!r}. A penalty of your own "

@@ -13,7 +13,7 @@ from tinynet import losses, metrics, optimizers
 from tinynet.backend import floatx
 from tinynet.layers import Layer
 from tinynet.losses import fusion
-from tinynet.metrics import Metric, RunningMeans
+from tinynet.metrics import Reported, RunningMeans
 from tinynet.metrics.sums import Ratio
 from tinynet.parameters import Parameter, ParameterVector
 from tinynet.arguments import refuse
@@ -28,7 +28,7 @@ class Trainable:
     chain: list[Layer]              # what runs: the layers, and the activations that came as their arguments
     parameters: ParameterVector     # every trainable weight, end to end
     optimizer: Any = None
-    metrics: list[Metric] = []
+    metrics: list[Reported] = []
     regularization: Any = 0         # what it has added to the loss of the last batch
     trainable = True                # False keeps all weights as they are; looked at when the model is compiled
 
@@ -71,7 +71,8 @@ class Trainable:
 
     # Compiling
 
-    def compile(self, optimizer, loss=None, metrics=None, weighted_metrics=None, **unsupported):
+    def compile(self, optimizer, loss=None, metrics=None, loss_weights=None, sample_weight_mode=None,
+                weighted_metrics=None, target_tensors=None, **unknown):
         """Say how to train: by which optimizer, against which loss, reporting which metrics.
 
         Each is a name, such as "rmsprop", or an object.  Earlier training of the weights stays; the optimizer starts
@@ -80,12 +81,16 @@ class Trainable:
 
         Raises ValueError for an unknown name, TypeError for a missing loss or an argument that tinynet does not have.
         """
-        refuse("Unrecognized keyword arguments", Trainable.compile, unsupported)
+        refuse("tinynet does not have the argument", Trainable.compile, unknown | {
+            "loss_weights": loss_weights, "sample_weight_mode": sample_weight_mode, "target_tensors": target_tensors})
+        loss, metrics, weighted_metrics = (self._of_output(given) for given in (loss, metrics, weighted_metrics))
         if loss is None:
             raise TypeError("compile expects a loss, such as loss='categorical_crossentropy'.")
         optimizer, loss = optimizers.get(optimizer), losses.get(loss)
         names = _as_list(metrics), _as_list(weighted_metrics)
         resolved = self._resolve(names, loss)
+        for p in self.trainable_weights:
+            p.check_rules()
         owner = _model_of.get(optimizer, lambda: None)()
         if owner not in (None, self):
             raise ValueError(f"{optimizer!r} belongs to {owner.name}, whose running means it holds. Give each model an "
@@ -97,45 +102,56 @@ class Trainable:
         if self.built:
             self._connect()
 
+    def _of_output(self, given):
+        """What is meant for the one output there is, where it came in a list or dict of outputs, as Keras allows."""
+        if isinstance(given, dict) and list(given) == [layer.name for layer in self.layers[-1:]] or (
+                isinstance(given, list) and len(given) == 1 and not isinstance(given[0], type)):
+            return list(given.values())[0] if isinstance(given, dict) else given[0]
+        return given
+
     def _connect(self):
         """Join loss, layers and optimizer, now that the shapes are known, on which "accuracy" depends too."""
-        self.metrics = [fusion.after(m, self.chain) for m in self._resolve(self._metric_names, self._loss)]
+        for p in self.trainable_weights:
+            p.check_rules()
+        self.metrics = [m._replace(metric=fusion.after(m.metric, self.chain))
+                        for m in self._resolve(self._metric_names, self._loss)]
         fused = fusion.fuse(self._loss, self.chain)
         self.loss = fused or self._loss
         learning = self.trainable_weights
         self.parameters = ParameterVector(learning)
-        for layer in self.layers:
-            layer.learns = self.trainable and layer.trainable
+        self._learning = [layer for layer in self.layers if self.trainable and layer.trainable]
         # The way back ends at the first link that learns; a fused loss has already gone through the last one.
         first = next((i for i, link in enumerate(self.chain) if set(link.parameters) & set(learning)), len(self.chain))
         self.backward_chain = self.chain[first:len(self.chain) - (fused.links if fused else 0)]
         self._compiled_chain = list(self.chain)
         self.means = RunningMeans(self.metrics)             # of single batches that are not to be reset
 
-    def _resolve(self, names, loss) -> list[Metric]:
+    def _resolve(self, names, loss) -> list[Reported]:
         """The metrics of these names, unweighted and weighted; one given twice counts once.
 
         Raises ValueError for two metrics of one name.
         """
-        found: dict[str, Any] = {"loss": None}
+        found: dict[str, Reported] = {}
         for weighted, group in enumerate(names):
             seen: dict[str, Any] = {}
             for name in group:
                 own = _PARTS.get(name) if isinstance(name, str) else None
                 metric = own(self) if own else metrics.metric_for(name, loss, self.output_shape or (None, None))
-                metric.weighted = metric.weighted or bool(weighted)
-                twin = seen.get(metric.name, metric)
-                if getattr(twin, "function", twin) != getattr(metric, "function", metric) or metric.name == "loss":
+                twin = seen.setdefault(metric.name, metric)
+                if metric.name == "loss" or not own and getattr(twin, "function", twin) != getattr(
+                        metric, "function", metric):
                     raise ValueError(f"The name {metric.name!r} would stand for two things in the logs. Give each "
                                      "metric a name of its own.")
-                seen[metric.name] = metric
-            for metric in seen.values():
-                base, number = metric.name, 0
-                while metric.name in found:
-                    number += 1
-                    metric.name = f"{base}_{number}"
-                found[metric.name] = metric
-        return list(found.values())[1:]
+            for base, metric in seen.items():
+                unused = (f"{base}_{i}" if i else base for i in range(len(found) + 1))
+                name = next(name for name in unused if name not in found)
+                found[name] = Reported(name, metric, bool(weighted) or isinstance(metric, _DataLoss))
+        return list(found.values())
+
+    def _mark_learning(self):
+        """Let the layers know which of them learn in this model; another may share them."""
+        for layer in self.layers:
+            layer.learns = layer in self._learning
 
     @property
     def trainable_weights(self) -> list[Parameter]:
@@ -206,8 +222,6 @@ _model_of: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 class _DataLoss(Ratio):
     """The loss without regularization."""
-
-    weighted = True
 
     def __init__(self, model):
         super().__init__("data_loss")

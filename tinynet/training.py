@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import functools
 import threading
+import warnings
 import weakref
 
 import numpy as np
 
 from tinynet.backend import to_numpy, working, xp
-from tinynet.callbacks import CallbackList, History, ProgbarLogger, TestLogger
+from tinynet.callbacks import Callback, CallbackList, History, ProgbarLogger, TestLogger
 from tinynet.data import epochs_due
 from tinynet.dataset import Dataset
 from tinynet.door import Door
@@ -71,31 +72,40 @@ class Model(Door):
         Raises RuntimeError before compile, ValueError for data that does not fit the model, TypeError for an argument
         that tinynet does not have.
         """
+        if "nb_epoch" in unknown:
+            warnings.warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.", stacklevel=3)
+            epochs = unknown.pop("nb_epoch")
         refuse("Unrecognized keyword arguments", Model.fit, unknown)
-        epochs = whole_number("epochs", epochs, least=1)
+        epochs = whole_number("epochs", epochs, least=0)
         initial_epoch = whole_number("initial_epoch", initial_epoch, least=0)
         validation_epochs = epochs_due(validation_freq, epochs)
         if shuffle not in (True, False, "batch"):
             raise ValueError(f"shuffle must be True, False or 'batch', got {shuffle!r}.")
+        _check_callbacks(callbacks)
         data = self._source(x, y, batch_size, steps_per_epoch, "steps_per_epoch", sample_weight, class_weight)
         data, validation = self._validation(data, batch_size, validation_data, validation_split, validation_steps)
-        history = self.history = History()
-        callbacks = self._fitting_callbacks(verbose, callbacks, epochs, data, validation)
+        history = History()
+        callbacks = self._fitting_callbacks(verbose, callbacks, history, epochs, data, validation)
         try:
             self._train(range(initial_epoch, epochs), data, shuffle, validation, validation_epochs, callbacks)
         except BaseException:       # Ctrl-C too
-            callbacks("on_train_interrupted")
+            callbacks.interrupted()
             raise
-        self.history = history
+        finally:
+            if callbacks.begun:
+                self.history = history
         return history
 
     def _train(self, epochs, data, shuffle, validation, validation_epochs, callbacks):
         """The loop over epochs: a pass over the data, and a look at how well the model does on other data."""
         train, test = self._epoch(self.train_step, data), self._epoch(self.test_step, validation)
+        self.history = callbacks.callbacks[-1]
         callbacks("on_train_begin", {})
         self.stop_training = False
         for epoch in epochs:
             callbacks("on_epoch_begin", epoch, {})
+            self._check_compiled()
+            self._mark_learning()
             data.reorder(shuffle)
             logs = train.run("train", callbacks, stopped=lambda: self.stop_training)
             if validation and epoch + 1 in validation_epochs and train.finished:
@@ -190,6 +200,7 @@ class Model(Door):
         return to_numpy(self.forward(xp.asarray(self._build_for(self._inputs(x)))))
 
     def _on_batch(self, step, arrays, reset_metrics):
+        self._mark_learning()
         x, y, weights = Dataset(arrays).arrays
         loss, y_pred = step(x, y, weights)
         self.means.add(loss, y, y_pred, weights)
@@ -201,7 +212,8 @@ class Model(Door):
 
     def reset_metrics(self):
         """Let the metrics of single batches average anew."""
-        self.means.reset()
+        if self.optimizer is not None and self._compiled_chain is not None:
+            self.means.reset()
 
     @property
     def metrics_names(self) -> list[str]:
@@ -213,7 +225,7 @@ class Model(Door):
     def _epoch(self, step, data) -> Epoch:
         return Epoch(step, data, RunningMeans(self.metrics), self.memory, self.constants)
 
-    def _fitting_callbacks(self, verbose, callbacks, epochs, data, validation):
+    def _fitting_callbacks(self, verbose, callbacks, history, epochs, data, validation):
         params = {"epochs": epochs, "verbose": verbose, "do_validation": validation is not None,
                   "metrics": self.metrics_names + [f"val_{name}" for name in self.metrics_names]}
         validation_data = None
@@ -221,13 +233,20 @@ class Model(Door):
             x, y, weights = validation.given
             validation_data = [x, y, np.ones(len(x), x.dtype) if weights is None else weights]
         logger = ProgbarLogger(verbose, validation and validation.samples) if verbose else None
-        return self._callbacks(logger, callbacks, data, self.history, params, validation_data)
+        return self._callbacks(logger, callbacks, data, history, params, validation_data)
 
     def _callbacks(self, logger, callbacks, data, history=None, params=None, validation_data=None):
         """The user's callbacks between what shows the progress and what keeps the history."""
-        if not isinstance(callbacks, (list, tuple, type(None))):
-            raise TypeError(f"callbacks must be a list of Callback objects, got {callbacks!r}. Put it in brackets.")
+        _check_callbacks(callbacks)
         params = {"batch_size": getattr(data, "batch_size", None), "samples": data.samples,
                   "steps": None if data.samples else data.steps} | (params or {})
         everyone = [c for c in (logger, *(callbacks or []), history) if c is not None]
         return CallbackList(everyone, self, params, validation_data)
+
+
+def _check_callbacks(callbacks):
+    if not isinstance(callbacks, (list, tuple, type(None))):
+        raise TypeError(f"callbacks must be a list of Callback objects, got {callbacks!r}. Put it in brackets.")
+    for callback in callbacks or []:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks must be a list of Callback objects, got {callback!r} in it.")

@@ -59,16 +59,11 @@ class Callback:
 
 
 class CallbackList:
-    """Callbacks called in their order: `callbacks("on_epoch_end", epoch, logs)`.
-
-    Raises TypeError for an object that is not a Callback.
-    """
+    """Callbacks called in their order: `callbacks("on_epoch_end", epoch, logs)`."""
 
     def __init__(self, callbacks, model, params, validation_data=None):
         self.callbacks = list(callbacks)
-        for callback in self.callbacks:
-            if not isinstance(callback, Callback):
-                raise TypeError(f"callbacks must be a list of Callback objects, got {callback!r} in it.")
+        self.begun: list[Callback] = []         # whose on_train_begin has been called
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
@@ -77,6 +72,19 @@ class CallbackList:
     def __call__(self, hook, *arguments):
         for callback in self.callbacks:
             getattr(callback, hook)(*arguments)
+            if hook == "on_train_begin":
+                self.begun.append(callback)
+
+    def interrupted(self):
+        """Tell all for whom training had begun that it has ended by an error; the first error of theirs is raised."""
+        errors = []
+        for callback in self.begun:
+            try:
+                callback.on_train_interrupted()
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def listen_to(self, hook) -> bool:
         """Whether any callback does something at the end of a batch; if none does, nobody needs the logs of one."""
@@ -95,5 +103,7 @@ class LambdaCallback(Callback):
         known = {name: None for name in dir(Callback) if name.startswith("on_")}
         for name, function in hooks.items():
             find("hook", name, known)
+            if function is not None and not callable(function):
+                raise TypeError(f"LambdaCallback expects a function as {name}, got {function!r}.")
             if function is not None:
                 setattr(self, name, function)

@@ -21,6 +21,9 @@ class History(Callback):
     {'loss': [0.5]}
     """
 
+    def __init__(self):
+        self.on_train_begin()
+
     def on_train_begin(self, logs=None):
         self.epoch: list[int] = []
         self.history: dict[str, list[float]] = {}
@@ -45,32 +48,43 @@ class CSVLogger(Pasteable, Callback):
     """
 
     file: Any = None
+    writer: Any = None
 
     def __init__(self, filename, separator=",", append=False):
-        self.filename, self.separator, self.append = filename, separator, append
+        if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
+            raise ValueError(f"separator must be a single character, such as ';', got {separator!r}.")
+        self.filename, self.separator, self.append = os.fspath(filename), separator, append
 
     def on_train_begin(self, logs=None):
         self.names: list[str] = []
+        unfinished = False
         if self.append and os.path.exists(self.filename):
             with open(self.filename, newline="") as file:
-                self.names = next(csv.reader(file, delimiter=self.separator), [])[1:]
+                text = file.read()
+            self.names = next(csv.reader(text.splitlines(), delimiter=self.separator), [])[1:]
+            unfinished = bool(text) and not text.endswith("\n")
         self.file = open(self.filename, "a" if self.append else "w", newline="")
+        self.file.write("\n" * unfinished)
         self.writer = csv.writer(self.file, delimiter=self.separator, lineterminator="\n")
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
         if not self.names:
-            self.names = sorted(logs)
+            coming = self.params.get("metrics", []) if self.params.get("do_validation") else []
+            self.names = sorted({*logs, *coming})
             self.writer.writerow(["epoch", *self.names])
+        if not set(self.names) & set(logs):
+            raise ValueError(f"{self.filename} has the columns {', '.join(self.names)}, and this training has "
+                             f"{', '.join(logs)}. Choose another file, or append=False to begin this one anew.")
         self.writer.writerow([epoch, *(logs.get(name, "NA") for name in self.names)])
         self.file.flush()
 
     def on_train_end(self, logs=None):
-        self.file.close()
+        self.on_train_interrupted()
 
     def on_train_interrupted(self):
-        if self.file is not None:
-            self.file.close()
+        self.file.close()
+        self.file = self.writer = None
 
 
 class ProgbarLogger(Callback):

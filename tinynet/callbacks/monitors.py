@@ -20,6 +20,8 @@ class _Monitor(Pasteable, Callback):
 
     def __init__(self, monitor, min_delta, patience, verbose, mode):
         find("mode", mode, dict.fromkeys(("auto", "min", "max")))
+        if not isinstance(monitor, str):
+            raise TypeError(f"monitor must be a name in the logs, such as 'val_loss', got {monitor!r}.")
         self.monitor, self.verbose, self.mode = monitor, verbose, mode
         self.patience = whole_number("patience", patience, least=0)
         self.sign = 1 if mode == "max" or mode == "auto" and "acc" in monitor else -1
@@ -71,12 +73,12 @@ class EarlyStopping(_Monitor):
     def __init__(self, monitor="val_loss", min_delta=0.0, patience=0, verbose=0, mode="auto", baseline=None,
                  restore_best_weights=False):
         super().__init__(monitor, min_delta, patience, verbose, mode)
-        self.baseline = baseline
+        self.baseline = None if baseline is None else number("baseline", baseline, least=-math.inf)
         self.restore_best_weights = restore_best_weights
 
     def on_train_begin(self, logs=None):
         super().on_train_begin()
-        self.stopped_epoch, self.best_weights = None, None
+        self.stopped_epoch, self.stopped, self.best_weights = 0, False, None
         if self.baseline is not None:
             self.best = self.baseline
 
@@ -90,17 +92,18 @@ class EarlyStopping(_Monitor):
             return
         self.wait += 1
         if self.wait >= self.patience:
-            self.stopped_epoch = epoch
+            self.stopped_epoch, self.stopped = epoch, True
             self.model.stop_training = True
 
     def on_train_end(self, logs=None):
         self.on_train_interrupted()
-        if self.stopped_epoch is not None and self.verbose:
+        if self.stopped and self.verbose:
             print(f"Epoch {self.stopped_epoch + 1:05d}: early stopping")
 
     def on_train_interrupted(self):
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
+            self.best_weights = None
 
 
 class ReduceLROnPlateau(_Monitor):
@@ -163,6 +166,8 @@ class LearningRateScheduler(Pasteable, Callback):
     """
 
     def __init__(self, schedule, verbose=0):
+        if not callable(schedule):
+            raise TypeError(f"LearningRateScheduler expects a function of the epoch, got {schedule!r}.")
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -106,19 +106,31 @@ class Layer(Configurable):
                 raise ValueError(f"{self.name} expects inputs of shape {_named(self.input_shape)}, got "
                                  f"{_named(input_shape)}. It was built for the former already: use a new layer.")
             return
-        self.build(input_shape)
+        try:
+            self.build(input_shape)
+            if self._initial_weights is not None:
+                self.set_weights(self._initial_weights)
+            self.output_shape = tuple(self.compute_output_shape(input_shape))
+        except BaseException:
+            self.unbuild()
+            raise
         self.input_shape = tuple(input_shape)
-        self.output_shape = tuple(self.compute_output_shape(input_shape))
-        if self._initial_weights is not None:
-            self.set_weights(self._initial_weights)
+
+    def unbuild(self):
+        """Forget shapes and parameters, as if nothing had been built."""
+        self.input_shape = self.output_shape = None
+        self.parameters = []
 
     def add_weight(self, name, shape, initializer="glorot_uniform", regularizer=None, constraint=None,
                    trainable=True) -> Parameter:
         """A new parameter of this shape, its first value drawn by the initializer; the rest as in `Parameter`."""
-        value = xp.asarray(initializers.get(initializer)(shape), dtype=floatx())
+        value = xp.asarray(initializers.get(initializer)(shape))
         if value.shape != tuple(shape):
             raise ValueError(f"{self.name}: the initializer of {name} must return shape {tuple(shape)}, "
                              f"got {value.shape}.")
+        if value.dtype.kind not in "fiub" or not bool(xp.isfinite(value).all()):
+            raise ValueError(f"{self.name}: the initializer of {name} must return finite numbers.")
+        value = xp.asarray(value, dtype=floatx())
         self.parameters.append(Parameter(f"{self.name}/{name}:0", value, regularizer, constraint, trainable))
         return self.parameters[-1]
 
@@ -145,8 +157,8 @@ class Layer(Configurable):
 
     @property
     def weights(self) -> list[Parameter]:
-        """All parameters, in the order of `get_weights()`."""
-        return self.parameters
+        """All parameters: those that training moves, then the others."""
+        return self.trainable_weights + self.non_trainable_weights
 
     @property
     def losses(self) -> list:
@@ -194,9 +206,12 @@ class Layer(Configurable):
 
 def _declared_shape(name, input_shape, input_dim, batch_input_shape):
     """The shape that was declared in one of three ways, with None in front for the samples; None if it was not."""
+    if (input_shape is not None) + (input_dim is not None) + (batch_input_shape is not None) > 1:
+        raise ValueError(f"{name}: give one of input_shape={input_shape!r}, input_dim={input_dim!r} and "
+                         f"batch_input_shape={batch_input_shape!r}.")
     if batch_input_shape is not None:
         input_shape = batch_input_shape[1:] if isinstance(batch_input_shape, (tuple, list)) else batch_input_shape
-    elif input_dim is not None and input_shape is None:
+    elif input_dim is not None:
         input_shape = (input_dim,)
     if input_shape is None:
         return None

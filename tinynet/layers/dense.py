@@ -72,7 +72,8 @@ class Dense(Layer):
         if self.activation is not activations.linear:
             links.append(Activation(self.activation, name=f"{self.name}/{self.activation.__name__}"))
         if self.activity_regularizer is not None:
-            links.append(ActivityRegularization(self.activity_regularizer, name=f"{self.name}/activity_regularizer"))
+            links.append(ActivityRegularization(regularizer=self.activity_regularizer,
+                                                name=f"{self.name}/activity_regularizer"))
         return links
 
     def forward(self, x, training=False):                           # x: (N, D)

@@ -23,7 +23,7 @@ class BatchNormalization(Layer):
     Parameters
         axis: the axis whose entries each have a mean of their own; the last, of the outputs, by default.
         momentum: from 0 to 1.
-        epsilon: above zero.
+        epsilon: above zero and below 1.
         center, scale: whether there is a beta and a gamma.
         beta_initializer, gamma_initializer, beta_regularizer ...: as for a kernel of Dense.
         moving_mean_initializer, moving_variance_initializer: what the running means start from.
@@ -45,7 +45,7 @@ class BatchNormalization(Layer):
         super().__init__(**kwargs)
         self.axis = axis
         self.momentum = number(f"{self.name}: momentum", momentum, below=1 + 1e-12)
-        self.epsilon = number(f"{self.name}: epsilon", epsilon, positive=True)
+        self.epsilon = number(f"{self.name}: epsilon", epsilon, below=1, positive=True)
         self.center, self.scale = center, scale
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)

@@ -14,7 +14,8 @@ class ActivityRegularization(Layer):
     """y = x, and R(x) is added to the loss: summed over the whole batch, not divided by the number of samples.
 
     Parameters
-        l1, l2: of R = l1 sum |x| + l2 sum x^2, zero or above; or a `Regularizer` in place of l1.
+        l1, l2: of R = l1 sum |x| + l2 sum x^2, zero or above.
+        regularizer: another R, as for a kernel of Dense, in place of l1 and l2.
 
     Shapes: any; y is x.
     Source: keras/layers/core.py and the activity_regularizer in keras/engine/base_layer.py of Keras 2.3.1.
@@ -24,16 +25,18 @@ class ActivityRegularization(Layer):
     3.0
     """
 
-    def __init__(self, l1=0.0, l2=0.0, **kwargs):
+    def __init__(self, l1=0.0, l2=0.0, regularizer=None, **kwargs):
         super().__init__(**kwargs)
-        self.l1, self.l2 = l1, l2
-        self.regularizer = regularizers.get(l1) if callable(l1) else regularizers.L1L2(l1, l2)
+        if regularizer is not None and (l1 or l2):
+            raise ValueError(f"{self.name}: give l1 and l2, or a regularizer.")
+        self.l1, self.l2, self.regularizer = l1, l2, regularizers.get(regularizer)
+        self.price = self.regularizer or regularizers.L1L2(l1, l2)
 
     def forward(self, x, training=False):
         self.x = x
-        self.penalty = self.regularizer(x)
+        self.penalty = self.price(x)
         return x
 
     def backward(self, dy):
-        dy += self.regularizer.gradient(self.x)
+        dy += self.price.gradient(self.x)
         return dy

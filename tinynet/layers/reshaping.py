@@ -53,6 +53,10 @@ class Reshape(Layer):
 
     def __init__(self, target_shape, **kwargs):
         super().__init__(**kwargs)
+        if not isinstance(target_shape, (tuple, list)) or not all(isinstance(n, int) and (n > 0 or n == -1)
+                                                                  for n in target_shape):
+            raise ValueError(f"{self.name}: target_shape must be a tuple of whole numbers above zero, one of which may "
+                             f"be -1, got {target_shape!r}.")
         self.target_shape = tuple(target_shape)
 
     def compute_output_shape(self, input_shape):

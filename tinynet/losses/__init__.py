@@ -127,6 +127,8 @@ def get(identifier) -> Loss:
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         identifier = identifier()
     if isinstance(identifier, Loss):
+        if type(identifier) is Loss and not (callable(identifier.function) and callable(identifier.derivative)):
+            raise ValueError(f"{identifier!r} needs a function and its derivative: Loss(function, derivative).")
         return identifier
     if callable(identifier) and identifier in BACKWARD:
         return Loss(identifier, BACKWARD[identifier])

@@ -7,7 +7,7 @@ from tinynet.arguments import find
 from tinynet.backend import floatx, xp
 from tinynet.registry import Configurable
 
-__all__ = ["Loss", "Reduction"]
+__all__ = ["Loss", "Reduction", "as_pair"]
 
 
 class Reduction:
@@ -57,12 +57,16 @@ class Loss(Configurable):
         return f"Loss({', '.join(functions + [f'{name}={value!r}' for name, value in self.arguments.items()])})"
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        y_pred = xp.asarray(y_pred, dtype=floatx())
-        losses = self.function(xp.asarray(y_true, dtype=floatx()), y_pred, **self.arguments)
+        y_true, y_pred = as_pair(xp.asarray(y_true, dtype=floatx()), xp.asarray(y_pred, dtype=floatx()),
+                                 getattr(self.function, "takes_classes", False), self.name)
+        losses = self.function(y_true, y_pred, **self.arguments)
         if sample_weight is not None:
             weights = xp.asarray(sample_weight, dtype=losses.dtype)
             if weights.ndim > losses.ndim and weights.shape[-1] == 1:
                 weights = weights[..., 0]
+            if weights.shape != losses.shape[:weights.ndim]:
+                raise ValueError(f"{self.name} expects a weight for each of the losses {losses.shape}, got "
+                                 f"{weights.shape}.")
             losses = losses * weights.reshape(*weights.shape, *[1] * (losses.ndim - weights.ndim))
         return losses if self.reduction == "none" else self._reduced(losses)
 
@@ -86,3 +90,25 @@ class Loss(Configurable):
 
     def _reduced(self, losses):
         return losses.sum() if self.reduction == "sum" else losses.mean()
+
+
+def as_pair(y_true, y_pred, takes_classes, name):
+    """[y_true, y_pred], where one of them has a last axis of 1 too many without it.
+
+    Raises ValueError unless they are of one shape, or y_true holds class numbers where those are taken.
+    """
+    if y_pred.ndim == y_true.ndim + 1 and y_pred.shape[-1] == 1:
+        y_pred = y_pred[..., 0]
+    elif y_true.ndim == y_pred.ndim + 1 and y_true.shape[-1] == 1:
+        y_true = y_true[..., 0]
+    if takes_classes:
+        classes = y_true.reshape(-1)
+        if y_pred.ndim and classes.size == y_pred.size // y_pred.shape[-1] and classes.size and bool(
+                ((classes >= 0) & (classes < y_pred.shape[-1]) & (classes == classes.astype(int))).all()):
+            return [y_true, y_pred]
+        raise ValueError(f"{name} expects a class number from 0 for each row of y_pred {y_pred.shape}, below its "
+                         f"length, got an array of shape {y_true.shape}.")
+    if y_true.shape != y_pred.shape or not y_pred.size:
+        raise ValueError(f"{name} expects y_true and y_pred of one shape, and at least one sample, got {y_true.shape} "
+                         f"and {y_pred.shape}.")
+    return [y_true, y_pred]

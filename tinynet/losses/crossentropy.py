@@ -28,8 +28,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     t = smoothed(y_true, label_smoothing, 1 / y_pred.shape[-1])
     if from_logits:
         return softmax_crossentropy(t, y_pred)
-    q = y_pred / y_pred.sum(axis=-1, keepdims=True)
-    return -(t * xp.log(_clip(q))).sum(axis=-1)
+    return -(t * xp.log(_clip(y_pred / _total(y_pred)))).sum(axis=-1)
 
 
 def categorical_crossentropy_backward(y_true, y_pred, from_logits=False, label_smoothing=0.0):
@@ -38,7 +37,7 @@ def categorical_crossentropy_backward(y_true, y_pred, from_logits=False, label_s
     t = smoothed(y_true, label_smoothing, 1 / y_pred.shape[-1])
     if from_logits:
         return softmax_crossentropy_backward(t, y_pred)
-    total = y_pred.sum(axis=-1, keepdims=True)
+    total = _total(y_pred)
     q = y_pred / total
     dq = -t / _clip(q) * _unclipped(q)
     return (dq - (dq * q).sum(axis=-1, keepdims=True)) / total
@@ -58,6 +57,9 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False):
         return xp.log(xp.exp(z).sum(axis=-1)) - at_class(z, y_true)
     q = _clip(y_pred)
     return xp.log(q.sum(axis=-1)) - xp.log(at_class(q, y_true))
+
+
+sparse_categorical_crossentropy.takes_classes = True        # type: ignore[attr-defined]
 
 
 def sparse_categorical_crossentropy_backward(y_true, y_pred, from_logits=False):
@@ -110,6 +112,12 @@ def kullback_leibler_divergence(y_true, y_pred):
 def kullback_leibler_divergence_backward(y_true, y_pred):
     """dl/dp = -t / q, and zero where p was clipped"""
     return -_clip(y_true, 1.0) / _clip(y_pred, 1.0) * _unclipped(y_pred, 1.0)
+
+
+def _total(p):
+    """sum(p), or 1 where all of p is zero and q is to be zero too."""
+    total = p.sum(axis=-1, keepdims=True)
+    return xp.where(total == 0, 1, total)
 
 
 def smoothed(t, s, share):

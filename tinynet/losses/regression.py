@@ -127,9 +127,10 @@ def cosine_proximity(y_true, y_pred):
 
 
 def cosine_proximity_backward(y_true, y_pred):
-    """dl/dp = (-t/|t| - l p/|p|) / |p|: the part of -t/|t| at right angles to p"""
+    """dl/dp = (-t/|t| - l p/|p|) / |p|: the part of -t/|t| at right angles to p (where |p| is its least, all of it)"""
     unit_t, unit_p = y_true / length(y_true), y_pred / length(y_pred)
-    return (-unit_t + (unit_t * unit_p).sum(axis=-1, keepdims=True) * unit_p) / length(y_pred)
+    inward = (unit_t * unit_p).sum(axis=-1, keepdims=True) * unit_p
+    return (-unit_t + inward * (length(y_pred).real > 1e-6)) / length(y_pred)
 
 
 def absolute(e):

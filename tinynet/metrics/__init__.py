@@ -2,22 +2,30 @@
 from __future__ import annotations
 
 from tinynet import losses, registry
-from tinynet.arguments import refuse
+from tinynet.arguments import refuse, whole_number
+from tinynet.losses import (binary_crossentropy, categorical_crossentropy, categorical_hinge, hinge,
+                            kullback_leibler_divergence, logcosh, mean_absolute_error, mean_absolute_percentage_error,
+                            mean_squared_error, mean_squared_logarithmic_error, poisson,
+                            sparse_categorical_crossentropy, squared_hinge)
 from tinynet.metrics.functions import (accuracy, binary_accuracy, categorical_accuracy, cosine_proximity,
                                        sparse_categorical_accuracy, sparse_top_k_categorical_accuracy,
                                        top_k_categorical_accuracy)
-from tinynet.metrics.sums import (Mean, MeanMetricWrapper, Metric, Precision, Recall, RootMeanSquaredError,
-                                  RunningMeans, Sum)
+from tinynet.metrics.running import Reported, RunningMeans
+from tinynet.metrics.sums import (Mean, MeanMetricWrapper, Metric, Precision, Recall, RootMeanSquaredError, Sum)
 from tinynet.registry import serialize
 
 __all__ = ["Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "CategoricalAccuracy", "CategoricalCrossentropy",
-           "CategoricalHinge", "CosineSimilarity", "Hinge", "KLDivergence", "LogCoshError", "Mean", "MeanAbsoluteError",
-           "MeanAbsolutePercentageError", "MeanMetricWrapper", "MeanSquaredError", "MeanSquaredLogarithmicError",
-           "Metric", "Poisson", "Precision", "Recall", "RootMeanSquaredError", "RunningMeans",
-           "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy",
-           "SquaredHinge", "Sum", "TopKCategoricalAccuracy", "accuracy", "binary_accuracy", "categorical_accuracy",
-           "cosine_proximity", "deserialize", "get", "metric_for", "serialize", "sparse_categorical_accuracy",
-           "sparse_top_k_categorical_accuracy", "top_k_categorical_accuracy"]
+           "CategoricalHinge", "CosineSimilarity", "Hinge", "KLDivergence", "LogCoshError", "Mean",
+           "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanMetricWrapper", "MeanSquaredError",
+           "MeanSquaredLogarithmicError", "Metric", "Poisson", "Precision", "Recall", "Reported",
+           "RootMeanSquaredError", "RunningMeans", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
+           "SparseTopKCategoricalAccuracy", "SquaredHinge", "Sum", "TopKCategoricalAccuracy", "accuracy",
+           "binary_accuracy", "binary_crossentropy", "categorical_accuracy", "categorical_crossentropy",
+           "categorical_hinge", "cosine_proximity", "deserialize", "get", "hinge", "kullback_leibler_divergence",
+           "logcosh", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
+           "mean_squared_logarithmic_error", "metric_for", "poisson", "serialize", "sparse_categorical_accuracy",
+           "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "squared_hinge",
+           "top_k_categorical_accuracy"]
 
 
 # Functions as classes, whose means can be taken over several batches by hand
@@ -62,14 +70,14 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
     """`top_k_categorical_accuracy`"""
 
     def __init__(self, k=5, name="top_k_categorical_accuracy", dtype=None):
-        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
+        super().__init__(top_k_categorical_accuracy, name, dtype, k=whole_number("k", k, least=1))
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """`sparse_top_k_categorical_accuracy`"""
 
     def __init__(self, k=5, name="sparse_top_k_categorical_accuracy", dtype=None):
-        super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k)
+        super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=whole_number("k", k, least=1))
 
 
 # Names
@@ -84,7 +92,11 @@ CLASSES = {cls.__name__: cls for cls in (
     MeanSquaredLogarithmicError, LogCoshError, Poisson, KLDivergence, CosineSimilarity, Hinge, SquaredHinge,
     CategoricalHinge, BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, Mean, Sum,
     RootMeanSquaredError, Precision, Recall, MeanMetricWrapper)}
-mse, mae, mape, msle, cosine = (FUNCTIONS[name] for name in ("mse", "mae", "mape", "msle", "cosine"))
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+cosine = cosine_similarity = cosine_proximity
 
 
 def deserialize(config, custom_objects=None):
@@ -118,7 +130,7 @@ def metric_for(identifier, loss, output_shape) -> Metric:
     if isinstance(found, type) and issubclass(found, Metric):
         found = found()
     if isinstance(found, Metric) and isinstance(identifier, str):
-        found.name = identifier
+        found.name = identifier         # made here
     if not isinstance(found, Metric):
         if not callable(found):
             raise TypeError(f"A metric is a name such as 'accuracy', a function f(y_true, y_pred) or a Metric, got "
@@ -126,6 +138,7 @@ def metric_for(identifier, loss, output_shape) -> Metric:
         found = MeanMetricWrapper(found, identifier if isinstance(identifier, str) else None)
     if identifier not in ("accuracy", "acc"):
         _check_targets(found, loss_function)
+    _check_output(found, output_shape)
     return found
 
 
@@ -142,10 +155,21 @@ def _meaning(identifier, loss_function, output_shape):
 
 
 def _check_targets(metric, loss_function):
-    """Raise ValueError for an accuracy that cannot read the targets which the loss takes."""
-    function, sparse_loss = getattr(metric, "function", None), loss_function is losses.sparse_categorical_crossentropy
-    if (function in (categorical_accuracy, top_k_categorical_accuracy) and sparse_loss or
-            function in (sparse_categorical_accuracy, sparse_top_k_categorical_accuracy) and
-            loss_function is losses.categorical_crossentropy):
+    """Raise ValueError for a metric that cannot read the targets which the loss takes."""
+    known = type(metric) in (Precision, Recall, RootMeanSquaredError) or any(
+        getattr(metric, "fn", None) is function for function in FUNCTIONS.values())
+    sparse_loss = loss_function is losses.sparse_categorical_crossentropy
+    of_rows = loss_function is losses.categorical_crossentropy
+    if known and (sparse_loss and not metric.takes_classes or of_rows and metric.takes_classes):
         raise ValueError(f"The metric {metric.name} does not read the targets of {loss_function.__name__}, which are "
                          f"{'class numbers' if sparse_loss else 'one-hot rows'}. Use 'accuracy', which does.")
+
+
+def _check_output(metric, output_shape):
+    """Raise ValueError for a metric that cannot be of a model with this output."""
+    if metric.inputs != 2:
+        raise ValueError(f"{metric!r} averages values that are handed to it, and cannot compare y_true with y_pred. "
+                         "Wrap a function of the two: MeanMetricWrapper(function).")
+    class_id, outputs = getattr(metric, "class_id", None), output_shape[-1]
+    if class_id is not None and outputs is not None and class_id >= outputs:
+        raise ValueError(f"{metric!r}: class_id must be below the number of outputs, {outputs}.")

@@ -35,6 +35,9 @@ def sparse_categorical_accuracy(y_true, y_pred):
     return y_true.reshape(y_pred.shape[:-1]) == y_pred.argmax(axis=-1)
 
 
+sparse_categorical_accuracy.takes_classes = True        # type: ignore[attr-defined]
+
+
 def binary_accuracy(y_true, y_pred, threshold=0.5):
     """The share of outputs on the right side of the threshold; the threshold itself counts as 0.
 
@@ -65,6 +68,9 @@ def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5):
     """
     classes = y_true.reshape(*y_pred.shape[:-1], 1).astype(int)
     return (y_pred > xp.take_along_axis(y_pred, classes, axis=-1)).sum(axis=-1) < k
+
+
+sparse_top_k_categorical_accuracy.takes_classes = True  # type: ignore[attr-defined]
 
 
 def cosine_proximity(y_true, y_pred):

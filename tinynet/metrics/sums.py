@@ -8,14 +8,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from tinynet.arguments import number, whole_number
-from tinynet.backend import floatx, to_numpy, unique_name, xp
+from tinynet.backend import floatx, unique_name, xp
+from tinynet.losses.base import as_pair
 from tinynet.registry import Configurable, serialize
 
-__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Precision", "Ratio", "Recall", "RootMeanSquaredError",
-           "RunningMeans", "Sum"]
+__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Precision", "Ratio", "Recall", "RootMeanSquaredError", "Sum"]
 
 
 class Metric(Configurable):
@@ -29,7 +27,8 @@ class Metric(Configurable):
     """
 
     sums = 2
-    weighted = False        # set for compile's weighted_metrics
+    inputs = 2              # arrays that are handed over for a batch
+    takes_classes = False   # whether y_true may be class numbers, one for each row of y_pred
 
     def __init__(self, name=None, dtype=None):
         self.name = name or unique_name(type(self).__name__)
@@ -46,9 +45,15 @@ class Metric(Configurable):
         self.totals = [0.0] * self.sums
 
     def update_state(self, *arrays, sample_weight=None):
-        arrays = tuple(xp.asarray(a, dtype=floatx()) for a in arrays)
+        if len(arrays) == self.inputs + 1 and sample_weight is None:
+            *arrays, sample_weight = arrays         # type: ignore[assignment]
+        if len(arrays) != self.inputs:
+            raise TypeError(f"{self.name} takes {self.inputs} arrays for a batch and sample_weight, got {len(arrays)}.")
+        given = [xp.asarray(a, dtype=floatx()) for a in arrays]
+        if self.inputs == 2:
+            given = as_pair(given[0], given[1], self.takes_classes, self.name)
         weights = None if sample_weight is None else xp.asarray(sample_weight, dtype=floatx())
-        self.totals = [total + float(amount) for total, amount in zip(self.totals, self.amounts(*arrays, weights))]
+        self.totals = [total + float(amount) for total, amount in zip(self.totals, self.amounts(*given, weights))]
 
     def result(self) -> float:
         return self.value(*self.totals)
@@ -70,7 +75,7 @@ class Sum(Metric):
     (16.0, 17.0)
     """
 
-    sums = 1
+    sums = inputs = 1
 
     def __init__(self, name="sum", dtype=None):
         super().__init__(name, dtype)
@@ -95,6 +100,8 @@ class Mean(Ratio):
     >>> mean = Mean(); mean([1, 3, 5, 7]), mean([9.0], sample_weight=[4.0])
     (4.0, 6.5)
     """
+
+    inputs = 1
 
     def __init__(self, name="mean", dtype=None):
         super().__init__(name, dtype)
@@ -126,6 +133,7 @@ class MeanMetricWrapper(Ratio):
     def __init__(self, fn, name=None, dtype=None, **arguments):
         super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
         self.fn = self.function = fn
+        self.takes_classes = getattr(fn, "takes_classes", False)
         self.arguments = arguments
         for argument, value in arguments.items():
             setattr(self, argument, value)
@@ -212,45 +220,3 @@ class Recall(_Share):
     @staticmethod
     def others(true, positive):
         return true & ~positive
-
-
-class RunningMeans:
-    """The mean of the loss and the values of metrics, over all samples since `reset`.
-
-    The sums stay where the arrays are; `result` fetches them.
-    Source: BaseLogger in keras/callbacks/callbacks.py of Keras 2.3.1.
-
-    >>> from tinynet.metrics import CategoricalAccuracy
-    >>> means = RunningMeans([CategoricalAccuracy("accuracy")])
-    >>> means.add(0.25, xp.array([[0, 1], [0, 1]]), xp.array([[0.2, 0.8], [0.9, 0.1]]))
-    >>> means.samples += 2
-    >>> means.result()
-    {'loss': 0.25, 'accuracy': 0.5}
-    """
-
-    def __init__(self, metrics):
-        self.metrics = metrics
-        self.sums = xp.zeros(1 + sum(m.sums for m in metrics))
-        self.samples = self.batches = 0
-
-    def reset(self):
-        self.sums[...] = 0
-        self.samples = self.batches = 0
-
-    def add(self, loss, y_true, y_pred, weights=None):
-        """One more batch; it is still to be counted in `samples` and `batches`."""
-        amounts = [xp.multiply(loss, len(y_true), dtype=float)]
-        for metric in self.metrics:
-            amounts += metric.amounts(y_true, y_pred, weights if metric.weighted else None)
-        for i, amount in enumerate(amounts):
-            total = self.sums[i:i + 1]
-            total += amount
-
-    def result(self) -> dict[str, float]:
-        sums = to_numpy(self.sums).tolist()
-        values, start = {"loss": sums[0] / max(self.samples, 1)}, 1
-        for metric in self.metrics:
-            metric.totals = sums[start:start + metric.sums]
-            values[metric.name] = float(np.float64(metric.result()))
-            start += metric.sums
-        return values

@@ -5,7 +5,8 @@ from tinynet.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from tinynet.optimizers.base import Optimizer
 from tinynet.optimizers.descent import SGD
 from tinynet.optimizers.moments import Adam, Adamax, Nadam
-from tinynet.registry import deserialize, serialize
+from tinynet import registry
+from tinynet.registry import serialize
 
 __all__ = ["Adadelta", "Adagrad", "Adam", "Adamax", "Nadam", "Optimizer", "RMSprop", "SGD", "deserialize", "get",
            "serialize"]
@@ -14,6 +15,11 @@ sgd, rmsprop, adagrad, adadelta, adam, adamax, nadam = SGD, RMSprop, Adagrad, Ad
 
 OPTIMIZERS = {name: cls for cls in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam)
               for name in (cls.__name__, cls.__name__.lower())}
+
+
+def deserialize(config, custom_objects=None):
+    """What a name or a config stands for."""
+    return registry.deserialize("optimizer", config, OPTIMIZERS, custom_objects)
 
 
 def get(identifier) -> Optimizer:
@@ -25,7 +31,8 @@ def get(identifier) -> Optimizer:
     RMSprop()
     """
     if isinstance(identifier, (str, dict)):
-        return deserialize("optimizer", identifier, OPTIMIZERS)
+        lower = identifier.lower() if isinstance(identifier, str) else None
+        return deserialize(lower if lower in OPTIMIZERS else identifier)
     if isinstance(identifier, Optimizer):
         return identifier
     raise TypeError(f"An optimizer is a name such as 'rmsprop' or an Optimizer, got {identifier!r}.")
