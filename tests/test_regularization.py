@@ -88,9 +88,8 @@ def test_a_constraint_of_a_list_of_axes():
 
 
 def test_a_constraint_that_changes_the_shape_is_refused():
-    model = network(kernel_constraint=lambda w: w[:1])
-    with pytest.raises(ValueError, match=r"constraint of dense_1/kernel:0 must return its shape \(4, 5\), got"):
-        model.train_on_batch(*data())
+    with pytest.raises(ValueError, match=r"constraint of dense_1/kernel:0 must return numbers of its shape \(4, 5\)"):
+        network(kernel_constraint=lambda w: w[:1])
 
 
 def test_a_regularizer_moves_weights_that_the_data_does_not(float64):
