@@ -1,0 +1,96 @@
+"""The check of a model: its layers, its loss and its regularizers, each alone, and then all of them together."""
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+
+from tinynet.gradient_check.compare import comparison_of
+from tinynet.gradient_check.formula import check_regularizer, weightings
+from tinynet.gradient_check.layer import link_entries, make_float64, restore, state_of
+from tinynet.gradient_check.report import WHOLE, Entry, GradientReport
+from tinynet.losses.fusion import FusedLoss
+from tinynet.parameters import ParameterVector
+
+__all__ = ["check_model"]
+
+
+def check_model(model, x, y, *, method="complex", sample_weight=None, max_entries=30, seed=0) -> GradientReport:
+    """Check a compiled model on a few samples: each layer alone, the loss, each regularizer, and then all together.
+
+    The entries named "whole model: ..." compare what `backward` leaves in every parameter, and the gradient of the
+    data, with slopes of the loss; the last takes all parameters at once in a random direction.
+
+    Parameters as for `check_layer`; sample_weight (N,).  Raises RuntimeError before compile.
+    """
+    comparison = comparison_of(method, max_entries, seed)
+    model = copy.deepcopy(model, {id(getattr(model, "history", None)): None})
+    model._checked(x, y, sample_weight)         # builds it if need be
+    make_float64(model.chain)
+    model.parameters = ParameterVector(model.parameters.parameters)
+    x, y, weights = (None if a is None else np.array(a) for a in model._checked(x, y, sample_weight))
+    x = x.astype(np.float64)
+    model._mark_learning()
+    entries, h = [], x
+    for link in model.chain:
+        h = h.copy()
+        entries += link_entries(link, h, comparison)
+        h = link.forward(h, training=True)
+    entries += _loss_entries(model, x, y, weights, comparison)
+    for p in model.parameters.parameters:
+        if p.regularizer is not None:
+            entries += check_regularizer(p.regularizer, p.value, method=method, max_entries=max_entries, seed=seed,
+                                         name=f"regularizer of {p.name}").entries
+    return GradientReport(entries + _whole_entries(model, x, y, weights, comparison), method)
+
+
+def _loss_entries(model, x, y, weights, comparison):
+    """The entries of the loss alone, with respect to the prediction or, where it is fused, to the logits."""
+    entries, loss = [], model.loss
+    fused = isinstance(loss, FusedLoss)
+    y_pred = model.forward(x, training=True).copy()
+    at = loss.layer.x.copy() if fused else y_pred
+    tail = [loss.layer, *loss.rest] if fused else []
+    for title, w in weightings(weights):
+        moved = comparison.prepared(at)
+
+        def value(moved=moved, w=w):
+            p = moved
+            for link in tail:
+                p = link.forward(p, training=True)
+            return loss.forward(y, p, w) + sum(link.penalty for link in tail)
+        value(at)
+        gradient = loss.backward(y, y_pred.copy(), w)
+        name = f"{loss.name}{title}: {'logits' if fused else 'y_pred'}"
+        entries.append(comparison.entry(name, gradient, moved, value))
+    return entries
+
+
+def _whole_entries(model, x, y, weights, comparison):
+    """The entries of the model as it trains: loss, regularizers, weights and all layers at once."""
+    state, parameters = state_of(model.chain), model.parameters.parameters
+    y_pred = model.forward(x, training=True)
+    model.backward(model.loss.backward(y, y_pred, weights))
+    gradients = [p.grad.copy() for p in parameters]
+    restore(state)
+    dy = model.loss.backward(y, model.forward(x, training=True), weights)
+    passed_by = model.loss.links if isinstance(model.loss, FusedLoss) else 0
+    for link in reversed(model.chain[:len(model.chain) - passed_by]):
+        link.needs_dx = True
+        dy = link.backward(dy)
+    moved = comparison.prepared(x)
+
+    def loss():
+        restore(state)
+        return model.loss.forward(y, model.forward(moved, training=True), weights) + model.penalty()
+    scale = max(np.abs(gradient).max() for gradient in (dy, *gradients))
+    entries = [comparison.entry(f"{WHOLE}input", dy, moved, loss, scale)]
+    for p in parameters:
+        p.move_to(comparison.prepared(p.value), p.grad)
+    for p, gradient in zip(parameters, gradients):
+        entries.append(comparison.entry(WHOLE + p.name, gradient, p.value, loss, scale))
+    if parameters:
+        everything = Entry(f"{WHOLE}all parameters", (sum(g.size for g in gradients),), 0, 0.0, entries[0].tolerance)
+        comparison.direction(everything, [(p.value, g) for p, g in zip(parameters, gradients)], loss)
+        entries.append(everything)
+    return entries

@@ -1,0 +1,72 @@
+"""Derivatives that come from the function alone: differences of two values, and the complex step, which has none.
+
+It must not know what the function is.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["METHODS", "TOLERANCE", "central", "complex_step", "numeric_gradient", "richardson", "sides"]
+
+
+def complex_step(f, h=1e-30):
+    """f'(0) = Im f(ih) / h: f(x + ih) = f(x) + ih f'(x) - h^2 f''(x) / 2 ..., and h^2 = 1e-60 is nothing.
+
+    No two nearly equal numbers are subtracted, so all digits are right.  f must be made of operations that take complex
+    numbers as they take real ones, which abs and comparisons of imaginary parts do not.
+    Source: Squire and Trapp, SIAM Review 40 (1998).
+
+    >>> complex_step(lambda t: (3 + t) ** 2)
+    6.0
+    """
+    return float(np.imag(f(1j * h)) / h)
+
+
+def central(f, h=1e-5):
+    """f'(0) = (f(h) - f(-h)) / 2h, with an error of h^2 f''' / 6, and one of rounding: 1e-16 |f| / h.
+
+    >>> round(central(lambda t: (3 + t) ** 2), 6)
+    6.0
+    """
+    return float((np.real(f(h)) - np.real(f(-h))) / (2 * h))
+
+
+def richardson(f, h=1e-3):
+    """f'(0) = (8 (f(h/2) - f(-h/2)) - (f(h) - f(-h))) / 6h: two central differences whose errors of h^2 cancel.
+
+    Source: Richardson, Phil. Trans. A 210 (1911).
+
+    >>> round(richardson(lambda t: (3 + t) ** 5), 8)
+    405.0
+    """
+    return (4 * central(f, h / 2) - central(f, h)) / 3
+
+
+def sides(f, h=1e-7):
+    """The slopes to the left and to the right of 0: at a kink they are not the same."""
+    middle = np.real(f(0.0))
+    return float((middle - np.real(f(-h))) / h), float((np.real(f(h)) - middle) / h)
+
+
+METHODS = {"complex": complex_step, "central": central, "richardson": richardson}
+TOLERANCE = {"complex": 1e-10, "central": 1e-6, "richardson": 1e-7}      # an honest float64 derivative is well below
+
+
+def numeric_gradient(f, array, method="central"):
+    """The gradient of f() with respect to every number of an array that f reads.
+
+    The array is changed in place, number by number, and restored.  The complex step needs a complex array.
+
+    >>> a = np.array([3.0]); numeric_gradient(lambda: a[0] ** 2, a).round(6)
+    array([6.])
+    """
+    gradient = np.zeros(array.shape)
+    for i in np.ndindex(array.shape):
+        value = array[i]
+
+        def moved(t):
+            array[i] = value + t
+            return f()
+        gradient[i] = METHODS[method](moved)
+        array[i] = value
+    return gradient

@@ -1,0 +1,123 @@
+"""GradientReport: what was compared and how it came out, as a table for a terminal and for a notebook.
+
+It must not know how anything was computed.
+"""
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+
+import numpy as np
+
+__all__ = ["Entry", "GradientReport", "WHOLE", "assert_gradients"]
+
+WHOLE = "whole model: "
+
+# A relative error above this is a wrong formula; one between it and the tolerance is too large to be rounding.
+WRONG = 1e-4
+COLOURS = {"right": "#d8f0d8", "suspect": "#fff0c2", "WRONG": "#f8c9c4"}
+
+
+@dataclass
+class Entry:
+    """The comparison of one gradient with the numeric one.
+
+    Parameters
+        name: what it is the gradient with respect to.
+        shape: of the array.
+        checked: how many of its numbers were compared one by one; a random direction takes in the rest.
+        error: the largest relative error, infinite where backward gave NaN or nothing.
+        tolerance: the largest that rounding explains.
+        where, backward, numeric: the place of that error, and what was said of it; where is None for the direction.
+        kinks: numbers set aside, where the function has a kink and backward gave a slope between its two sides.
+        note: what else there is to say.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    checked: int
+    error: float
+    tolerance: float
+    where: tuple[int, ...] | None = None
+    backward: float = 0.0
+    numeric: float = 0.0
+    kinks: int = 0
+    note: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.error <= self.tolerance     # False for NaN
+
+    @property
+    def verdict(self) -> str:
+        """right, suspect or WRONG."""
+        return "right" if self.passed else "suspect" if self.error <= WRONG else "WRONG"
+
+    @property
+    def explanation(self) -> str:
+        """Of what is not right, or not plain."""
+        if self.passed:
+            return self.note
+        place = "in a random direction" if self.where is None else f"at {self.where}"
+        return (f"{place} backward says {self.backward:.9g}, should be {self.numeric:.9g}. {self.note}").strip()
+
+
+@dataclass
+class GradientReport:
+    """All comparisons of one check; `str()` is a table of at most 100 columns, and a notebook shows it in colour."""
+
+    entries: list[Entry]
+    method: str = "complex"
+    title: str = field(default="", compare=False)
+
+    @property
+    def passed(self) -> bool:
+        return all(entry.passed for entry in self.entries)
+
+    @property
+    def blamed(self) -> list[str]:
+        """What is wrong by itself: a wrong layer makes the whole model's gradients before it wrong, not the reverse."""
+        wrong = [entry.name for entry in self.entries if not entry.passed]
+        return [name for name in wrong if not name.startswith(WHOLE)] or wrong
+
+    @property
+    def max_error(self) -> float:
+        """The largest relative error of all; NaN counts as infinite."""
+        return max(np.inf if np.isnan(entry.error) else entry.error for entry in self.entries)
+
+    def __str__(self) -> str:
+        lines = [f"{'gradient of':<42} {'shape':<14} {'checked':>7} {'kinks':>5} {'error':>8}  ({self.method})"]
+        for e in self.entries:
+            name = e.name if len(e.name) <= 42 else f"{e.name[:20]}...{e.name[-19:]}"
+            shape = str(e.shape).replace(" ", "")
+            lines.append(f"{name:<42} {shape:<14} {e.checked:>7,} {e.kinks or '':>5} {e.error:8.1e}  {e.verdict}")
+            if e.explanation:
+                lines += _wrapped(e.explanation)
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        cells = ["gradient of", "shape", "checked", "kinks", f"error ({self.method})", "", ""]
+        rows = ["<tr>" + "".join(f"<th style='text-align:left'>{html.escape(c)}</th>" for c in cells) + "</tr>"]
+        for e in self.entries:
+            cells = [e.name, str(e.shape), f"{e.checked:,}", str(e.kinks or ""), f"{e.error:.1e}", e.verdict,
+                     e.explanation]
+            rows.append(f"<tr style='background:{COLOURS[e.verdict]}'>" + "".join(
+                f"<td style='text-align:left'>{html.escape(c)}</td>" for c in cells) + "</tr>")
+        return f"<table>{''.join(rows)}</table>"
+
+
+def _wrapped(text, width=92):
+    """The text in lines of at most 100 columns, moved in."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        if line and len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line = ""
+        line = f"{line} {word}".strip()
+    return [f"        {text}"[:100] for text in (*lines, line)]
+
+
+def assert_gradients(report: GradientReport) -> None:
+    """Raise AssertionError, with the report, unless every gradient is right."""
+    if not report.passed:
+        raise AssertionError(f"wrong gradient of {', '.join(report.blamed)}\n{report}")
