@@ -25,6 +25,7 @@ FLOORS = [
     ["losses", "metrics", "optimizers", "progress", "callbacks", "data", "dataset", "epoch"],
     ["step"],
     ["door"],
+    ["explain"],
     ["training"],
     ["summary", "models"],
     ["gradient_check", "plotting", "utils", "datasets"],

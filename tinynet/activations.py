@@ -32,8 +32,10 @@ def linear_backward(y, dy):
 
 
 def relu(x, alpha=0.0, max_value=None, threshold=0.0, out=None):
-    """y = max(x, 0), or in full: y = x where x > threshold, else alpha (x - threshold); a max_value also limits the
-    former to [0, max_value].  Without limit and threshold alpha is rounded to float32, as in TensorFlow's leaky_relu.
+    """y = max(x, 0)
+
+    In full: y = x where x > threshold, else alpha (x - threshold), and a max_value also limits the former to
+    [0, max_value].  Without limit and threshold alpha is rounded to float32, as in TensorFlow's leaky_relu.
 
     >>> relu(xp.array([-1.0, 2.0])), relu(xp.array([-1.0, 9.0]), alpha=0.5, max_value=6)
     (array([0., 2.]), array([-0.5,  6. ]))
@@ -51,7 +53,7 @@ def leak(alpha, max_value=None, threshold=0.0):
 
 
 def relu_backward(y, dy):
-    """dx = dy where y > 0, else 0, for max(x, 0); at the kink 0, as in TensorFlow."""
+    """dx = dy where y > 0, else 0"""
     dy *= y.real > 0
     return dy
 

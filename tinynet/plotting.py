@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["plot_comparison", "plot_confusion_matrix", "plot_history", "plot_mistakes", "plot_samples"]
+__all__ = ["plot_comparison", "plot_confusion_matrix", "plot_gradient_flow", "plot_history", "plot_mistakes",
+           "plot_samples"]
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#e0702d", "#8a8a8a"
 
@@ -96,6 +97,45 @@ def plot_comparison(histories, name="loss", columns=4):
     drawn = fields[0].lines
     figure.legend([drawn[2], drawn[3], drawn[1]], ["train", "validation, with its lowest value", f"of {titles[0]!r}"],
                   loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    return figure
+
+
+def plot_gradient_flow(model, x, y):
+    """How large the gradient is on its way back: of what each link puts out, and of each weight.
+
+    The left field shows, link by link from the data to the loss, the root of the mean square of dL/dy; the right one
+    how |dL/dw| is distributed in each parameter: the middle half, the median, and from the 1st to the 99th hundredth.
+
+    Parameters
+        model: compiled; it stays as it is.
+        x, y: the samples of one batch.
+    """
+    explained = model.explain_step(x, y)
+    links = [link for link in explained.links if link.dy is not None]
+    gradients = list(explained.gradients.items())
+    figure = _figure(11, 0.42 * max(len(links), len(gradients)) + 1.6)
+    left, right = figure.subplots(1, 2)
+    places = range(len(links))
+    left.plot([np.sqrt(np.mean(link.dy ** 2)) for link in links], places, "o-", color=BLUE)
+    left.set_yticks(places, [link.name for link in links])
+    left.set_xlabel("root mean square of dL/dy")
+    for place, (_, gradient) in enumerate(gradients):
+        sizes = np.abs(gradient[gradient != 0])
+        if sizes.size:
+            low, quarter, middle, three_quarters, high = np.percentile(sizes, [1, 25, 50, 75, 99])
+            right.plot([low, high], [place, place], color=ORANGE, linewidth=1.5)
+            right.plot([quarter, three_quarters], [place, place], color=ORANGE, linewidth=7, solid_capstyle="butt")
+            right.plot(middle, place, "|", color="white", markersize=8)
+    zeros = [f"  ({np.mean(gradient == 0):.0%} zero)" if np.any(gradient == 0) else "" for _, gradient in gradients]
+    right.set_yticks(range(len(gradients)), [name + zero for (name, _), zero in zip(gradients, zeros)])
+    right.set_xlabel("|dL/dw|")
+    for axes in (left, right):
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter("")
+        axes.grid(color="#e4e4e4", axis="x", which="both")
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(f"The gradient in {model.name}, from the loss (top) to the data", fontsize=12)
     return figure
 
 

@@ -56,12 +56,16 @@ class Trainable:
 
     def backward(self, dy):
         """The gradient of every trainable parameter: each layer's dx is the dy of the one before."""
-        if not self.parameters.intact():
-            self.parameters = ParameterVector(self.parameters.parameters)
+        self._gather()
         for layer in reversed(self.backward_chain):
             layer.needs_dx = layer is not self.backward_chain[0]
             dy = layer.backward(dy)
         self.parameters.regularize()
+
+    def _gather(self):
+        """Bring the parameters back into one vector, which copying a model or sharing a layer takes apart."""
+        if not self.parameters.intact():
+            self.parameters = ParameterVector(self.parameters.parameters)
 
     def penalty(self):
         """What regularization adds to the loss: for large weights, frozen ones too, and for large activities."""

@@ -15,8 +15,8 @@ from tinynet.backend import to_numpy, working, xp
 from tinynet.callbacks import Callback, CallbackList, History, ProgbarLogger, TestLogger
 from tinynet.data import epochs_due
 from tinynet.dataset import Dataset
-from tinynet.door import Door
 from tinynet.epoch import Epoch
+from tinynet.explain import Explaining
 from tinynet.arguments import refuse, whole_number
 from tinynet.metrics import RunningMeans
 
@@ -34,7 +34,7 @@ def _alone(method):
     return wrapped
 
 
-class Model(Door):
+class Model(Explaining):
     """What every model can do once it can take a step.
 
     Batch sizes are 32 unless given, a short last batch is trained on too, and reported losses are means over samples,

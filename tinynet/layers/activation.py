@@ -32,4 +32,5 @@ class Activation(Layer):
         return self.y
 
     def backward(self, dy):
+        """dx = dy f'(x), which each activation finds from its output y"""
         return activations.BACKWARD[self.activation](self.y, dy)

@@ -42,6 +42,7 @@ class Softmax(Layer):
         return self.y
 
     def backward(self, dy):
+        """dx_i = y_i (dy_i - sum_j dy_j y_j)"""
         return activations.softmax_backward(self.y, dy, axis=self.axis)
 
 
@@ -73,6 +74,7 @@ class ReLU(Layer):
         return activations.relu(x, self.negative_slope, self.max_value, self.threshold)
 
     def backward(self, dy):
+        """dx = dy where x > threshold (and within the limit), else negative_slope dy"""
         dy *= slope(self.x.real, self.negative_slope, self.max_value, self.threshold)
         return dy
 
@@ -93,6 +95,7 @@ class LeakyReLU(Layer):
         return activations.relu(x, self.alpha)
 
     def backward(self, dy):
+        """dx = dy where x > 0, else alpha dy"""
         dy *= slope(self.x.real, self.alpha)
         return dy
 
@@ -113,6 +116,7 @@ class ThresholdedReLU(Layer):
         return xp.where(x.real > self.theta, x, 0)
 
     def backward(self, dy):
+        """dx = dy where x > theta, else 0"""
         dy *= self.x.real > self.theta
         return dy
 
@@ -133,6 +137,7 @@ class ELU(Layer):
         return self.y
 
     def backward(self, dy):
+        """dx = dy where y > 0, else dy (y + alpha)"""
         return activations.elu_backward(self.y, dy, self.alpha)
 
 
@@ -172,6 +177,7 @@ class PReLU(Layer):
         return xp.where(x.real > 0, x, self.alpha.value * x)
 
     def backward(self, dy):
+        """dalpha = sum of dy x where x < 0;  dx = dy where x > 0, else alpha dy; at the kink 0"""
         shared = (0, *(self.shared_axes or ()))
         below = self.x.real < 0
         self.alpha.grad = (dy * self.x * below).sum(axis=shared).reshape(self.alpha.grad.shape)

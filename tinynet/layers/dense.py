@@ -85,13 +85,14 @@ class Dense(Layer):
         return y                                                    # y: (N, U)
 
     def backward(self, dy):                                         # dy: (N, U)
-        matmul(rows(self.x).T, rows(dy), out=self.kernel.grad)      # dW = x^T dy
+        """dW = x^T dy;  db = sum of dy over the batch;  dx = dy W^T"""
+        matmul(rows(self.x).T, rows(dy), out=self.kernel.grad)
         if self.use_bias:
-            rows(dy).sum(axis=0, out=self.bias.grad)                # db = sum of dy over the batch
+            rows(dy).sum(axis=0, out=self.bias.grad)
         if not self.needs_dx:                                       # nobody asks for the gradient of the data
             return None
         dx = self.buffer("dx", self.x.shape, like=dy)
-        return matmul(dy, self.kernel.value.T, out=dx)              # dx = dy W^T
+        return matmul(dy, self.kernel.value.T, out=dx)
 
 
 def rows(x):

@@ -73,6 +73,7 @@ class Dropout(Random):
         return xp.multiply(x, self.mask, out=self.buffer("y", x.shape, like=x))
 
     def backward(self, dy):
+        """dx = dy m / (1 - rate)"""
         if self.mask is not None:
             dy *= self.mask
         return dy

@@ -27,6 +27,7 @@ class GaussianNoise(Random):
         return x + self.stddev * self.masks.normal(x.shape, x.real.dtype) if training else x
 
     def backward(self, dy):
+        """dx = dy"""
         return dy
 
 
@@ -51,6 +52,7 @@ class GaussianDropout(Random):
         return x
 
     def backward(self, dy):
+        """dx = dy times the noise that x was multiplied by"""
         if self.mask is not None:
             dy *= self.mask
         return dy

@@ -95,15 +95,16 @@ class BatchNormalization(Layer):
         return y
 
     def backward(self, dy):
+        """dgamma = sum of dy z;  dbeta = sum of dy;  dz = dy gamma;  dx = (dz - mean(dz) - z mean(dz z)) / s"""
         if self.scale:
-            self.gamma.grad = (dy * self.z).sum(axis=self.others)           # dgamma = sum of dy z
+            self.gamma.grad = (dy * self.z).sum(axis=self.others)
         if self.center:
-            self.beta.grad = dy.sum(axis=self.others)                       # dbeta = sum of dy
+            self.beta.grad = dy.sum(axis=self.others)
         dz = dy * self.gamma.value.reshape(self.lined_up) if self.scale else dy
         if self.training:   # m and v depend on every x: moving all alike changes no z, nor does stretching them
             dz = (dz - dz.mean(axis=self.others, keepdims=True)
                   - self.z * (dz * self.z).mean(axis=self.others, keepdims=True))
-        return dz / self.s                                                  # dx
+        return dz / self.s
 
     def _move(self, m, v, n):
         """The running means take in those of a batch, of n numbers each."""

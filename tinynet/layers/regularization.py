@@ -38,5 +38,6 @@ class ActivityRegularization(Layer):
         return x
 
     def backward(self, dy):
+        """dx = dy + dR/dx"""
         dy += self.price.gradient(self.x)
         return dy

@@ -34,6 +34,7 @@ class Flatten(Layer):
         return x.reshape(len(x), -1)
 
     def backward(self, dy):
+        """dx holds the numbers of dy, in the shape of x"""
         return dy.reshape(self.shape)
 
 
@@ -72,6 +73,7 @@ class Reshape(Layer):
         return x.reshape(len(x), *self.target_shape)
 
     def backward(self, dy):
+        """dx holds the numbers of dy, in the shape of x"""
         return dy.reshape(self.shape)
 
 
@@ -86,6 +88,7 @@ class InputLayer(Layer):
         return x
 
     def backward(self, dy):
+        """dx = dy"""
         return dy
 
 

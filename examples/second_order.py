@@ -1,0 +1,46 @@
+"""Newton's idea without his matrix: L-BFGS trains a small network on all samples at once, beside SGD and Adam.
+
+    python -m pip install -e ".[lessons]" && python examples/second_order.py
+
+Gradient descent knows the slope.  Newton's method also knows how the slope changes, the matrix of second derivatives,
+which for n weights has n^2 numbers; L-BFGS guesses what it needs of them from the last ten gradients.  All of it is in
+scipy.optimize.minimize, to which a model is a function of one vector: `model.loss_and_gradient(theta, x, y)`.
+"""
+import time
+
+import numpy as np
+from scipy.optimize import minimize
+
+from tinynet import backend, utils
+from tinynet.datasets import mnist
+from tinynet.layers import Dense
+from tinynet.models import Sequential
+
+backend.set_floatx("float64")           # L-BFGS compares losses that hardly differ
+(images, digits), (test_images, test_digits) = mnist.load_data()
+x, y = images[:2000].reshape(-1, 784) / 255, utils.to_categorical(digits[:2000], 10)
+x_test, y_test = test_images.reshape(-1, 784) / 255, utils.to_categorical(test_digits, 10)
+
+
+def network(optimizer):
+    utils.set_random_seed(0)
+    model = Sequential([Dense(32, "tanh", input_shape=(784,), kernel_regularizer="l2"),
+                        Dense(10, "softmax", kernel_regularizer="l2")])
+    model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+print(f"{'':10}{'gradients':>10}{'seconds':>9}{'loss':>10}{'norm of gradient':>18}{'test accuracy':>15}")
+for name in ("sgd", "adam", "L-BFGS"):
+    model, start = network("sgd" if name == "L-BFGS" else name), time.perf_counter()
+    if name == "L-BFGS":
+        result = minimize(model.loss_and_gradient, backend.to_numpy(model.parameters.value), args=(x, y), jac=True,
+                          method="L-BFGS-B", options={"maxiter": 300})
+        theta, gradients = result.x, result.nfev
+    else:
+        model.fit(x, y, batch_size=len(x), epochs=300, verbose=0)
+        theta, gradients = backend.to_numpy(model.parameters.value), 300
+    seconds = time.perf_counter() - start
+    loss, gradient = model.loss_and_gradient(theta, x, y)
+    accuracy = model.evaluate(x_test, y_test, verbose=0)[1]
+    print(f"{name:10}{gradients:10}{seconds:9.1f}{loss:10.4f}{np.linalg.norm(gradient):18.1e}{accuracy:15.2%}")

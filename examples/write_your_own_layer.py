@@ -1,0 +1,89 @@
+"""A layer of your own, with a bug in its backward: how the gradient check finds it, and what the mended layer learns.
+
+    python examples/write_your_own_layer.py
+
+The layer is a smooth relu whose steepness each unit learns: y = x s, with s = sigmoid(beta x).  Where beta is large it
+is relu; where beta is zero it is a straight line.  (Ramachandran et al., arXiv:1710.05941, call it Swish.)
+"""
+import numpy as np
+
+from tinynet import utils
+from tinynet.activations import sigmoid
+from tinynet.gradient_check import assert_gradients, check_layer, check_model
+from tinynet.layers import Dense, Layer
+from tinynet.models import Sequential
+
+
+class Swish(Layer):
+    """y = x s, s = sigmoid(beta x), with a weight beta for each unit"""
+
+    def build(self, input_shape):
+        self.beta = self.add_weight("beta", input_shape[1:], "ones")
+
+    def forward(self, x, training=False):
+        self.x = x                                      # backward will need x and s: keep them
+        self.s = sigmoid(self.beta.value * x)
+        return x * self.s
+
+    def backward(self, dy):
+        """dbeta = sum of dy x^2 s (1 - s);  dx = dy s"""
+        x, s = self.x, self.s
+        self.beta.grad = (dy * x * x * s * (1 - s)).sum(axis=0)
+        return dy * s                                   # the bug: x is in s, too
+
+
+print("1. Check the layer by itself, on random inputs of shape (4, 3):\n")
+report = check_layer(Swish(), (4, 3))
+print(report)
+assert report.blamed == [report.entries[0].name]
+
+print("\nThe gradient of beta is right, so forward and half of backward are.  That of the input is wrong everywhere.")
+print("y = x s(beta x) is a product, and both factors depend on x: dy/dx = s + x s' beta = s + beta x s (1 - s).\n")
+
+
+class MendedSwish(Swish):
+    """y = x s, s = sigmoid(beta x), with a weight beta for each unit"""
+
+    def backward(self, dy):
+        """dbeta = sum of dy x^2 s (1 - s);  dx = dy (s + beta x s (1 - s))"""
+        x, s, beta = self.x, self.s, self.beta.value
+        self.beta.grad = (dy * x * x * s * (1 - s)).sum(axis=0)
+        return dy * (s + beta * x * s * (1 - s))
+
+
+print("2. Check the mended layer:\n")
+report = check_layer(MendedSwish(), (4, 3))
+print(report)
+assert_gradients(report)
+
+
+# Two spirals that wind around each other, and the question to which of them a point belongs.
+def spirals(n, rng):
+    turn = rng.uniform(0.5, 2.5, n) * np.pi
+    which = rng.integers(0, 2, n)
+    points = np.stack([np.cos(turn + np.pi * which), np.sin(turn + np.pi * which)], axis=1) * turn[:, None] / 8
+    return points + rng.normal(0, 0.02, points.shape), which
+
+
+def network(activation):
+    utils.set_random_seed(1)
+    model = Sequential([Dense(16, input_shape=(2,)), activation(), Dense(16), activation(), Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+rng = np.random.default_rng(0)
+(x, y), (x_test, y_test) = spirals(1000, rng), spirals(1000, rng)
+
+print("\n3. In a network the check names the layers in which the bug is, and no others:\n")
+print("   wrong:", ", ".join(check_model(network(Swish), x[:4], y[:4]).blamed))
+assert_gradients(check_model(network(MendedSwish), x[:4], y[:4]))
+
+print("\n4. Does it matter?  A network with the bug learns too, only worse: that is why one needs a check.\n")
+for layer in (Swish, MendedSwish):
+    model = network(layer)
+    model.fit(x, y, batch_size=32, epochs=100, verbose=0)
+    loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
+    beta = model.layers[1].get_weights()[0]
+    print(f"   {layer.__name__:<12} test loss {loss:.4f}, accuracy {accuracy:.1%}, beta from {beta.min():.2f} to "
+          f"{beta.max():.2f}")

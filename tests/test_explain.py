@@ -1,0 +1,120 @@
+"""A step explained is the step that is taken, and looking at it changes nothing."""
+import numpy as np
+import pytest
+
+from tinynet.backend import to_numpy
+from tinynet.layers import BatchNormalization, Dense, Dropout, Layer
+from tinynet.models import Sequential
+from tinynet.optimizers import SGD, RMSprop
+
+X, Y = np.random.default_rng(0).standard_normal((6, 4)), np.eye(3)[[0, 1, 2, 0, 1, 2]]
+
+
+def network(loss="categorical_crossentropy", optimizer=None):
+    np.random.seed(0)
+    model = Sequential([Dense(5, "relu", input_shape=(4,), kernel_regularizer="l2"), BatchNormalization(),
+                        Dropout(0.2, seed=1), Dense(3, "softmax")])
+    model.compile(optimizer or RMSprop(), loss)
+    return model
+
+
+def everything(model):
+    """All numbers that training changes."""
+    return [*model.get_weights(), np.array(model.optimizer.iterations), np.array(model.layers[2].masks.step),
+            *map(to_numpy, model.optimizer.slots)]
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "mse"])
+def test_it_is_the_step_that_comes_next(loss):
+    model = network(loss)
+    for step in range(2):
+        before = everything(model)
+        explained = model.explain_step(X, Y)
+        assert all((a == b).all() for a, b in zip(before, everything(model)))
+        assert model.train_on_batch(X, Y) == explained.loss
+        records = {name: link for link in explained.links for name in link.gradients}
+        assert list(records) == [p.name for p in model.trainable_weights]
+        for p in model.trainable_weights:
+            record = records[p.name]
+            assert (p.grad == record.gradients[p.name]).all()
+            assert p.value == pytest.approx(record.values[p.name] + record.updates[p.name], rel=1e-6)
+            assert np.abs(record.updates[p.name]).max() > 0
+
+
+def test_it_shows_every_link_with_its_formulas_in_a_hundred_columns():
+    model = network()
+    text = str(model.explain_step(X, Y))
+    assert max(map(len, text.splitlines())) <= 100
+    for part in ("Step 1 of sequential_1, by RMSprop(), on 6 samples", "y = x W + b", "dW = x^T dy", "y = max(x, 0)",
+                 "dx = dy where y > 0, else 0", "y = x m / (1 - rate)", "dgamma = sum of dy z", "dz = (y - t) / N",
+                 "dense_2/softmax      (passed by)", "dense_1/kernel:0", "of which regularization"):
+        assert part in text, part
+
+
+def test_a_layer_of_ones_own_explains_itself_by_its_docstrings():
+    class Double(Layer):
+        """y = 2 x
+
+        More words, which are not shown.
+        """
+
+        def forward(self, x, training=False):
+            return 2 * x
+
+        def backward(self, dy):
+            """dx = 2 dy"""
+            return 2 * dy
+
+    model = Sequential([Dense(2, input_shape=(4,)), Double(), Dense(3, trainable=False)])
+    model.compile(SGD(0.1), "mse")
+    explained = model.explain_step(X, Y)
+    record = explained.links[1]
+    assert (record.forward, record.backward) == ("y = 2 x", "dx = 2 dy")
+    assert "More words" not in str(explained)
+    assert (record.y == 2 * explained.links[0].y).all() and (explained.links[0].dy == 2 * record.dy).all()
+    assert list(explained.gradients) == ["dense_1/kernel:0", "dense_1/bias:0"]
+
+
+def test_what_the_way_back_does_not_reach_says_so():
+    model = Sequential([Dense(2, input_shape=(4,), trainable=False), Dense(3)])
+    model.compile("sgd", "mse")
+    assert "dense_1              (passed by)" in str(model.explain_step(X, Y))
+
+
+def test_gradients_are_those_of_the_step():
+    model = network()
+    gradients = model.gradients(X, Y, sample_weight=np.arange(6))
+    model.train_on_batch(X, Y, sample_weight=np.arange(6))
+    assert list(gradients) == [p.name for p in model.trainable_weights]
+    assert all((gradients[p.name] == p.grad).all() for p in model.trainable_weights)
+
+
+def test_loss_and_gradient_is_an_objective(float64):
+    model = network()
+    theta = model.parameters.value + 0.1 * np.cos(np.arange(model.parameters.value.size))
+    loss, gradient = model.loss_and_gradient(theta, X, Y)
+    assert loss == pytest.approx(model.evaluate(X, Y, verbose=0), rel=1e-14)
+    for i in (0, 7, -1):
+        step = 1e-6 * (np.arange(theta.size) == i % theta.size)
+        slope = (model.loss_and_gradient(theta + step, X, Y)[0] - model.loss_and_gradient(theta - step, X, Y)[0]) / 2e-6
+        assert gradient[i] == pytest.approx(slope, rel=1e-5, abs=1e-9)
+    assert (model.parameters.value == theta - step).all()
+    with pytest.raises(ValueError, match=r"theta must hold the 5\d trainable weights of sequential_1, got .*\(3,\)"):
+        model.loss_and_gradient(np.zeros(3), X, Y)
+
+
+def test_l_bfgs_trains_a_network(float64):
+    optimize = pytest.importorskip("scipy.optimize")
+    model = Sequential([Dense(8, "tanh", input_shape=(4,)), Dense(3, "softmax")])
+    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    start = model.evaluate(X, Y, verbose=0)[0]
+    result = optimize.minimize(model.loss_and_gradient, model.parameters.value.copy(), args=(X, Y), jac=True,
+                               method="L-BFGS-B")
+    model.loss_and_gradient(result.x, X, Y)
+    loss, accuracy = model.evaluate(X, Y, verbose=0)
+    assert accuracy == 1 and loss == pytest.approx(result.fun) and loss < 1e-3 < start
+
+
+def test_before_compile_there_is_no_step():
+    with pytest.raises(RuntimeError, match="You must compile a model"):
+        Sequential([Dense(3, input_shape=(4,))]).explain_step(X, Y)
