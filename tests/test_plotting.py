@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from tinynet import plotting
+from tinynet.layers import Dense, Dropout
+from tinynet.models import Sequential
 from tinynet.callbacks import History
 
 images, labels = np.random.random((20, 28, 28)), np.arange(20) % 10
@@ -90,6 +92,23 @@ def test_comparison_draws_each_run_over_the_first():
     saved(figure)
     with pytest.raises(ValueError, match="The history of 'bare' has no 'val_loss'. It has: loss"):
         plotting.plot_comparison({"bare": history_of(loss=[1])})
+
+
+def test_gradient_flow_shows_links_and_parameters_and_changes_nothing():
+    model = Sequential([Dense(5, "relu", input_shape=(4,), trainable=False), Dropout(0.5), Dense(3, "softmax")])
+    model.compile("sgd", "categorical_crossentropy")
+    x, y = np.random.default_rng(0).standard_normal((6, 4)), np.eye(3)[[0, 1, 2, 0, 1, 2]]
+    before = model.get_weights()
+    figure = plotting.plot_gradient_flow(model, x, y)
+    left, right = figure.axes
+    last = model.layers[-1].name
+    assert [label.get_text() for label in left.get_yticklabels()] == [last]      # the way back ends at the frozen layer
+    names = [label.get_text().split("  ")[0] for label in right.get_yticklabels()]
+    assert names == [f"{last}/kernel:0", f"{last}/bias:0"]
+    gradient = model.explain_step(x, y).links[-2].dy
+    assert left.lines[0].get_xdata()[0] == pytest.approx(np.sqrt((gradient ** 2).mean()))
+    assert all((a == b).all() for a, b in zip(before, model.get_weights()))
+    saved(figure)
 
 
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):

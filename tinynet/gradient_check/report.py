@@ -5,7 +5,7 @@ It must not know how anything was computed.
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -62,13 +62,15 @@ class Entry:
         return (f"{place} backward says {self.backward:.9g}, should be {self.numeric:.9g}. {self.note}").strip()
 
 
-@dataclass
+@dataclass(repr=False)
 class GradientReport:
     """All comparisons of one check; `str()` is a table of at most 100 columns, and a notebook shows it in colour."""
 
     entries: list[Entry]
     method: str = "complex"
-    title: str = field(default="", compare=False)
+
+    def __repr__(self) -> str:
+        return f"<GradientReport of {len(self.entries)} gradients, largest error {self.max_error:.1e}>"
 
     @property
     def passed(self) -> bool:
