@@ -18,9 +18,9 @@ __all__ = ["Comparison", "comparison_of", "relative_error"]
 DIFFERENCES = 1e-6          # what a Richardson difference can be relied on for
 
 
-def relative_error(backward, numeric, scale):
+def relative_error(analytic, numeric, scale):
     """|b - n| / max(|b|, |n|); a thousandth of the scale, the largest of such numbers, is the least denominator."""
-    return np.abs(backward - numeric) / np.maximum(np.maximum(np.abs(backward), np.abs(numeric)),
+    return np.abs(analytic - numeric) / np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)),
                                                    max(1e-3 * scale, 1e-12))
 
 
@@ -52,20 +52,18 @@ class Comparison:
         indices = self._sample(array.shape)
         slopes = [self._slope(array, i, f) for i in indices]
         numeric = np.array([self.derivative(slope) for slope in slopes])
-        backward = np.array([gradient[i] for i in indices])
+        analytic = np.array([gradient[i] for i in indices])
         finite = np.abs(gradient[np.isfinite(gradient)])
         scale = max(scale, finite.max(initial=0.0), np.abs(numeric).max(initial=0.0))
-        error = relative_error(backward, numeric, scale)
+        error = relative_error(analytic, numeric, scale)
         entry = Entry(name, array.shape, len(indices), 0.0, TOLERANCE[self.method])
         for k in np.flatnonzero(~(error <= entry.tolerance)):
-            numeric[k], error[k] = self._second_look(entry, slopes[k], backward[k], numeric[k], scale)
-        if len(indices) and not (error.max() <= entry.tolerance):
+            numeric[k], error[k] = self._second_look(entry, slopes[k], analytic[k], numeric[k], scale)
+        if len(indices):
             worst = int(np.argmax(np.where(np.isnan(error), np.inf, error)))
-            self._blame(entry, error[worst], tuple(map(int, indices[worst])), backward[worst], numeric[worst])
-        else:
-            entry.error = float(error.max(initial=0.0))
-            if array.size > len(indices):
-                self.direction(entry, [(array, gradient)], f, scale)
+            self._worst(entry, error[worst], tuple(map(int, indices[worst])), analytic[worst], numeric[worst])
+        if entry.passed and array.size > len(indices):
+            self.direction(entry, [(array, gradient)], f, scale)
         return entry
 
     def direction(self, entry, pairs, f, scale=0.0):
@@ -81,20 +79,19 @@ class Comparison:
                 array[...] = value
             return result
         parts = np.concatenate([(gradient * step).ravel() for (_, gradient), step in zip(pairs, steps)])
-        backward, scale = float(parts.sum()), max(scale, float(np.linalg.norm(parts)))
+        analytic, scale = float(parts.sum()), max(scale, float(np.linalg.norm(parts)))
         numeric = self.derivative(moved)
-        error = float(relative_error(backward, numeric, scale))
+        error = float(relative_error(analytic, numeric, scale))
         if not error <= entry.tolerance:
             left, right = sides(moved)
             if abs(left - right) > 1e-4 * scale:
                 entry.note = "The direction crosses kinks, and says nothing."
                 return
-            numeric, error = self._second_look(entry, moved, backward, numeric, scale)
-        if not error <= entry.tolerance:
-            self._blame(entry, error, None, backward, numeric)
-        entry.error = max(entry.error, error)
+            numeric, error = self._second_look(entry, moved, analytic, numeric, scale)
+        if not error <= entry.error:
+            self._worst(entry, error, None, analytic, numeric)
 
-    def _second_look(self, entry, slope, backward, numeric, scale):
+    def _second_look(self, entry, slope, analytic, numeric, scale):
         """(numeric, error) of a number that does not agree: is it at a kink, or has the method failed?"""
         left, right = sides(slope)
         margin = DIFFERENCES * max(abs(left), abs(right), scale)
@@ -102,24 +99,26 @@ class Comparison:
         # Of a whole model several kinks may meet, one inside the other: then the slope may lie beside both.
         slack = abs(left - right) if entry.name.startswith(WHOLE) else margin
         low, high = min(left, right, 0) - slack, max(left, right, 0) + slack
-        if abs(left - right) > 1e3 * margin and low <= backward <= high:
+        if abs(left - right) > 1e3 * margin and low <= analytic <= high:
             entry.kinks += 1
-            return backward, 0.0
+            return analytic, 0.0
         difference = richardson(slope)
         if self.method != "complex":        # a bend within a step's reach needs a shorter step
-            numeric = min((central(slope, h) for h in (1e-4, 1e-5, 1e-6, 1e-7)), key=lambda n: abs(n - backward))
+            numeric = min((central(slope, h) for h in (1e-4, 1e-5, 1e-6, 1e-7)), key=lambda n: abs(n - analytic))
         if self.method == "complex" and relative_error(numeric, difference, scale) > DIFFERENCES:
             numeric = difference
-            if relative_error(backward, difference, scale) <= DIFFERENCES:
+            if relative_error(analytic, difference, scale) <= DIFFERENCES:
                 entry.tolerance = DIFFERENCES
                 entry.note = ("By differences: this forward does not take complex numbers as it takes real ones. Does "
                               "it use abs, or compare them?")
-        return numeric, float(relative_error(backward, numeric, scale))
+        return numeric, float(relative_error(analytic, numeric, scale))
 
-    def _blame(self, entry, error, where, backward, numeric):
+    @staticmethod
+    def _worst(entry, error, where, analytic, numeric):
+        """Let this be the largest error of the entry."""
         entry.error, entry.where = float(error), where
-        entry.backward, entry.numeric = float(backward), float(numeric)
-        if np.isnan(backward):
+        entry.analytic, entry.numeric = float(analytic), float(numeric)
+        if np.isnan(analytic):
             entry.error = math.inf
             entry.note = "NaN: backward does not assign it, or adds to what was there."
 

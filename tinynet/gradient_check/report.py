@@ -28,7 +28,8 @@ class Entry:
         checked: how many of its numbers were compared one by one; a random direction takes in the rest.
         error: the largest relative error, infinite where backward gave NaN or nothing.
         tolerance: the largest that rounding explains.
-        where, backward, numeric: the place of that error, and what was said of it; where is None for the direction.
+        where: the place of that error, None for the random direction.
+        analytic, numeric: what backward says there, and what it should be.
         kinks: numbers set aside, where the function has a kink and backward gave a slope between its two sides.
         note: what else there is to say.
     """
@@ -39,7 +40,7 @@ class Entry:
     error: float
     tolerance: float
     where: tuple[int, ...] | None = None
-    backward: float = 0.0
+    analytic: float = 0.0
     numeric: float = 0.0
     kinks: int = 0
     note: str = ""
@@ -59,7 +60,7 @@ class Entry:
         if self.passed:
             return self.note
         place = "in a random direction" if self.where is None else f"at {self.where}"
-        return (f"{place} backward says {self.backward:.9g}, should be {self.numeric:.9g}. {self.note}").strip()
+        return (f"{place} backward says {self.analytic:.9g}, should be {self.numeric:.9g}. {self.note}").strip()
 
 
 @dataclass(repr=False)
