@@ -36,6 +36,8 @@ def terms(pairs):
     return " + ".join(f"{a:.3g} ({b:.3g})" for a, b in pairs)
 
 
+print(f"The data: x = {x}, and t = {t}: class 1 is right.\nThe weights: W1 = {W1}, b1 = {b1},\n"
+      f"             W2 = {W2}, b2 = {b2}.\n")
 print("Forward: from the data to the loss.\n\n  Hidden units, z = x W1 + b1 and h = tanh(z):")
 z, h = [0.0] * 3, [0.0] * 3
 for j in range(3):
@@ -54,11 +56,17 @@ p = [say(f"p[{k}]", f"exp({o[k]:.4f}) / {total:.4f}", math.exp(o[k]) / total) fo
 print("\n  The loss, how surprising the right answer was:")
 L = say("L", f"-log p[1] = -log({p[1]:.4f})", -math.log(p[1]))
 
-print("\nBackward: how L changes with each number, from the last to the first.\n")
-print("  L = -log p[1] and the softmax together: L grows by p[k] - t[k] for each unit of o[k]:")
+print("""
+Backward: how L changes with each number, from the last to the first.  dW2 is short for dL/dW2, and so for all.
+
+  L = -log p[1] and the softmax together: p[1] = exp(o[1]) / (exp(o[0]) + exp(o[1])), so
+  L = -o[1] + log(exp(o[0]) + exp(o[1])).  The first part has the slope -1 in o[1], and 0 in o[0]: that is -t[k].
+  The slope of the second in o[k] is exp(o[k]) / (exp(o[0]) + exp(o[1])) = p[k].  Together do[k] = p[k] - t[k]:""")
 do = [say(f"do[{k}]", f"p[{k}] - t[{k}] = {p[k]:.4f} - {t[k]:.0f}", p[k] - t[k]) for k in range(2)]
 
-print("\n  o[k] = sum of h[j] W2[j][k] + b2[k].  So dW2[j][k] = h[j] do[k], and db2[k] = do[k]:")
+print("""
+  o[k] = sum of h[j] W2[j][k] + b2[k].  Move W2[j][k] by a little, and o[k] moves h[j] times as much.  So by the
+  chain rule dL/dW2[j][k] = dL/do[k] h[j], in short dW2[j][k] = h[j] do[k], and likewise db2[k] = do[k]:""")
 dW2 = [[say(f"dW2[{j}][{k}]", f"h[{j}] do[{k}] = {h[j]:.4f} ({do[k]:.4f})", h[j] * do[k]) for k in range(2)]
        for j in range(3)]
 db2 = [say(f"db2[{k}]", f"do[{k}]", do[k]) for k in range(2)]
@@ -83,7 +91,12 @@ for i, j in ((0, 0), (1, 2)):
 model = Sequential([Dense(3, activation="tanh", input_shape=(2,)), Dense(2, activation="softmax")])
 model.compile(SGD(rate), "categorical_crossentropy")
 model.set_weights([np.array(w) for w in (W1, b1, W2, b2)])
-print("\nThe same by tinynet:\n")
+print("""
+The same by tinynet.  There each layer calls what goes in x, what comes out y, and the gradients of these dx
+and dy: our h is the y of dense_1/tanh and the x of dense_2.  For the softmax and the loss together z are the
+logits, our o, and N is the number of samples.  What follows a formula is the length of the whole array, the root
+of its sum of squares.
+""")
 print(model.explain_step([x], [t]))
 ours = [np.array(gradient) for gradient in (dW1, db1, dW2, db2)]
 theirs = list(model.gradients([x], [t]).values())
@@ -94,7 +107,10 @@ before = model.evaluate([x], [t], verbose=0)
 model.train_on_batch([x], [t])
 print(f"The loss before the step: {before:.6f}, and after it: {model.evaluate([x], [t], verbose=0):.6f}")
 
-print("\nAnd is each of these formulas right?  Move each number a little and see what the loss does:\n")
+print("""
+And is each of these formulas right?  Move each number a little and see what happens: to the loss, in the rows of
+the whole model, and for a layer alone to the sum of its outputs, each times a number drawn at random.
+""")
 report = check_model(model, [x], [t])
 print(report)
 assert_gradients(report)

@@ -46,7 +46,8 @@ def test_it_shows_every_link_with_its_formulas_in_a_hundred_columns():
     text = str(model.explain_step(X, Y))
     assert max(map(len, text.splitlines())) <= 100
     for part in ("Step 1 of sequential_1, by RMSprop(), on 6 samples", "y = x W + b", "dW = x^T dy", "y = max(x, 0)",
-                 "dx = dy where y > 0, else 0", "y = x m / (1 - rate)", "dgamma = sum of dy z", "dz = (y - t) / N",
+                 "dx = dy where y > 0, else 0", "y = x m / (1 - rate)", "dgamma = sum of dy z",
+                 "dl/dz = softmax(z) - t; dy = dl/dz / N",
                  "dense_2/softmax      (passed by)", "dense_1/kernel:0", "of which regularization"):
         assert part in text, part
 

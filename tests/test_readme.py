@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import tinynet
-from tinynet import backend
 from tinynet.step import Trainable
 
 ROOT = Path(tinynet.__file__).parents[1]
@@ -21,7 +20,6 @@ def test_the_step_is_the_code_that_runs():
 
 def test_the_layer_of_ones_own_passes_its_check_and_fails_it_when_broken():
     block, = [block for block in BLOCKS if "class Scale" in block]
-    backend.set_floatx("float32")       # the block chooses float64 itself
     exec(block, {})
     with pytest.raises(AssertionError, match=r"wrong gradient of scale_\d/scale:0"):
         exec(block.replace("(dy * self.x).sum", "-(dy * self.x).sum"), {})
@@ -38,3 +36,11 @@ def test_every_file_that_readme_names_exists():
     for name in re.findall(r"`([\w/]+\.py|[\w/]+/)`", TEXT):
         assert any((folder / name).exists() for folder in (ROOT, ROOT / "tinynet", ROOT / "tinynet/layers")) or (
             name == "mnist_dnn_output/"), name
+
+
+def test_the_numbers_of_lines_are_about_right():
+    rows = re.findall(r"^\| .+? \| (`.+?`) \| (\d+) \|$", TEXT, re.MULTILINE)
+    assert len(rows) > 15
+    for files, lines in rows:
+        counted = sum(len((ROOT / "tinynet" / name).read_text().splitlines()) for name in re.findall(r"`(.+?)`", files))
+        assert abs(counted - int(lines)) <= 0.1 * counted + 5, files

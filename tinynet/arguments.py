@@ -11,7 +11,7 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Pasteable", "arguments", "find", "number", "refuse", "whole_number"]
+__all__ = ["Pasteable", "arguments", "find", "number", "refuse", "shortened", "whole_number"]
 
 
 def find(kind: str, name: str, table: Mapping[str, Any]) -> Any:
@@ -24,7 +24,8 @@ def find(kind: str, name: str, table: Mapping[str, Any]) -> Any:
     """
     if isinstance(name, str) and name in table:
         return table[name]
-    nearest = difflib.get_close_matches(str(name), table, n=1)
+    nearest = [known for known in table if known.lower() == str(name).lower()]
+    nearest = nearest or difflib.get_close_matches(str(name), table, n=1)
     guess = f" Did you mean {nearest[0]!r}?" if nearest else ""
     raise ValueError(f"Unknown {kind}: {name}.{guess} Known: {', '.join(sorted(table))}.")
 
@@ -88,6 +89,16 @@ def refuse(message: str, function: Any, unknown: Mapping[str, Any]) -> None:
         if value is not None:
             owner = function.__name__
             raise TypeError(f"{message}: {name!r}. {owner} takes: {', '.join(arguments(function))}.")
+
+
+def shortened(name: str, width: int) -> str:
+    """A name of at most this many characters, whose end says as much as its beginning.
+
+    >>> shortened("batch_normalization_1/gamma:0", 20)
+    'batch_nor...gamma:0'
+    """
+    half = (width - 3) // 2
+    return name if len(name) <= width else f"{name[:half + 1]}...{name[-half + 1:]}"
 
 
 class Pasteable:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tinynet import activations
+from tinynet.arguments import shortened
 from tinynet.backend import to_numpy, working, xp
 from tinynet.dataset import Dataset
 from tinynet.door import Door
@@ -44,7 +45,8 @@ class Explanation:
     loss_name: str
     loss: float
     regularization: float
-    fused: bool
+    loss_backward: str              # its formula
+    loss_dy: np.ndarray             # with respect to the prediction, or the logits where the loss is fused
 
     @property
     def gradients(self) -> dict[str, np.ndarray]:
@@ -58,8 +60,7 @@ class Explanation:
         if self.regularization:
             lines += [_row("", "of which regularization", "", f"{self.regularization:.6g}")]
         lines += ["", _row("backward", "", "shape", "norm of dy")]
-        if self.fused:
-            lines += [_row("loss", "dz = (y - t) / N, of the logits z", *_of(self.links[-2].dy))]
+        lines.append(_row("loss", self.loss_backward, *_of(self.loss_dy)))
         for link in reversed(self.links):
             if link.dy is None:
                 lines.append(_row(link.name, "(passed by)", "", ""))
@@ -67,8 +68,8 @@ class Explanation:
             lines.append(_row(link.name, link.backward, *_of(link.dy)))
             for name, gradient in link.gradients.items():
                 sizes = [float(np.linalg.norm(a)) for a in (gradient, link.values[name], link.updates[name])]
-                lines.append(f"    {name:<28.28} {_shape(gradient):<12} gradient {sizes[0]:.2e}, value {sizes[1]:.2e}, "
-                             f"moved by {sizes[2]:.2e}")
+                lines.append(f"    {shortened(name, 28):<28} {_shape(gradient):<12} gradient {sizes[0]:.2e}, "
+                             f"value {sizes[1]:.2e}, moved by {sizes[2]:.2e}")
         return "\n".join(lines)
 
 
@@ -125,6 +126,7 @@ def _explain(model, x, y, weights) -> Explanation:
         records.append(LinkRecord(link.name, forward, backward, to_numpy(h)))
     loss = model.loss.forward(y, h, weights) + model.penalty()
     dy = model.loss.backward(y, h, weights)
+    loss_dy, loss_backward = to_numpy(dy), _loss_formula(model.loss, weights)
     for i, link in reversed(list(enumerate(model.chain[:len(model.chain) - _passed_by(model)]))):
         if link in model.backward_chain:
             records[i].dy = to_numpy(dy)
@@ -141,7 +143,7 @@ def _explain(model, x, y, weights) -> Explanation:
         record.updates[p.name] = to_numpy(p.value) - record.values[p.name]
     title = f"Step {model.optimizer.iterations} of {model.name}, by {model.optimizer!r}, on {len(x)} samples"
     return Explanation(title, to_numpy(x), records, model.loss.name, float(loss), float(model.regularization),
-                       bool(_passed_by(model)))
+                       loss_backward, loss_dy)
 
 
 def _passed_by(model) -> int:
@@ -154,6 +156,17 @@ def _formulas(link):
     if type(link) is Activation:
         return _first(link.activation), _first(activations.BACKWARD[link.activation])
     return _first(type(link)), _first(type(link).backward)
+
+
+def _loss_formula(loss, weights) -> str:
+    """What a loss hands back, from the docstring of its derivative: for each sample, and for the batch."""
+    text = " ".join((getattr(loss.derivative, "__doc__", None) or "its derivative").split())
+    plain, _, from_logits = text.partition(" from_logits: ")
+    formula = from_logits if loss.arguments.get("from_logits") and from_logits else plain
+    target, weight = ("dl/dz", "w dl/dz") if "dl/dz" in formula else ("dl/dp", "w dl/dp")
+    smoothed = ", t smoothed" if loss.arguments.get("label_smoothing") else ""
+    share = "" if loss.reduction == "sum" else " / N"
+    return f"{formula}{smoothed};  dy = {target if weights is None else weight}{share}"
 
 
 def _first(thing) -> str:
@@ -179,5 +192,5 @@ def _row(name, formula, shape, size):
             line = ""
         line = f"{line} {word}".strip()
     first, *more = [*lines, line]
-    row = f"{name[:20]:<20} {first:<{width}} {shape:<12} {size:>12}".rstrip()
+    row = f"{shortened(name, 20):<20} {first:<{width}} {shape:<12} {size:>12}".rstrip()
     return "\n".join([row, *(f"{'':<20} {text}" for text in more)])

@@ -52,7 +52,7 @@ class Parameter:
 
     @value.setter
     def value(self, numbers):
-        self._value[...] = xp.asarray(numbers)
+        self._value[...] = self._fitting(numbers, "value")
 
     def assign(self, numbers):
         """Let the parameter hold these numbers.  Raises ValueError unless they are real and of its shape."""
@@ -88,7 +88,18 @@ class Parameter:
 
     @grad.setter
     def grad(self, numbers):
-        self._grad[...] = xp.asarray(numbers)
+        self._grad[...] = self._fitting(numbers, "gradient")
+
+    def _fitting(self, numbers, what):
+        """The numbers as an array of this shape, or a single one.  Raises ValueError for another shape."""
+        array = xp.asarray(numbers)
+        if array.shape not in ((), self.shape):
+            cure = " Is a sum over the batch missing, .sum(axis=0)?" if array.shape[1:] == self.shape else ""
+            raise ValueError(f"The {what} of {self.name} must have the shape {self.shape}, got {array.shape}.{cure}")
+        return array
+
+    def __array__(self, *arguments, **options):
+        raise TypeError(f"{self.name} is a Parameter: its numbers are in its .value.")
 
     def move_to(self, value, grad):
         """Live in these arrays from now on."""

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from tinynet import losses, metrics, optimizers
+from tinynet import losses, optimizers
 from tinynet.backend import floatx
 from tinynet.layers import Layer
 from tinynet.losses import fusion
-from tinynet.metrics import Reported, RunningMeans
-from tinynet.metrics.sums import Ratio
+from tinynet.metrics.of_model import as_list, of_output, reported
+from tinynet.metrics.running import Reported, RunningMeans
 from tinynet.parameters import Parameter, ParameterVector
 from tinynet.arguments import refuse
 
@@ -87,12 +87,12 @@ class Trainable:
         """
         refuse("tinynet does not have the argument", Trainable.compile, unknown | {
             "loss_weights": loss_weights, "sample_weight_mode": sample_weight_mode, "target_tensors": target_tensors})
-        loss, metrics, weighted_metrics = (self._of_output(given) for given in (loss, metrics, weighted_metrics))
+        loss, metrics, weighted_metrics = (of_output(given, self) for given in (loss, metrics, weighted_metrics))
         if loss is None:
             raise TypeError("compile expects a loss, such as loss='categorical_crossentropy'.")
         optimizer, loss = optimizers.get(optimizer), losses.get(loss)
-        names = _as_list(metrics), _as_list(weighted_metrics)
-        resolved = self._resolve(names, loss)
+        names = as_list(metrics), as_list(weighted_metrics)
+        resolved = reported(names, loss, self)
         for p in self.trainable_weights:
             p.check_rules()
         owner = _model_of.get(optimizer, lambda: None)()
@@ -106,19 +106,12 @@ class Trainable:
         if self.built:
             self._connect()
 
-    def _of_output(self, given):
-        """What is meant for the one output there is, where it came in a list or dict of outputs, as Keras allows."""
-        if isinstance(given, dict) and list(given) == [layer.name for layer in self.layers[-1:]] or (
-                isinstance(given, list) and len(given) == 1 and not isinstance(given[0], type)):
-            return list(given.values())[0] if isinstance(given, dict) else given[0]
-        return given
-
     def _connect(self):
         """Join loss, layers and optimizer, now that the shapes are known, on which "accuracy" depends too."""
         for p in self.trainable_weights:
             p.check_rules()
         self.metrics = [m._replace(metric=fusion.after(m.metric, self.chain))
-                        for m in self._resolve(self._metric_names, self._loss)]
+                        for m in reported(self._metric_names, self._loss, self)]
         fused = fusion.fuse(self._loss, self.chain)
         self.loss = fused or self._loss
         learning = self.trainable_weights
@@ -129,28 +122,6 @@ class Trainable:
         self.backward_chain = self.chain[first:len(self.chain) - (fused.links if fused else 0)]
         self._compiled_chain = list(self.chain)
         self.means = RunningMeans(self.metrics)             # of single batches that are not to be reset
-
-    def _resolve(self, names, loss) -> list[Reported]:
-        """The metrics of these names, unweighted and weighted; one given twice counts once.
-
-        Raises ValueError for two metrics of one name.
-        """
-        found: dict[str, Reported] = {}
-        for weighted, group in enumerate(names):
-            seen: dict[str, Any] = {}
-            for name in group:
-                own = _PARTS.get(name) if isinstance(name, str) else None
-                metric = own(self) if own else metrics.metric_for(name, loss, self.output_shape or (None, None))
-                twin = seen.setdefault(metric.name, metric)
-                if metric.name == "loss" or not own and getattr(twin, "function", twin) != getattr(
-                        metric, "function", metric):
-                    raise ValueError(f"The name {metric.name!r} would stand for two things in the logs. Give each "
-                                     "metric a name of its own.")
-            for base, metric in seen.items():
-                unused = (f"{base}_{i}" if i else base for i in range(len(found) + 1))
-                name = next(name for name in unused if name not in found)
-                found[name] = Reported(name, metric, bool(weighted) or isinstance(metric, _DataLoss))
-        return list(found.values())
 
     def _mark_learning(self):
         """Let the layers know which of them learn in this model; another may share them."""
@@ -222,34 +193,3 @@ class Trainable:
 
 # Which model an optimizer was compiled into.  Not an attribute of either, so that both can be copied.
 _model_of: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
-
-
-class _DataLoss(Ratio):
-    """The loss without regularization."""
-
-    def __init__(self, model):
-        super().__init__("data_loss")
-        self.model = model
-
-    def amounts(self, y_true, y_pred, sample_weight=None):
-        return self.model.loss.forward(y_true, y_pred, sample_weight) * len(y_true), len(y_true)
-
-
-class _Regularization(_DataLoss):
-    """The rest of it."""
-
-    def __init__(self, model):
-        super().__init__(model)
-        self.name = "regularization"
-
-    def amounts(self, y_true, y_pred, sample_weight=None):
-        return self.model.regularization * len(y_true), len(y_true)
-
-
-_PARTS = {"data_loss": _DataLoss, "regularization": _Regularization}
-
-
-def _as_list(given):
-    """The metrics given, as a list, in which a class or a config has become an object."""
-    given = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
-    return [metrics.metric_for(m, None, (None,)) if isinstance(m, (type, dict)) else m for m in given]

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinynet.gradient_check.compare import comparison_of
 from tinynet.gradient_check.report import GradientReport
+from tinynet.layers import Layer
 
 __all__ = ["check_layer", "link_entries", "make_float64", "restore", "state_of"]
 
@@ -30,6 +31,8 @@ def check_layer(layer, x_or_shape, *, method="complex", max_entries=100, seed=0)
     True
     """
     comparison = comparison_of(method, max_entries, seed)
+    if not isinstance(layer, Layer):
+        raise TypeError(f"check_layer expects a layer, such as Dense(3), got {layer!r}. Models go to check_model.")
     x = _inputs(x_or_shape, comparison.rng)
     entries, layer = [], copy.deepcopy(layer)
     for link in layer.chain():
@@ -43,8 +46,16 @@ def check_layer(layer, x_or_shape, *, method="complex", max_entries=100, seed=0)
 def _inputs(x_or_shape, rng):
     """Inputs as they were given, or drawn for a shape."""
     if isinstance(x_or_shape, tuple) and all(isinstance(n, int) for n in x_or_shape):
-        return rng.standard_normal(x_or_shape)
-    return np.array(x_or_shape, dtype=np.float64)
+        x = rng.standard_normal(x_or_shape)
+    else:
+        try:
+            x = np.array(x_or_shape, dtype=np.float64)
+        except (TypeError, ValueError):
+            x = np.array(0.0)
+    if x.ndim < 2 or not x.size:
+        raise ValueError("check_layer expects inputs (N, ...) with at least two axes, or their shape as a tuple, such "
+                         f"as (4, 3), got {x_or_shape!r}.")
+    return x
 
 
 def link_entries(link, x, comparison):
@@ -68,6 +79,9 @@ def _mode_entries(link, x, training, title, comparison):
 
     forward(0.9 * x[::-1])      # another batch, of which backward must remember nothing
     y = forward(x).copy()
+    if y.shape[1:] != tuple(link.compute_output_shape((None, *x.shape[1:])))[1:]:
+        raise ValueError(f"{link.name}: forward returned {y.shape} for {x.shape}, but compute_output_shape says "
+                         f"{tuple(link.compute_output_shape((None, *x.shape[1:])))}. Define compute_output_shape.")
     if not np.array_equal(x, given, equal_nan=True):
         raise ValueError(f"{link.name}: forward changed its input. Work on a copy: x = x.copy().")
     if not np.array_equal(forward(x), y, equal_nan=True):
@@ -98,8 +112,9 @@ def _backward(link, cotangent, learned, shape):
     dx = link.backward(cotangent.copy())
     link.needs_dx = needed
     if getattr(dx, "shape", None) != shape:
-        raise ValueError(f"{link.name}: backward must return dx of shape {shape}, like x, got "
-                         f"{'None' if dx is None else getattr(dx, 'shape', dx)}. Does it end with `return dx`?")
+        came = "None" if dx is None else getattr(dx, "shape", f"a {type(dx).__name__}")
+        raise ValueError(f"{link.name}: backward must return dx of shape {shape}, like x, got {came}. Does it end with "
+                         "`return dx`?")
     return dx.copy(), [p.grad.copy() for p in learned]
 
 

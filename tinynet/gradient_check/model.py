@@ -5,6 +5,7 @@ import copy
 
 import numpy as np
 
+from tinynet.door import Door
 from tinynet.gradient_check.compare import comparison_of
 from tinynet.gradient_check.formula import check_regularizer, weightings
 from tinynet.gradient_check.layer import link_entries, make_float64, restore, state_of
@@ -24,6 +25,8 @@ def check_model(model, x, y, *, method="complex", sample_weight=None, max_entrie
     Parameters as for `check_layer`; sample_weight (N,).  Raises RuntimeError before compile.
     """
     comparison = comparison_of(method, max_entries, seed)
+    if not isinstance(model, Door):
+        raise TypeError(f"check_model expects a compiled model, got {model!r}. A layer goes to check_layer.")
     model = copy.deepcopy(model, {id(getattr(model, "history", None)): None})
     model._checked(x, y, sample_weight)         # builds it if need be
     make_float64(model.chain)

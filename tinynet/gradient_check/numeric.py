@@ -1,16 +1,19 @@
 """Derivatives that come from the function alone: differences of two values, and the complex step, which has none.
 
-It must not know what the function is.
+f(t) is the loss after some number has been moved by t, and f'(0) how it changes with that number.  Nothing here knows
+what the function is.
 """
 from __future__ import annotations
 
 import numpy as np
 
+from tinynet.arguments import find
+
 __all__ = ["METHODS", "TOLERANCE", "central", "complex_step", "numeric_gradient", "richardson", "sides"]
 
 
 def complex_step(f, h=1e-30):
-    """f'(0) = Im f(ih) / h: f(x + ih) = f(x) + ih f'(x) - h^2 f''(x) / 2 ..., and h^2 = 1e-60 is nothing.
+    """f'(0) = Im f(ih) / h, because f(ih) = f(0) + ih f'(0) - h^2 f''(0) / 2 ..., and h^2 = 1e-60 is nothing.
 
     No two nearly equal numbers are subtracted, so all digits are right.  f must be made of operations that take complex
     numbers as they take real ones, which abs and comparisons of imaginary parts do not.
@@ -53,13 +56,19 @@ TOLERANCE = {"complex": 1e-10, "central": 1e-6, "richardson": 1e-7}      # an ho
 
 
 def numeric_gradient(f, array, method="central"):
-    """The gradient of f() with respect to every number of an array that f reads.
+    """The gradient of f() with respect to every number of an array that f reads, by differences unless told otherwise.
 
-    The array is changed in place, number by number, and restored.  The complex step needs a complex array.
+    The array is changed in place, number by number, and restored.  It must be float64, or complex128 for
+    method="complex".  Raises ValueError for another one, and for an unknown method.
 
     >>> a = np.array([3.0]); numeric_gradient(lambda: a[0] ** 2, a).round(6)
     array([6.])
     """
+    find("method", method, METHODS)
+    needed = np.dtype(complex if method == "complex" else float)
+    if getattr(array, "dtype", None) != needed:
+        raise ValueError(f"numeric_gradient by {method!r} needs an array of {needed}, which f reads, got "
+                         f"{getattr(array, 'dtype', type(array).__name__)}.")
     gradient = np.zeros(array.shape)
     for i in np.ndindex(array.shape):
         value = array[i]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinynet.arguments import shortened
+
 __all__ = ["Entry", "GradientReport", "WHOLE", "assert_gradients"]
 
 WHOLE = "whole model: "
@@ -60,7 +62,8 @@ class Entry:
         if self.passed:
             return self.note
         place = "in a random direction" if self.where is None else f"at {self.where}"
-        return (f"{place} backward says {self.analytic:.9g}, should be {self.numeric:.9g}. {self.note}").strip()
+        return (f"{place} backward says {self.analytic:.9g}, should be {self.numeric:.9g} if forward is right. "
+                f"{self.note}").strip()
 
 
 @dataclass(repr=False)
@@ -91,9 +94,9 @@ class GradientReport:
     def __str__(self) -> str:
         lines = [f"{'gradient of':<42} {'shape':<14} {'checked':>7} {'kinks':>5} {'error':>8}  ({self.method})"]
         for e in self.entries:
-            name = e.name if len(e.name) <= 42 else f"{e.name[:20]}...{e.name[-19:]}"
-            shape = str(e.shape).replace(" ", "")
-            lines.append(f"{name:<42} {shape:<14} {e.checked:>7,} {e.kinks or '':>5} {e.error:8.1e}  {e.verdict}")
+            shape, checked = str(e.shape).replace(" ", ""), f"{e.checked:,}" if e.checked else "slope"
+            lines.append(f"{shortened(e.name, 42):<42} {shape:<14} {checked:>7} {e.kinks or '':>5} {e.error:8.1e}  "
+                         f"{e.verdict}")
             if e.explanation:
                 lines += _wrapped(e.explanation)
         return "\n".join(lines)
@@ -102,8 +105,8 @@ class GradientReport:
         cells = ["gradient of", "shape", "checked", "kinks", f"error ({self.method})", "", ""]
         rows = ["<tr>" + "".join(f"<th style='text-align:left'>{html.escape(c)}</th>" for c in cells) + "</tr>"]
         for e in self.entries:
-            cells = [e.name, str(e.shape), f"{e.checked:,}", str(e.kinks or ""), f"{e.error:.1e}", e.verdict,
-                     e.explanation]
+            cells = [e.name, str(e.shape), f"{e.checked:,}" if e.checked else "slope", str(e.kinks or ""),
+                     f"{e.error:.1e}", e.verdict, e.explanation]
             rows.append(f"<tr style='background:{COLOURS[e.verdict]}'>" + "".join(
                 f"<td style='text-align:left'>{html.escape(c)}</td>" for c in cells) + "</tr>")
         return f"<table>{''.join(rows)}</table>"

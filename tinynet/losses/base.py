@@ -71,6 +71,9 @@ class Loss(Configurable):
         return losses if self.reduction == "none" else self._reduced(losses)
 
     def forward(self, y_true, y_pred, weights=None):
+        if y_true.shape != y_pred.shape and not getattr(self.function, "takes_classes", False):
+            raise ValueError(f"{self.name} compares targets {y_true.shape} with a prediction {y_pred.shape}. Does a "
+                             "layer of your own lack compute_output_shape?")
         losses = self.function(y_true, y_pred, **self.arguments)
         if weights is not None:
             losses = losses * weights.reshape(-1, *[1] * (losses.ndim - 1))

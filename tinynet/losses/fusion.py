@@ -19,8 +19,9 @@ class FusedLoss(Loss):
     """A loss and the activation before it as one function of z, the logits, which go into the activation.
 
     With p = softmax(z), dl/dp_c = -t_c / p_c and dp_c/dz_k = p_c ([c = k] - p_k).  The chain rule sums over c:
-    dl/dz_k = sum_c -t_c ([c = k] - p_k) = p_k sum_c t_c - t_k = p_k - t_k.  The division has cancelled, and likewise
-    log and exp in l: nothing overflows, and no clipping stops the gradient.  That is the loss's form from_logits.
+    dl/dz_k = sum_c -t_c ([c = k] - p_k) = p_k sum_c t_c - t_k = p_k - t_k, because the t_c sum to one.  The division
+    has cancelled, and likewise log and exp in l: nothing overflows, and no clipping stops the gradient.  That is the
+    loss's form from_logits.
 
     The activation still runs forward, because the metrics want p; backward passes it by, and with it the layers after
     it, which change nothing but may charge a price for p.
@@ -79,7 +80,7 @@ def fuse(loss, chain):
 
 
 def after(metric, chain):
-    """A metric, reading the logits where its function is a loss that `fuse` would take from there."""
+    """The metric, or a copy of it that reads the logits, where its function is a loss and `fuse` would do so."""
     function: Any = getattr(metric, "function", None)
     if not any(function is loss for loss in BACKWARD):
         return metric

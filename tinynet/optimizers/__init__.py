@@ -33,6 +33,8 @@ def get(identifier) -> Optimizer:
     if isinstance(identifier, (str, dict)):
         lower = identifier.lower() if isinstance(identifier, str) else None
         return deserialize(lower if lower in OPTIMIZERS else identifier)
+    if isinstance(identifier, type) and issubclass(identifier, Optimizer):      # Adam without the brackets
+        return identifier()     # type: ignore[call-arg]
     if isinstance(identifier, Optimizer):
         return identifier
     raise TypeError(f"An optimizer is a name such as 'rmsprop' or an Optimizer, got {identifier!r}.")
