@@ -256,11 +256,12 @@ def test_a_wrong_loss_is_named(name, wrong):
     y_true, y_pred = np.eye(3)[[0, 2, 1]], rng.uniform(0.1, 3, (3, 3))
     assert check_loss(losses.Loss(function, losses.BACKWARD[function]), y_true, y_pred).passed
     report = check_loss(losses.Loss(function, wrong), y_true, y_pred)
-    assert report.blamed == [f"{function.__name__}: y_pred"]
+    guilty = [f"{function.__name__}: y_pred", f"{function.__name__} with sample_weight: y_pred"]
+    assert report.blamed == guilty
     model = trained(Dense(3, input_shape=(3,), activation="sigmoid"), Dense(3, activation="exponential"),
                     loss=losses.Loss(function, wrong))
     model.set_weights([2 * w + 0.2 for w in model.get_weights()])
-    assert check_model(model, rng.standard_normal((3, 3)), y_true).blamed == [f"{function.__name__}: y_pred"]
+    assert check_model(model, rng.standard_normal((3, 3)), y_true).blamed == guilty
 
 
 def test_a_loss_that_forgets_weights_or_the_number_of_samples_is_named():
@@ -275,9 +276,9 @@ def test_a_loss_that_forgets_weights_or_the_number_of_samples_is_named():
     functions = losses.mean_squared_error, losses.BACKWARD[losses.mean_squared_error]
     weights = [1.0, 2, 0, 0.5]
     model = trained(Dense(4, input_shape=(4,)), loss=Forgetful(*functions))
-    assert check_model(model, X, Y).passed
-    report = check_model(model, X, Y, sample_weight=weights)
-    assert report.blamed == ["mean_squared_error with sample_weight: y_pred"]
+    for given_weights in (None, weights):       # weights are drawn where none are given
+        report = check_model(model, X, Y, sample_weight=given_weights)
+        assert report.blamed == ["mean_squared_error with sample_weight: y_pred"]
     assert check_loss(Sum(*functions), Y, X, weights).blamed == [
         "mean_squared_error: y_pred", "mean_squared_error with sample_weight: y_pred"]
 
@@ -288,7 +289,8 @@ def test_a_wrong_fused_loss_is_named(monkeypatch):
                   lambda t, p, from_logits=False, label_smoothing=0: 4 * (activations.softmax(p) - t)):
         model = trained(Dense(4, activation="softmax", input_shape=(4,)))
         model.loss.derivative = wrong
-        assert check_model(model, X, Y).blamed == ["categorical_crossentropy: logits"]
+        assert check_model(model, X, Y).blamed == [
+            "categorical_crossentropy: logits", "categorical_crossentropy with sample_weight: logits"]
 
 
 class Wrong(regularizers.L1L2):
@@ -448,7 +450,7 @@ def test_what_breaks_the_contract_is_told_so():
 
     for layer, message in ((Silent(), "silent_1: backward must return dx of shape .1, 2., like x, got None. Does"),
                            (Overwriting(), "overwriting_1: forward changed its input"),
-                           (Moody(), "moody_1: forward is not the same each time. Draw random numbers from")):
+                           (Moody(), "moody_1: forward is not the same each time. It must depend on")):
         with pytest.raises(ValueError, match=message):
             check_layer(layer, [[1.0, 2.0]])
     with pytest.raises(ValueError, match="Unknown method: exact. Known: central, complex, richardson"):
@@ -494,3 +496,173 @@ def test_the_methods_are_as_exact_as_they_say():
     assert gradient_check.central(f) == pytest.approx(truth, rel=1e-9)
     z = rng.standard_normal((2, 3)).astype(complex)
     assert numeric_gradient(lambda: (z ** 3).sum(), z, "complex") == pytest.approx(3 * z.real ** 2, rel=1e-14)
+
+
+# What the complex step does not see
+
+
+class Around(Layer):
+    """A layer of one forward and one backward, for what is tried below."""
+
+    def __init__(self, forward, backward, **options):
+        super().__init__(**options)
+        self.both = forward, backward
+
+    def forward(self, x, training=False):
+        self.x = x
+        return self.both[0](x)
+
+    def backward(self, dy):
+        return self.both[1](self.x, dy)
+
+
+def scaled(x):
+    return x / x.std(axis=1, keepdims=True)
+
+
+HELD_CONSTANT = {
+    "std": (scaled, lambda x, dy: dy / x.std(axis=1, keepdims=True)),
+    "norm": (lambda x: x / np.linalg.norm(x, axis=1, keepdims=True),
+             lambda x, dy: dy / np.linalg.norm(x, axis=1, keepdims=True)),
+    "abs": (lambda x: x * np.abs(x), lambda x, dy: dy * np.abs(x)),
+    "float": (lambda x: x * float(x[0, 0]), lambda x, dy: dy * x[0, 0]),
+}
+
+
+@pytest.mark.parametrize("forward, backward", HELD_CONSTANT.values(), ids=HELD_CONSTANT)
+def test_a_factor_whose_imaginary_part_is_lost_is_not_taken_for_a_constant(forward, backward):
+    """The complex step alone would agree with a backward that forgets the same."""
+    assert blamed(Around(forward, backward, name="guilty")) == [INPUT]
+    assert check_layer(Around(forward, backward, name="guilty"), X).blamed == [INPUT]
+
+
+HONEST = {
+    "abs": (np.abs, lambda x, dy: dy * np.sign(x)),
+    "logaddexp": (lambda x: np.logaddexp(0, x), lambda x, dy: dy / (1 + np.exp(-x))),
+    "x |x|": (lambda x: x * np.abs(x), lambda x, dy: 2 * dy * np.abs(x)),
+    "std": (scaled, lambda x, dy: (dy - (x - x.mean(axis=1, keepdims=True)) * (dy * x).mean(axis=1, keepdims=True)
+                                   / x.var(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)),
+}
+
+
+@pytest.mark.parametrize("forward, backward", HONEST.values(), ids=HONEST)
+def test_what_takes_no_complex_numbers_and_is_right_is_not_blamed(forward, backward):
+    for size in (1.0,) if forward is HONEST["logaddexp"][0] else (1e-8, 1.0, 1e6):
+        report = check_layer(Around(forward, backward), size * X)
+        assert report.passed and "By differences" in str(report), str(report)
+    model = trained(Around(forward, backward, input_shape=(4,)), Dense(4, activation="softmax"))
+    report = check_model(model, X, Y)
+    assert report.passed, str(report)
+
+
+def test_a_layer_of_whole_numbers_is_not_blamed():
+    """An embedding: its forward jumps, and dL/dx is zero."""
+    class Embedding(Layer):
+        def build(self, input_shape):
+            self.table = self.add_weight("table", (5, 3), "random_normal")
+
+        def forward(self, x, training=False):
+            self.rows = np.real(x).astype(int)
+            return self.table.value[self.rows[:, 0]]
+
+        def backward(self, dy):
+            gradient = np.zeros(self.table.value.shape)
+            np.add.at(gradient, self.rows[:, 0], dy)
+            self.table.grad = gradient
+            return np.zeros(self.rows.shape)
+
+        def compute_output_shape(self, input_shape):
+            return (None, 3)
+
+    report = check_layer(Embedding(), np.array([[1.0], [3], [3], [0]]))
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("targets", [1.0, 1e4, 1e6, 1e8])
+def test_a_wrong_factor_is_found_however_large_the_loss(targets):
+    half = losses.Loss(losses.mean_squared_error, lambda t, p: (p - t) / p.shape[-1])
+    assert not check_loss(half, targets * (1 + rng.random((6, 1))), rng.random((6, 1))).passed
+    right = losses.Loss(losses.mean_squared_error, losses.BACKWARD[losses.mean_squared_error])
+    assert check_loss(right, targets * (1 + rng.random((6, 1))), rng.random((6, 1))).passed
+
+
+def test_zeros_behind_a_relu_do_not_hide_a_wrong_row():
+    """A direction over all numbers crosses the kinks of the zeros; one over the others does not."""
+    def backward(right, layer, dy):
+        dx = right(dy)
+        dx[3] *= 1.5
+        return dx
+
+    x = np.maximum(rng.standard_normal((20, 100)), 0)
+    report = check_layer(with_backward(ReLU, backward)(name="guilty"), x, max_entries=1)
+    assert report.blamed == [INPUT]
+    assert check_layer(ReLU(), x, max_entries=1).passed
+
+
+def test_forty_relus_whose_gradients_vanish_are_not_blamed():
+    model = trained(*[Dense(6, activation="relu", input_shape=(4,)) for _ in range(40)], Dense(4), loss="mse")
+    report = check_model(model, X, Y)
+    assert report.passed, str(report)
+
+
+def test_a_frozen_layer_may_leave_its_gradients_out():
+    class Sparing(Dense):
+        def backward(self, dy):
+            before = self.kernel.grad.copy(), self.bias.grad.copy()
+            dx = super().backward(dy)
+            if not self.trainable:
+                self.kernel.grad, self.bias.grad = before
+            return dx
+
+    model = trained(Sparing(4, input_shape=(4,), trainable=False), Dense(4, activation="softmax"))
+    assert check_model(model, X, Y).passed
+    assert not model.layers[0].trainable
+
+
+def test_a_layer_without_masks_and_one_that_writes_to_its_input():
+    class Own(Layer):
+        masks = None
+
+        def forward(self, x, training=False):
+            self.masks, self.x = None, x
+            return x * 2
+
+        def backward(self, dy):
+            return dy * 2
+
+    class Overwriting(Own):
+        def backward(self, dy):
+            self.x[...] = dy * 2
+            return self.x
+
+    assert check_layer(Own(), X).passed
+    for check in (lambda: check_layer(Overwriting(name="guilty"), X), lambda: blamed(Overwriting(name="guilty"))):
+        with pytest.raises(ValueError, match="guilty: backward changed the input that forward was given"):
+            check()
+
+
+def test_a_check_draws_nothing_from_numpys_random_numbers():
+    np.random.seed(1)
+    before = np.random.get_state()[1].copy()
+    check_layer(Dense(3), (2, 4))
+    check_layer(Dropout(0.5), (2, 4))
+    unbuilt = Sequential([Dense(4), Dense(4, activation="softmax")])
+    unbuilt.compile("sgd", "categorical_crossentropy")
+    assert check_model(unbuilt, X, Y).passed and not unbuilt.built
+    assert (np.random.get_state()[1] == before).all()
+
+
+def test_layers_that_are_right_alone_and_share_an_array_are_found():
+    class Shared(Layer):
+        cache = {}      # of all layers of the class
+
+        def forward(self, x, training=False):
+            self.cache["x"] = x
+            return x ** 2
+
+        def backward(self, dy):
+            return 2 * self.cache["x"] * dy
+
+    model = trained(Dense(4, input_shape=(4,)), Shared(), Dense(4), Shared(), loss="mse")
+    report = check_model(model, X, Y)
+    assert report.blamed[0] == "whole model: input" and "Do two layers share an array" in str(report)

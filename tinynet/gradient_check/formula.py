@@ -7,7 +7,7 @@ from tinynet import losses
 from tinynet.gradient_check.compare import comparison_of
 from tinynet.gradient_check.report import GradientReport
 
-__all__ = ["check_loss", "check_regularizer", "weightings"]
+__all__ = ["check_loss", "check_regularizer", "check_unchanged", "weightings"]
 
 
 def check_loss(loss, y_true, y_pred, sample_weight=None, *, method="complex", max_entries=100,
@@ -21,11 +21,16 @@ def check_loss(loss, y_true, y_pred, sample_weight=None, *, method="complex", ma
     y_true, y_pred = np.asarray(y_true), np.array(y_pred, dtype=np.float64)
     y_true = y_true.astype(np.float64) if y_true.dtype.kind == "f" else y_true
     entries = []
-    for title, weights in weightings(sample_weight):
-        moved = comparison.prepared(y_pred)
-        entries.append(comparison.entry(
-            f"{loss.name}{title}: y_pred", loss.backward(y_true, y_pred.copy(), weights), moved,
-            lambda moved=moved, weights=weights: loss.forward(y_true, moved, weights)))
+    for title, weights in weightings(sample_weight, len(y_pred), comparison):
+        given = y_pred.copy()
+        gradient = loss.backward(y_true, given, weights)
+        check_unchanged(loss.name, y_pred, given)
+
+        def entry(how, weights=weights, gradient=gradient, title=title):
+            moved = how.prepared(y_pred)
+            return how.entry(f"{loss.name}{title}: y_pred", gradient, moved,
+                             lambda: loss.forward(y_true, moved, weights))
+        entries.append(comparison.run(entry))
     return GradientReport(entries, method)
 
 
@@ -37,11 +42,23 @@ def check_regularizer(regularizer, w, *, method="complex", max_entries=100, seed
     True
     """
     comparison, w = comparison_of(method, max_entries, seed), np.array(w, dtype=np.float64)
-    moved = comparison.prepared(w)
-    return GradientReport([comparison.entry(name or f"{regularizer!r}", np.asarray(regularizer.gradient(w)), moved,
-                                            lambda: regularizer(moved))], method)
+    given, name = w.copy(), name or f"{regularizer!r}"
+    gradient = regularizer.gradient(given)
+    check_unchanged(name, w, given)
+
+    def entry(how):
+        moved = how.prepared(w)
+        return how.entry(name, np.array(gradient), moved, lambda: regularizer(moved))
+    return GradientReport([comparison.run(entry)], method)
 
 
-def weightings(weights):
-    """(title, weights) of what a loss is checked with."""
-    return [("", None)] + ([(" with sample_weight", np.asarray(weights, np.float64))] if weights is not None else [])
+def check_unchanged(name, before, after):
+    """Raise ValueError where a derivative has written to what it was given."""
+    if not np.array_equal(before, after, equal_nan=True):
+        raise ValueError(f"{name}: the derivative changed what it was given. Work on a copy.")
+
+
+def weightings(weights, n, comparison):
+    """(title, weights) of what a loss is checked with: without weights, and with those given, or drawn ones."""
+    weights = comparison.rng.uniform(0.5, 2, n) if weights is None else np.asarray(weights, np.float64)
+    return [("", None), (" with sample_weight", weights)]

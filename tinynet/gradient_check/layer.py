@@ -5,12 +5,14 @@ Then dL/dy = c, and no error can hide in a symmetry.  It must not know any deriv
 from __future__ import annotations
 
 import copy
+import numbers
 
 import numpy as np
 
 from tinynet.gradient_check.compare import comparison_of
 from tinynet.gradient_check.report import GradientReport
 from tinynet.layers import Layer
+from tinynet.random import MaskStream
 
 __all__ = ["check_layer", "link_entries", "make_float64", "restore", "state_of"]
 
@@ -33,19 +35,21 @@ def check_layer(layer, x_or_shape, *, method="complex", max_entries=100, seed=0)
     comparison = comparison_of(method, max_entries, seed)
     if not isinstance(layer, Layer):
         raise TypeError(f"check_layer expects a layer, such as Dense(3), got {layer!r}. Models go to check_model.")
+    before = np.random.get_state()
     x = _inputs(x_or_shape, comparison.rng)
     entries, layer = [], copy.deepcopy(layer)
     for link in layer.chain():
         link.build_once((None, *x.shape[1:]))
         make_float64([link])
         entries += link_entries(link, x, comparison)
-        x = link.forward(x).copy()
+        x = np.array(link.forward(x), dtype=np.float64)
+    np.random.set_state(before)
     return GradientReport(entries, method)
 
 
 def _inputs(x_or_shape, rng):
     """Inputs as they were given, or drawn for a shape."""
-    if isinstance(x_or_shape, tuple) and all(isinstance(n, int) for n in x_or_shape):
+    if isinstance(x_or_shape, tuple) and all(isinstance(n, numbers.Integral) for n in x_or_shape):
         x = rng.standard_normal(x_or_shape)
     else:
         try:
@@ -59,13 +63,24 @@ def _inputs(x_or_shape, rng):
 
 
 def link_entries(link, x, comparison):
-    """The entries of one link, in training and, if that changes anything, outside."""
-    modes = {"": True}
-    if getattr(link, "masks", None) is not None or any(not p.trainable for p in link.parameters):
-        modes[" (not training)"] = False
+    """The entries of one link, in training and, if it is another thing, outside."""
+    state, learns = state_of([link]), (link.trainable, link.learns)
+    link.trainable = link.learns = True     # a frozen layer may leave its gradients out
+    outputs = []
+    for training in (True, False):
+        batch = _another_batch(x)
+        given = batch.copy()
+        outputs.append(np.array(link.forward(batch, training)))
+        _check_contract(link, batch, given, outputs[-1])
+        restore(state)
+    same = np.array_equal(outputs[0], outputs[1], equal_nan=True)
+    modes = {"": True} if same else {"": True, " (not training)": False}
     entries = []
     for title, training in modes.items():
-        entries += _mode_entries(link, x, training, title, comparison)
+        entries += comparison.run(lambda how, training=training, title=title: _mode_entries(
+            link, x.copy(), training, title, how))
+        restore(state)
+    link.trainable, link.learns = learns
     return entries
 
 
@@ -77,18 +92,17 @@ def _mode_entries(link, x, training, title, comparison):
         restore(state)
         return link.forward(x, training)
 
-    forward(0.9 * x[::-1])      # another batch, of which backward must remember nothing
-    y = forward(x).copy()
-    if y.shape[1:] != tuple(link.compute_output_shape((None, *x.shape[1:])))[1:]:
-        raise ValueError(f"{link.name}: forward returned {y.shape} for {x.shape}, but compute_output_shape says "
-                         f"{tuple(link.compute_output_shape((None, *x.shape[1:])))}. Define compute_output_shape.")
-    if not np.array_equal(x, given, equal_nan=True):
-        raise ValueError(f"{link.name}: forward changed its input. Work on a copy: x = x.copy().")
-    if not np.array_equal(forward(x), y, equal_nan=True):
-        raise ValueError(f"{link.name}: forward is not the same each time. Draw random numbers from self.masks, a "
-                         "tinynet.random.MaskStream, which can be rewound.")
+    forward(_another_batch(x))      # of which backward must remember nothing
+    y = np.array(forward(x))
+    _check_contract(link, x, given, y)
+    if not np.array_equal(forward(x), y):
+        raise ValueError(f"{link.name}: forward is not the same each time. It must depend on x, the weights and "
+                         "self.masks alone, a tinynet.random.MaskStream, which can be rewound.")
     cotangent = comparison.rng.standard_normal(y.shape)
     dx, gradients = _backward(link, cotangent, learned, x.shape)
+    if not np.array_equal(x, given):
+        raise ValueError(f"{link.name}: backward changed the input that forward was given. Write to dy, or to an array "
+                         "of the layer's own.")
     entries, held = [], [p.value for p in learned]
     moved = comparison.prepared(x)
 
@@ -98,10 +112,37 @@ def _mode_entries(link, x, training, title, comparison):
     entries.append(comparison.entry(f"{link.name}: input{title}", dx, moved, loss, scale))
     for p, gradient, value in zip(learned, gradients, held):
         p.move_to(comparison.prepared(value), p.grad)
-        entries.append(comparison.entry(f"{p.name}{title}", gradient, p.value, loss, scale))
-        p.move_to(value, p.grad)
-    restore(state)
+        try:
+            entries.append(comparison.entry(f"{p.name}{title}", gradient, p.value, loss, scale))
+        finally:
+            p.move_to(value, p.grad)
     return entries
+
+
+def _another_batch(x):
+    """A batch like x that is not x; labels stay labels."""
+    return x[::-1].copy() if (x == np.rint(x)).all() else 0.9 * x[::-1]
+
+
+def _check_contract(link, x, given, y):
+    """Raise ValueError for an output that a layer must not give, or an input that it has changed."""
+    if y.dtype.kind == "c":
+        raise ValueError(f"{link.name}: forward made complex numbers of real ones. Does it keep sums of earlier "
+                         "batches in an attribute? add_weight(..., trainable=False) is their place, and is put back.")
+    if y.ndim < 1 or y.dtype.kind not in "fiub":
+        raise ValueError(f"{link.name}: forward must return an array of numbers, got {y!r:.60}.")
+    if y.dtype.kind == "f" and y.dtype != np.float64:
+        raise ValueError(f"{link.name}: forward made {y.dtype} of float64, which costs the check its digits. A layer "
+                         "keeps the type that it is given.")
+    declared = tuple(link.compute_output_shape((None, *x.shape[1:])))
+    if y.shape[1:] != declared[1:]:
+        raise ValueError(f"{link.name}: forward returned {y.shape} for {x.shape}, but compute_output_shape says "
+                         f"{declared}. Define compute_output_shape.")
+    if not np.array_equal(x, given, equal_nan=True):
+        raise ValueError(f"{link.name}: forward changed its input. Work on a copy: x = x.copy().")
+    if not np.isfinite(y).all():
+        raise ValueError(f"{link.name}: forward gives NaN or infinity for these inputs, whose slopes mean nothing. Use "
+                         "other inputs.")
 
 
 def _backward(link, cotangent, learned, shape):
@@ -126,8 +167,19 @@ def make_float64(chain):
 
 def state_of(chain):
     """What a forward in training changes: where each stream of random numbers stands, and the running means."""
-    return ([(layer.masks, layer.masks.step) for layer in chain if hasattr(layer, "masks")],
-            [(p, p.value.copy()) for layer in chain for p in layer.parameters if not p.trainable])
+    inside = [layer for link in chain for layer in _with_inner_layers(link)]
+    return ([(stream, stream.step) for layer in inside for stream in vars(layer).values()
+             if isinstance(stream, MaskStream)],
+            [(p, p.value.copy()) for layer in inside for p in layer.parameters if not p.trainable])
+
+
+def _with_inner_layers(layer):
+    """A layer, and those that it keeps as attributes or in lists."""
+    yield layer
+    for value in vars(layer).values():
+        for inner in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(inner, Layer):
+                yield from _with_inner_layers(inner)
 
 
 def restore(state):

@@ -9,7 +9,8 @@ import numpy as np
 
 from tinynet.arguments import find
 
-__all__ = ["METHODS", "TOLERANCE", "central", "complex_step", "numeric_gradient", "richardson", "sides"]
+__all__ = ["METHODS", "TOLERANCE", "central", "complex_step", "is_kink", "numeric_gradient", "richardson", "rounding",
+           "settled", "sides"]
 
 
 def complex_step(f, h=1e-30):
@@ -49,6 +50,38 @@ def sides(f, h=1e-7):
     """The slopes to the left and to the right of 0: at a kink they are not the same."""
     middle = np.real(f(0.0))
     return float((middle - np.real(f(-h))) / h), float((np.real(f(h)) - middle) / h)
+
+
+def rounding(f, h):
+    """What rounding alone may add to a difference of two values of f that are h apart, with numbers of 1 in f."""
+    return 1e-15 * (1 + float(np.abs(f(0.0)))) / h
+
+
+def is_kink(f, least) -> bool:
+    """Whether the slope of f jumps at 0 by more than `least`, or f itself does.
+
+    A jump of the slope is as large at ten times the distance, and one of f makes a tenth of the slope there; but of a
+    bend the slopes differ ten times as much.  Rounding looks like a jump of f, a small one.
+    """
+    h = 1e-7
+    (left, right), (far_left, far_right) = sides(f, h), sides(f, 10 * h)
+    near, far = right - left, far_right - far_left
+    noise = max(least, rounding(f, h))
+    if abs(near) <= noise or far == 0:
+        return False
+    return 0.5 <= near / far <= 2 or (5 <= near / far <= 20 and abs(near) > 1e3 * noise)
+
+
+def settled(f):
+    """f'(0) by differences whose step gets shorter until they settle: (the slope, how far it may be off).
+
+    A long step may cross a kink and a short one drowns in rounding; where two in a row agree neither has happened.
+    """
+    steps = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
+    ladder = [richardson(f, h) for h in steps]
+    doubts = [abs(a - b) + rounding(f, h) for a, b, h in zip(ladder, ladder[1:], steps)]
+    best = int(np.argmin([doubt if np.isfinite(doubt) else np.inf for doubt in doubts]))
+    return ladder[best], doubts[best]
 
 
 METHODS = {"complex": complex_step, "central": central, "richardson": richardson}

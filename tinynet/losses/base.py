@@ -80,7 +80,11 @@ class Loss(Configurable):
         return self._reduced(losses)
 
     def backward(self, y_true, y_pred, weights=None):
-        dy = self.derivative(y_true, y_pred, **self.arguments).astype(y_pred.dtype, copy=False)
+        dy = self.derivative(y_true, y_pred, **self.arguments)
+        if getattr(dy, "shape", None) != y_pred.shape:
+            raise ValueError(f"The derivative of {self.name} must have the shape of y_pred, {y_pred.shape}, got "
+                             f"{getattr(dy, 'shape', type(dy).__name__)}.")
+        dy = dy.astype(y_pred.dtype, copy=False)
         if weights is not None:
             dy *= weights.reshape(-1, *[1] * (dy.ndim - 1))
         if self.reduction != "sum":
