@@ -16,7 +16,7 @@ ROOT = Path(tinynet.__file__).parent
 
 # Each row may import from the rows above it and from its own.
 FLOORS = [
-    ["arguments", "registry", "parallel", "cublas"],
+    ["arguments", "registry", "denormals", "parallel", "cublas"],
     ["device"],
     ["cuda", "cuda_graph"],
     ["kernels", "backend"],

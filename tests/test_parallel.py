@@ -1,5 +1,6 @@
 """Work shared by threads gives the same bits as work done by one, and an error in a thread is not lost."""
 import hashlib
+import math
 import os
 import threading
 import time
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 
-from tinynet import parallel
+from tinynet import backend, denormals, parallel
 from tinynet.backend import matmul
 from tinynet.layers import Dense, Dropout
 from tinynet.models import Sequential
@@ -23,12 +24,31 @@ def trained_weights(threads):
                         Dense(10, activation="softmax")])
     model.compile("rmsprop", "sparse_categorical_crossentropy")
     x = np.random.random((600, 784))
-    model.fit(x, np.arange(600) % 10, batch_size=128, epochs=2, verbose=0)
+    model.fit(x, np.arange(600) % 10, batch_size=290, epochs=2, verbose=0)      # products in four pieces, and a short batch
     return hashlib.sha256(model.parameters.value.tobytes() + model.predict(x).tobytes()).hexdigest()
 
 
 def test_one_two_and_four_threads_train_to_the_same_bits():
     assert trained_weights(1) == trained_weights(2) == trained_weights(4)
+
+
+def test_the_step_in_pieces_is_the_textbook_step_on_one_thread(monkeypatch):
+    def weights():
+        np.random.seed(1)
+        model = Sequential([Dense(512, activation="relu", input_shape=(784,)), Dropout(0.2), Dense(10)])
+        model.compile("rmsprop", "mse")
+        x = np.random.random((512, 784))
+        model.fit(x, x[:, :10], batch_size=256, epochs=3, verbose=0)
+        return model.parameters.value
+
+    parallel.set_threads(2)
+    backend.set_floatx("float64")
+    in_pieces = weights()
+    parallel.set_threads(1)
+    monkeypatch.setattr(parallel, "split", lambda length, work, grain: [slice(0, length)])
+    whole = weights()
+    assert not np.array_equal(in_pieces, whole)     # sums in another order
+    assert in_pieces == pytest.approx(whole, rel=1e-9, abs=1e-12)
 
 
 @given(st.integers(1, 300), st.floats(0, 1e9), st.floats(1, 1e8))
@@ -115,6 +135,72 @@ def test_a_forked_child_has_threads_of_its_own():
     if not child:
         os._exit(0 if trained_weights(2) == before else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+# The cores that a container may use
+
+
+@pytest.mark.parametrize("files, cores", [
+    ({"cpu.max": "150000 100000"}, 1.5),
+    ({"cpu.max": "max 100000"}, math.inf),
+    ({"cpu/cpu.cfs_quota_us": "400000", "cpu/cpu.cfs_period_us": "100000"}, 4),
+    ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, math.inf),
+    ({"cpu.max": "what is this"}, math.inf),
+    ({}, math.inf)])
+def test_the_limit_of_a_container_is_read(tmp_path, files, cores):
+    (tmp_path / "cpu").mkdir()
+    for name, text in files.items():
+        (tmp_path / name).write_text(text + "\n")
+    assert parallel._container_limit(tmp_path) == cores
+
+
+@pytest.mark.parametrize("limit, threads", [(0.5, 1), (1.5, 1), (2.0, 2), (math.inf, 3)])
+def test_threads_at_the_start_are_the_whole_cores_of_affinity_and_container(monkeypatch, limit, threads):
+    monkeypatch.delenv("TINYNET_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 4, 5}, raising=False)
+    monkeypatch.setattr(parallel, "_container_limit", lambda: limit)
+    assert parallel._threads_at_start() == threads
+
+
+def test_the_environment_says_how_many_threads(monkeypatch):
+    monkeypatch.setenv("TINYNET_THREADS", "7")
+    assert parallel._threads_at_start() == 7
+    monkeypatch.setenv("TINYNET_THREADS", "many")
+    with pytest.raises(ValueError, match="TINYNET_THREADS must be a whole number of at least 1, got 'many'"):
+        parallel._threads_at_start()
+
+
+# Denormals
+
+
+@pytest.mark.skipif(not denormals.known, reason="tinynet does not flush denormals on this processor")
+def test_every_thread_that_works_takes_denormals_for_zero_and_only_then():
+    parallel.set_threads(2)
+    small, results, meeting = np.full(100, 1e-30, "float32"), [], threading.Barrier(2, timeout=10)
+
+    def piece(_):
+        meeting.wait()      # both threads are here
+        results.append(small * np.float32(1e-10))
+
+    with parallel.workers():
+        parallel.for_each(piece, [slice(0), slice(1)])
+    assert len(results) == 2 and not np.any(results)
+    assert (small * np.float32(1e-10) > 0).all()
+
+
+@pytest.mark.skipif(not denormals.known, reason="tinynet does not flush denormals on this processor")
+def test_pixels_that_go_dark_leave_no_denormals_in_the_mean_square():
+    model = Sequential([Dense(8, input_shape=(40,))])
+    model.compile("rmsprop", "mse")
+    x = np.random.random((32, 40)) + 0.1
+    model.fit(x, x[:, :8], verbose=0)
+    mean_square = model.optimizer.slots[0]
+    assert (mean_square[:320] > 0).all()
+    x[:, 20:] = 0
+    model.fit(np.tile(x, (30, 1)), np.tile(x[:, :8], (30, 1)), epochs=40, verbose=0)     # 1,200 steps
+    dark = mean_square[160:320]
+    assert dark.max() < 1e-30
+    assert not np.any((dark > 0) & (dark < np.finfo("float32").tiny))
 
 
 def test_set_threads_refuses_none():

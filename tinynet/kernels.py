@@ -223,7 +223,7 @@ def move(optimizer, p, g, slots):
     if not on_gpu:
         lr = optimizer.learning_rate / (1 + optimizer.decay * optimizer.iterations)
         parallel.for_each(lambda block: optimizer.step(p[block], g[block], lr, *(slot[block] for slot in slots)),
-                          parallel.split(p.size, work=p.size, grain=2**16))
+                          parallel.split(p.size, work=p.size, grain=2**18))
     elif optimizer.cuda:
         constants = [getattr(optimizer, name) for name in ("decay", *optimizer.constants)]
         launch(move_source(optimizer), p.dtype, "move", p.size, p, g, *slots, optimizer.clock,

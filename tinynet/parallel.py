@@ -5,18 +5,21 @@ instructions whoever computes it, and results are the same to the last bit.  It 
 """
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
 from tinynet.arguments import whole_number
+from tinynet.denormals import flush_denormals
 
 __all__ = ["for_each", "set_threads", "split", "threads", "workers"]
 
@@ -26,7 +29,7 @@ _lock = threading.Lock()
 
 
 def threads() -> int:
-    """How many threads work at most: TINYNET_THREADS, or the cores that this process may use.
+    """How many threads work at most: TINYNET_THREADS, or the cores that this process and its container may use.
 
     >>> threads() >= 1
     True
@@ -45,23 +48,25 @@ def workers() -> Iterator[None]:
     """Inside it `for_each` has its pieces done by all threads, and a matrix product uses only the one it is called on.
 
     BLAS has threads of its own, but they meet at the end of every product and wait by spinning: on a busy machine an
-    epoch takes several times as long with them.
+    epoch takes several times as long with them.  Denormal numbers count as zero, in all threads alike.
     """
     global _blas_limit
     with _lock:
         if not _entered:
             _blas_limit = _blas().limit(limits=1, user_api="blas")
         _entered.append(None)
+    before = flush_denormals(True)
     try:
         yield
     finally:
+        flush_denormals(before)
         with _lock:
             _entered.pop()
             if not _entered:
                 _blas_limit.restore_original_limits()
 
 
-def for_each(function: Callable[[slice], object], pieces: list[slice]) -> None:
+def for_each(function: Callable[[Any], object], pieces: Sequence) -> None:
     """Call the function on every piece, in any order, and return when all are done.
 
     The pieces must not write to the same memory.  The first error of a piece is raised here.
@@ -74,7 +79,7 @@ def for_each(function: Callable[[slice], object], pieces: list[slice]) -> None:
     job = _Job(function, pieces)
     for inbox in _hire(helpers):
         inbox.put(job)
-    job.work()
+    job.work(job.pieces.popleft)
     for _ in range(helpers + 1):
         job.left.get()
     if job.error:
@@ -82,12 +87,12 @@ def for_each(function: Callable[[slice], object], pieces: list[slice]) -> None:
 
 
 def split(length: int, work: float, grain: float) -> list[slice]:
-    """0 to length in even slices, one for each whole grain of the work, at least one.
+    """0 to length in 1, 2, 4, 8 ... even slices, each of them at least one grain of the work.
 
-    >>> split(100, work=5, grain=2)
+    >>> split(100, work=7, grain=2)
     [slice(0, 50, None), slice(50, 100, None)]
     """
-    count = min(length, max(int(work / grain), 1))
+    count = min(length, 1 << max(int(work / grain), 1).bit_length() - 1)
     return [slice(length * i // count, length * (i + 1) // count) for i in range(count)]
 
 
@@ -100,12 +105,12 @@ class _Job:
         self.left: SimpleQueue[None] = SimpleQueue()
         self.error: BaseException | None = None
 
-    def work(self):
+    def work(self, take):
         """Take pieces until none is left."""
         try:
             while self.pieces:
                 try:
-                    piece = self.pieces.popleft()
+                    piece = take()
                 except IndexError:      # another thread took the last one
                     break
                 self.function(piece)
@@ -126,8 +131,12 @@ def _hire(number):
 
 
 def _serve(inbox):
+    flush_denormals(True)
     while True:
-        inbox.get().work()
+        job = inbox.get()
+        # From the end where the caller does not begin.  In jobs that follow each other each core then works on the same
+        # rows of the same weights, and finds them in its own cache.
+        job.work(job.pieces.pop)
 
 
 @cache
@@ -139,7 +148,23 @@ def _threads_at_start() -> int:
     if os.environ.get("TINYNET_THREADS"):
         text = os.environ["TINYNET_THREADS"]
         return whole_number("TINYNET_THREADS", int(text) if text.isdecimal() else text, least=1)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.floor(min(cores, _container_limit())))
+
+
+def _container_limit(root=Path("/sys/fs/cgroup")) -> float:
+    """How many cores a container may use at a time, which affinity does not tell; infinity where nothing limits it.
+
+    Source: Linux, Documentation/admin-guide/cgroup-v2.rst (cpu.max) and scheduler/sched-bwc.rst (cpu.cfs_quota_us).
+    """
+    try:
+        if (root / "cpu.max").exists():
+            quota, period = (root / "cpu.max").read_text().split()
+        else:
+            quota, period = ((root / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return float(quota) / float(period) if float(quota) > 0 else math.inf
+    except (OSError, ValueError):       # no cgroups; or the quota is the word "max"
+        return math.inf
 
 
 _threads = _threads_at_start()
