@@ -24,7 +24,7 @@ def trained_weights(threads):
                         Dense(10, activation="softmax")])
     model.compile("rmsprop", "sparse_categorical_crossentropy")
     x = np.random.random((600, 784))
-    model.fit(x, np.arange(600) % 10, batch_size=290, epochs=2, verbose=0)      # products in four pieces, and a short batch
+    model.fit(x, np.arange(600) % 10, batch_size=290, epochs=2, verbose=0)      # four pieces, a short batch
     return hashlib.sha256(model.parameters.value.tobytes() + model.predict(x).tobytes()).hexdigest()
 
 

@@ -2,8 +2,10 @@
 
 Read `tinynet/layers/dense.py` first, then `tinynet/step.py`.
 """
-from tinynet import (activations, aliases, backend, callbacks, constraints, datasets, gradient_check, initializers,
-                     layers, losses, metrics, models, optimizers, plotting, regularizers, utils)
+import importlib
+
+from tinynet import (activations, aliases, backend, callbacks, constraints, datasets, initializers, layers, losses,
+                     metrics, models, optimizers, plotting, regularizers, utils)
 from tinynet.layers import Input
 from tinynet.models import Model, Sequential
 
@@ -12,3 +14,9 @@ __version__ = "0.1.0"
 __all__ = ["Input", "Model", "Sequential", "activations", "aliases", "backend", "callbacks", "constraints", "datasets",
            "gradient_check", "initializers", "layers", "losses", "metrics", "models", "optimizers", "plotting",
            "regularizers", "utils"]
+
+
+def __getattr__(name):
+    if name == "gradient_check":    # training needs none of it, and a tenth of the import would be its
+        return importlib.import_module("tinynet.gradient_check")
+    raise AttributeError(f"tinynet has no {name!r}. It has: {', '.join(__all__)}.")

@@ -1,0 +1,373 @@
+"""tinynet beside its peers on a CPU: the tutorial's network, trained by each that is installed.
+
+    python -m pip install -e ".[bench]" && python benchmarks/compare.py [--epochs 7] [--quick] [--keras2 python3.7]
+
+Each contender works in a process of its own, and they take turns, epoch by epoch, so that the noise of the machine
+hits all alike; the first epoch, which compiles, is told apart.  Then all train again while other processes keep half of
+the cores busy; the best three train smaller data with other batch sizes, widths and depths, and predict; and tinynet's
+own step is taken to pieces.  Tables and pictures go to benchmarks/results/.
+"""
+import argparse
+import importlib.metadata
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+from matplotlib.figure import Figure
+from peers import KERAS2, PEERS, cores
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+FLOOR = "matrix products alone"
+NETWORK, BATCH = (784, 512, 512, 10), 128
+COLOURS = ["#1f5fa8", "#e0702d", "#3a9a5c", "#8a5fb0", "#8a8a8a", "#c0a020", "#b04050", "#404040"]
+
+
+class Worker:
+    """A contender in a process of its own."""
+
+    def __init__(self, name, python=sys.executable):
+        self.process: Any = subprocess.Popen(
+            [python, HERE / "peers.py", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True)
+
+    def ask(self, **command):
+        """What it answers; RuntimeError if it has died."""
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"ended with status {self.process.wait()}")
+        return json.loads(line)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--keras2", metavar="PYTHON", help="a Python that has Keras 2.3.1 and TensorFlow 2.1")
+    parser.add_argument("--epochs", type=int, default=7, help="timed for each, after the first")
+    parser.add_argument("--quick", action="store_true", help="the table alone")
+    args = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        data = save_data(Path(folder))
+        record: dict = about() | {"contenders": compare(data, args.epochs, args.keras2)}
+        write_table(record)
+        if not args.quick:
+            best = [name for name in by_median(record) if name != FLOOR][:3]
+            best = list(dict.fromkeys(["tinynet", *best]))[:3]
+            record |= {"scaling": scaling(data, best), "inference": inference(data, best), "profile": profile(data)}
+            draw_scaling(record["scaling"], record["inference"])
+            draw_profile(record["profile"])
+    (RESULTS / "compare.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def save_data(folder):
+    """MNIST's training pictures in files that all can read."""
+    from tinynet.datasets import mnist
+    (x, y), _ = mnist.load_data()
+    np.save(folder / "x.npy", x.reshape(-1, 784).astype("float32") / 255)
+    np.save(folder / "y.npy", y.astype(np.int64))
+    return {"x": str(folder / "x.npy"), "y": str(folder / "y.npy")}
+
+
+def about():
+    found = {}
+    for name in ("numpy", "torch", "jax", "keras", "tensorflow", "tensorflow_cpu", "scikit-learn"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    cpu = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+           if line.startswith("model name")] if Path("/proc/cpuinfo").exists() else [platform.processor()]
+    blas = [f"{pool['internal_api']} {pool['version']}, {pool.get('architecture')} kernel"
+            for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    return {"date": date.today().isoformat(), "cpu": cpu[0], "cores": cores(), "python": platform.python_version(),
+            "blas": blas[0] if blas else "an unknown BLAS", "versions": found}
+
+
+# The table
+
+
+def compare(data, epochs, python_of_keras2):
+    """{name: what was measured} of each contender, the epochs in turns; {name: {"missing": why}} of one that fails."""
+    results: dict = {}
+    workers: dict = {}
+    for name, (_, package, distributions) in PEERS.items():
+        python = python_of_keras2 if name == KERAS2 else sys.executable
+        if python is None:
+            continue
+        print(f"Starting {name}", flush=True)
+        worker = Worker(name, python)
+        try:
+            worker.ask(do="build", samples=60000, sizes=NETWORK, batch=BATCH, **data)
+            first = worker.ask(do="epoch")
+        except (RuntimeError, BrokenPipeError) as error:
+            results[name] = {"missing": str(error)}
+            continue
+        results[name] = {"first": first["seconds"], "import": import_seconds(package, python),
+                         "installed": installed(distributions, python)}
+        workers[name] = worker
+    for times in ("seconds", "busy seconds"):
+        others = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
+                  for _ in range(0 if times == "seconds" else max(1, cores() // 2))]
+        for number in range(epochs):
+            print(f"{times}: epoch {number + 1} of {epochs}", flush=True)
+            for name, worker in workers.items():
+                reply = worker.ask(do="epoch")
+                results[name].setdefault(times, []).append(reply["seconds"])
+                results[name] |= {"peak": reply["peak"], "loss": reply["loss"]}
+        for other in others:
+            other.kill()
+            other.wait()
+    for worker in workers.values():
+        worker.close()
+    return results
+
+
+def import_seconds(package, python):
+    """How long the import takes: the median of nine new processes, less that of a Python which imports nothing."""
+    def seconds(code):
+        start = time.perf_counter()
+        subprocess.run([python, "-c", code], stderr=subprocess.DEVNULL)
+        return time.perf_counter() - start
+    return statistics.median(seconds(f"import {package}") - seconds("pass") for _ in range(9))
+
+
+def installed(distributions, python):
+    """MB on the disk of these distributions of a Python, and of tinynet's own folder, which is a checkout."""
+    total = 0.0
+    for name in distributions:
+        if name == "tinynet":
+            paths = (path for path in (HERE.parent / name).rglob("*.py"))
+            total += sum(path.stat().st_size for path in paths) / 1e6
+        else:
+            total += float(subprocess.run([python, "-c", SIZE, name], capture_output=True, text=True).stdout or 0)
+    return total
+
+
+SIZE = """
+import os, sys
+try:
+    from importlib.metadata import PackageNotFoundError, files
+except ImportError:
+    from importlib_metadata import PackageNotFoundError, files
+try:
+    paths = [str(file.locate()) for file in files(sys.argv[1]) or []]
+except PackageNotFoundError:
+    paths = []
+print(sum(os.path.getsize(path) for path in paths if os.path.isfile(path)) / 1e6)
+"""
+
+
+def by_median(record):
+    """Names of those that were timed, the fastest first."""
+    timed: Any = {name: r for name, r in record["contenders"].items() if r.get("seconds")}
+    return sorted(timed, key=lambda name: statistics.median(timed[name]["seconds"]))
+
+
+def write_table(record):
+    """The table, printed and written, and its bars."""
+    contenders = record["contenders"]
+    medians = {name: statistics.median(contenders[name]["seconds"]) for name in by_median(record)}
+    ours, floor = medians["tinynet"], medians[FLOOR]
+    heads = ["", "seconds an epoch", "min", "max", "to tinynet", "to products", "busy / quiet", "first epoch",
+             "peak MB", "import s", "on disk MB"]
+    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
+    for name, median in medians.items():
+        r = contenders[name]
+        lines.append(f"| {name} | {median:.2f} | {min(r['seconds']):.2f} | {max(r['seconds']):.2f} "
+                     f"| {median / ours:.2f} | {median / floor:.2f} | {busy(r):.1f} | {r['first']:.2f} "
+                     f"| {r['peak']:.0f} | {r['import']:.2f} | {r['installed']:.0f} |")
+    lines += [f"| {name} | {r['missing']}{' |' * (len(heads) - 1)}"
+              for name, r in contenders.items() if "missing" in r]
+    lines += ["", "| tinynet aims at | measured | |", "| --- | --- | --- |"]
+    lines += [f"| {aim} | {value:.2f} | {'yes' if reached else '**missed**'} |" for aim, value, reached in aims(record)]
+    text = (f"{record['date']}, {record['cores']} cores of {record['cpu']}, Python {record['python']}, NumPy with "
+            f"{record['blas']}; {', '.join(f'{name} {version}' for name, version in record['versions'].items())}\n\n"
+            + "\n".join(lines) + "\n")
+    print("\n" + text, flush=True)
+    (RESULTS / "compare.md").write_text(text)
+    figure = Figure(figsize=(8, 0.45 * len(medians) + 1), dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    names = list(medians)[::-1]
+    axes.barh(names, [medians[name] for name in names],
+              color=[COLOURS[1 if name == "tinynet" else 4 if "alone" in name else 0] for name in names])
+    for i, name in enumerate(names):
+        fastest, slowest = min(contenders[name]["seconds"]), max(contenders[name]["seconds"])
+        axes.plot([fastest, slowest], [i, i], color="black", linewidth=1)
+        axes.text(slowest * 1.02, i, f"{medians[name]:.2f}", va="center", fontsize=9)
+    axes.set_xlabel(f"seconds an epoch, median of {len(contenders['tinynet']['seconds'])}, {record['cores']} cores")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(RESULTS / "compare.png")
+
+
+def busy(contender):
+    """How many times as long an epoch takes while others use half of the cores."""
+    return statistics.median(contender["busy seconds"]) / statistics.median(contender["seconds"])
+
+
+def aims(record):
+    """(what tinynet aims at, what was measured, whether it is reached) for all that ran."""
+    r = record["contenders"]
+    seconds = {name: statistics.median(r[name]["seconds"]) for name in by_median(record)}
+    ours = r["tinynet"]
+    beside = {"JAX jit(scan)": 1.0, "PyTorch eager": 1.25, KERAS2: 1.5, "Keras 3 on TensorFlow": 2.0}
+    yield "an epoch in at most 1.5 times its products", (v := seconds["tinynet"] / seconds[FLOOR]), v <= 1.5
+    for name, factor in beside.items():
+        if name in seconds:
+            yield f"{factor} times as fast as {name}", (v := seconds[name] / seconds["tinynet"]), v >= factor
+    yield "busy at most 2.2 times as long as quiet", (v := busy(ours)), v <= 2.2
+    yield "import at most 0.05 s over NumPy's", (v := ours["import"] - r[FLOOR]["import"]), v <= 0.05
+    limit = 1.3 * 60000 * (NETWORK[0] + NETWORK[-1]) * 4 / 1e6 + 100
+    yield f"at most 1.3 times the data and 100 MB, {limit:.0f} MB", (v := ours["peak"]), v <= limit
+
+
+# Other sizes
+
+
+def scaling(data, names):
+    """{what is varied: {name: {value: seconds an epoch of 6,000 samples}}}"""
+    grids: dict = {
+        "batch size": {batch: (NETWORK, batch) for batch in (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)},
+        "width": {width: ((784, width, width, 10), BATCH) for width in (64, 128, 256, 512, 1024, 2048, 4096)},
+        "depth": {depth: ((784, *[512] * depth, 10), BATCH) for depth in (1, 2, 4, 8, 16)}}
+    results: dict = {what: {name: {} for name in names} for what in grids}
+    for what, grid in grids.items():
+        for value, (sizes, batch) in grid.items():
+            print(f"Scaling: {what} {value}", flush=True)
+            samples = 6000 if value != 4096 or what != "width" else 1200
+            workers = {name: Worker(name) for name in names}
+            for worker in workers.values():
+                worker.ask(do="build", samples=samples, sizes=sizes, batch=batch, **data)
+                worker.ask(do="epoch")
+            rounds = [{name: worker.ask(do="epoch")["seconds"] for name, worker in workers.items()} for _ in range(3)]
+            for name, worker in workers.items():
+                results[what][name][value] = 6000 / samples * statistics.median(r[name] for r in rounds)
+                worker.close()
+    return results
+
+
+def inference(data, names):
+    """{name: {batch size: samples a second}}"""
+    results: dict = {}
+    for name in names:
+        print(f"Inference: {name}", flush=True)
+        worker = Worker(name)
+        worker.ask(do="build", samples=60000, sizes=NETWORK, batch=BATCH, **data)
+        results[name] = {}
+        for batch in (1, 8, 64, 512, 4096):
+            samples = min(60000, 300 * batch)
+            worker.ask(do="predict", samples=samples, batch=batch)
+            results[name][batch] = samples / statistics.median(
+                worker.ask(do="predict", samples=samples, batch=batch)["seconds"] for _ in range(3))
+        worker.close()
+    return results
+
+
+def draw_scaling(results, speeds):
+    figure = Figure(figsize=(13, 3.6), dpi=120, layout="constrained")
+    fields = figure.subplots(1, 4)
+    drawn: list = [*results.items(), ("batch size in prediction", speeds)]
+    for axes, (what, by_name) in zip(fields, drawn):
+        for (name, values), colour in zip(by_name.items(), COLOURS):
+            axes.plot(list(values), list(values.values()), "o-", color=colour, label=name)
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        axes.set_xlabel(what)
+        axes.set_title("samples a second" if by_name is speeds else "seconds for 6,000 samples", fontsize=10)
+        axes.grid(color="#e4e4e4")
+        axes.spines[["top", "right"]].set_visible(False)
+    fields[0].legend(frameon=False, fontsize=9)
+    figure.savefig(RESULTS / "scaling.png")
+
+
+# The parts of a step
+
+
+def profile(data):
+    """{part: {"forward" or "backward" ...: microseconds a step}} of tinynet's epoch."""
+    import peers
+    from tinynet import dataset
+    from tinynet.layers import Layer
+    from tinynet.losses import Loss
+    from tinynet.metrics import RunningMeans
+    from tinynet.optimizers import Optimizer
+
+    x, y = np.load(data["x"]), np.load(data["y"])
+    spent: dict = {}
+
+    def timed(owner, name, part, phase):
+        inner = getattr(owner, name)
+
+        def outer(self, *arguments, **options):
+            start = time.perf_counter()
+            result = inner(self, *arguments, **options)
+            key = (part(self), phase)
+            spent[key] = spent.get(key, 0) + time.perf_counter() - start
+            return result
+        setattr(owner, name, outer)
+
+    def named(layer):
+        return layer.name
+
+    for cls in {sub for sub in _all_subclasses(Layer)}:
+        for name in ("forward", "backward"):
+            if name in vars(cls):
+                timed(cls, name, named, name)
+    timed(Loss, "forward", lambda loss: "loss", "forward")
+    timed(Loss, "backward", lambda loss: "loss", "backward")
+    timed(Optimizer, "update", lambda optimizer: "optimizer", "update")
+    timed(dataset.Dataset, "next", lambda data: "data", "gather")
+    timed(RunningMeans, "add", lambda means: "metrics", "add")
+    epoch, _ = peers.tinynet(x, y, NETWORK, BATCH)
+    epoch()
+    spent.clear()
+    start = time.perf_counter()
+    epoch()
+    total, steps = time.perf_counter() - start, -(-len(x) // BATCH)
+    spent["everything else", "rest"] = total - sum(spent.values())
+    parts: dict = {}
+    for (part, phase), seconds in spent.items():
+        parts.setdefault(part, {})[phase] = 1e6 * seconds / steps
+    return parts
+
+
+def _all_subclasses(cls):
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _all_subclasses(sub)
+
+
+def draw_profile(parts):
+    figure = Figure(figsize=(9, 0.4 * len(parts) + 1.2), dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    names = list(parts)[::-1]
+    phases = list(dict.fromkeys(phase for part in parts.values() for phase in part))
+    left = np.zeros(len(names))
+    for phase, colour in zip(phases, COLOURS):
+        widths = np.array([parts[name].get(phase, 0) for name in names])
+        axes.barh(names, widths, left=left, color=colour, label=phase)
+        left += widths
+    for i, width in enumerate(left):
+        axes.text(width + 0.01 * left.max(), i, f"{width:.0f}", va="center", fontsize=9)
+    axes.set_xlabel(f"microseconds a step, {left.sum():.0f} in all")
+    axes.legend(frameon=False, fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(RESULTS / "profile.png")
+
+
+if __name__ == "__main__":
+    main()
