@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from peers import KERAS2, PEERS, cores
 
 HERE = Path(__file__).parent
@@ -194,7 +195,7 @@ def write_table(record):
     lines += [f"| {name} | {r['missing']}{' |' * (len(heads) - 1)}"
               for name, r in contenders.items() if "missing" in r]
     lines += ["", "| tinynet aims at | measured | |", "| --- | --- | --- |"]
-    lines += [f"| {aim} | {value:.2f} | {'yes' if reached else '**missed**'} |" for aim, value, reached in aims(record)]
+    lines += [f"| {aim} | {value:.3g} | {'yes' if reached else '**missed**'} |" for aim, value, reached in aims(record)]
     text = (f"{record['date']}, {record['cores']} cores of {record['cpu']}, Python {record['python']}, NumPy with "
             f"{record['blas']}; {', '.join(f'{name} {version}' for name, version in record['versions'].items())}\n\n"
             + "\n".join(lines) + "\n")
@@ -282,10 +283,17 @@ def draw_scaling(results, speeds):
     fields = figure.subplots(1, 4)
     drawn: list = [*results.items(), ("batch size in prediction", speeds)]
     for axes, (what, by_name) in zip(fields, drawn):
-        for (name, values), colour in zip(by_name.items(), COLOURS):
-            axes.plot(list(values), list(values.values()), "o-", color=colour, label=name)
+        for (name, by_value), colour in zip(by_name.items(), [COLOURS[1], COLOURS[0], COLOURS[2]]):
+            axes.plot(list(by_value), list(by_value.values()), "o-", markersize=4, color=colour, label=name)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
+        values = [value for by_value in by_name.values() for value in by_value.values()]
+        lowest, highest = min(values), max(values)
+        ticks = [digit * 10.0 ** power for power in range(-3, 8) for digit in (1, 2, 5)]
+        axes.set_yticks([t for t in ticks if lowest / 1.5 < t < highest * 1.5], minor=False)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}" if value < 1000 else f"{value / 1000:g}k")
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_xlabel(what)
         axes.set_title("samples a second" if by_name is speeds else "seconds for 6,000 samples", fontsize=10)
         axes.grid(color="#e4e4e4")

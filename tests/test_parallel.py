@@ -45,10 +45,28 @@ def test_the_step_in_pieces_is_the_textbook_step_on_one_thread(monkeypatch):
     backend.set_floatx("float64")
     in_pieces = weights()
     parallel.set_threads(1)
-    monkeypatch.setattr(parallel, "split", lambda length, work, grain: [slice(0, length)])
+    monkeypatch.setattr(parallel, "split", lambda length, *arguments, **options: [slice(0, length)])
     whole = weights()
     assert not np.array_equal(in_pieces, whole)     # sums in another order
     assert in_pieces == pytest.approx(whole, rel=1e-9, abs=1e-12)
+
+
+def test_products_have_as_many_pieces_as_pay():
+    def pieces(*shape):
+        seen = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(parallel, "for_each", lambda function, pieces: seen.append(len(pieces)))
+            n, d, u = shape
+            matmul(np.empty((n, d)), np.empty((d, u)), out=np.empty((n, u)))                # y = x W
+            matmul(np.empty((n, d)).T, np.empty((n, u)), out=np.empty((d, u)))              # dW = x^T dy
+            matmul(np.empty((n, u)), np.empty((d, u)).T, out=np.empty((n, d)))              # dx = dy W^T
+        return seen
+
+    assert pieces(128, 784, 512) == [2, 2, 2]
+    assert pieces(128, 512, 10) == [1, 1, 1]
+    assert pieces(2048, 784, 512) == [16, 16, 16]
+    assert pieces(128, 4096, 4096) == [16, 16, 16]      # never more: each block of y is added up, each packs all of dy
+    assert pieces(64, 512, 512) == [1, 1, 1]
 
 
 @given(st.integers(1, 300), st.floats(0, 1e9), st.floats(1, 1e8))

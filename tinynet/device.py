@@ -104,9 +104,6 @@ def synchronize() -> None:
 # Products
 
 
-GRAIN = 16e6    # multiplications that are worth a piece of their own, about a tenth of a millisecond
-
-
 def matmul(a, b, out):
     """out = a b; on a CPU in blocks that all threads share.
 
@@ -125,18 +122,20 @@ def matmul(a, b, out):
     if on_gpu:
         return _gpu_matmul()(a, b, out=out)
     (rows, inner), columns = a.shape, b.shape[1]
-    work = rows * inner * columns
-    if b.size >= 2 * out.size and b.flags.c_contiguous:     # y = x W: a sum over blocks of rows of W
-        blocks = parallel.split(inner, work, GRAIN)
-        sums = [out, *(xp.empty(out.shape, out.dtype) for _ in blocks[1:])]
-        parallel.for_each(lambda i: xp.matmul(a[:, blocks[i]], b[blocks[i]], out=sums[i]), range(len(blocks)))
+
+    def blocks(length, most=16):    # of a tenth of a millisecond or longer
+        return parallel.split(length, rows * inner * columns, grain=20e6, most=most)
+
+    if b.size >= 4 * out.size and b.flags.c_contiguous:     # y = x W: a sum over blocks of rows of W
+        rows_of_w = blocks(inner, most=min(16, b.size // (2 * out.size)))
+        sums = [out, *(xp.empty(out.shape, out.dtype) for _ in rows_of_w[1:])]
+        parallel.for_each(lambda i: xp.matmul(a[:, rows_of_w[i]], b[rows_of_w[i]], out=sums[i]), range(len(sums)))
         for part in sums[1:]:
             out += part
     elif rows >= columns:                                   # dW = x^T dy
-        parallel.for_each(lambda block: xp.matmul(a[block], b, out=out[block]), parallel.split(rows, work, GRAIN))
+        parallel.for_each(lambda block: xp.matmul(a[block], b, out=out[block]), blocks(rows))
     else:                                                   # dx = dy W^T
-        parallel.for_each(lambda block: xp.matmul(a, b[:, block], out=out[:, block]),
-                          parallel.split(columns, work, GRAIN))
+        parallel.for_each(lambda block: xp.matmul(a, b[:, block], out=out[:, block]), blocks(columns))
     return out
 
 

@@ -86,13 +86,14 @@ def for_each(function: Callable[[Any], object], pieces: Sequence) -> None:
         raise job.error
 
 
-def split(length: int, work: float, grain: float) -> list[slice]:
-    """0 to length in 1, 2, 4, 8 ... even slices, each of them at least one grain of the work.
+def split(length: int, work: float, grain: float, most: int = 1 << 30) -> list[slice]:
+    """0 to length in 1, 2, 4, 8 ... even slices, as many as there are grains of the work, the last begun one too.
 
-    >>> split(100, work=7, grain=2)
+    >>> split(100, work=5, grain=2)
     [slice(0, 50, None), slice(50, 100, None)]
     """
-    count = min(length, 1 << max(int(work / grain), 1).bit_length() - 1)
+    wanted = min(max(math.ceil(work / grain), 1), most)
+    count = min(length, 1 << wanted.bit_length() - 1)
     return [slice(length * i // count, length * (i + 1) // count) for i in range(count)]
 
 
