@@ -38,7 +38,7 @@ def test_the_step_in_pieces_is_the_textbook_step_on_one_thread(monkeypatch):
         model = Sequential([Dense(512, activation="relu", input_shape=(784,)), Dropout(0.2), Dense(10)])
         model.compile("rmsprop", "mse")
         x = np.random.random((512, 784))
-        model.fit(x, x[:, :10], batch_size=256, epochs=3, verbose=0)
+        model.fit(x, x[:, :10], batch_size=128, epochs=3, verbose=0)
         return model.parameters.value
 
     parallel.set_threads(2)
