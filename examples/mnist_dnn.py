@@ -1,14 +1,17 @@
 """Handwritten digits with a deep network: the Keras tutorial's program on tinynet.
 
     python examples/mnist_dnn.py [--epochs 32] [--batch-size 128] [--seed N] [--output-dir mnist_dnn_output]
+                                 [--checkpoint-dir FOLDER]
 
-Prints the data's shapes, the network, the progress and the result; writes five pictures.
+Prints the data's shapes, the network, the progress and the result; writes five pictures.  With a checkpoint folder the
+same command goes on where an earlier one was stopped, by Ctrl-C or by a crash.
 """
 import argparse
 from pathlib import Path
 
 import tinynet
 from tinynet import plotting
+from tinynet.callbacks import BackupAndRestore
 from tinynet.datasets import mnist
 from tinynet.layers import Dense, Dropout
 from tinynet.models import Sequential
@@ -19,6 +22,7 @@ parser.add_argument("--epochs", type=int, default=32)
 parser.add_argument("--batch-size", type=int, default=128)
 parser.add_argument("--seed", type=int, help="train the same network again; another one each time by default")
 parser.add_argument("--output-dir", type=Path, default=Path("mnist_dnn_output"), help="where the pictures go")
+parser.add_argument("--checkpoint-dir", help="where training is backed up, to be gone on with")
 args = parser.parse_args()
 if args.seed is not None:
     tinynet.utils.set_random_seed(args.seed)
@@ -51,7 +55,8 @@ model.summary()
 
 model.compile(loss="categorical_crossentropy", optimizer=RMSprop(), metrics=["accuracy"])
 history = model.fit(x_train, y_train, batch_size=args.batch_size, epochs=args.epochs, verbose=1,
-                    validation_data=(x_test, y_test))
+                    validation_data=(x_test, y_test),
+                    callbacks=[BackupAndRestore(args.checkpoint_dir)] if args.checkpoint_dir else None)
 
 score = model.evaluate(x_test, y_test, verbose=0)
 print("Test loss:", score[0])

@@ -1,9 +1,14 @@
 """Bad input meets a clear error at the door: what was expected, what came, what to do; and nothing has changed."""
+import random
 import re
+import tempfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from bad_arguments import bad_call
 from tinynet import losses, metrics
 from tinynet.callbacks import CSVLogger, EarlyStopping, LambdaCallback, LearningRateScheduler
 from tinynet.layers import (Activation, ActivityRegularization, Dense, Dropout, Flatten, InputLayer, Layer, LeakyReLU,
@@ -442,3 +447,11 @@ def test_metrics_that_do_not_fit_a_model(classifier):
         classifier[0].compile("sgd", "mse", metrics=[metrics.Precision(class_id=9)])
     with pytest.raises(ValueError, match="averages values that are handed to it"):
         classifier[0].compile("sgd", "mse", metrics=[metrics.Mean()])
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.integers(0, 2**32))
+def test_nonsense_is_refused_in_words_and_changes_nothing(seed):
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)     # some of it names files
+        assert bad_call(random.Random(seed), folder) in ("worked", "refused", "lost")

@@ -53,10 +53,10 @@ class Dataset:
             np.random.shuffle(self._shuffled)
         self.order[...] = xp.asarray(self._shuffled)
 
-    def batches(self):
-        """The sizes of the batches of a pass, from the first sample of the order on; `next` has to follow each."""
-        self.position[...] = 0
-        for start in range(0, self.samples, self.batch_size):
+    def batches(self, first=0):
+        """The sizes of the batches of a pass, from batch number `first` on; `next` has to follow each."""
+        self.position[...] = first * self.batch_size
+        for start in range(first * self.batch_size, self.samples, self.batch_size):
             yield min(self.batch_size, self.samples - start)
 
     def next(self, size):
@@ -154,7 +154,7 @@ class Stream:
         """Shuffle the batches of a Sequence before each of its passes from now on."""
         self.shuffle = bool(shuffle)
 
-    def batches(self):
+    def batches(self, first=0):
         if not self.steps or isinstance(self.source, Sequence) and not len(self.source):
             raise ValueError(f"{type(self.source).__name__} has no batches: its len() is 0.")
         for step in range(self.steps):

@@ -4,8 +4,10 @@ It must not know what a step does; it takes the step that it was given.
 """
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from tinynet.backend import on_gpu
 from tinynet.cuda_graph import recorded
 
 __all__ = ["Epoch"]
@@ -19,9 +21,11 @@ class Epoch:
         data: a `Dataset` or a `Stream`.
         means: the `RunningMeans` of what is to be averaged.
         memory, constants: functions that list the arrays which the step keeps from batch to batch, and its numbers.
+        lost: called with the batch and its loss where that is not finite; None lets it be.
     """
 
-    def __init__(self, step, data, means, memory, constants):
+    def __init__(self, step, data, means, memory, constants, lost=None):
+        self.lost = lost
         self.data = data
         self.means = means
         self.finished = False       # whether the last pass took in all batches
@@ -35,17 +39,21 @@ class Epoch:
 
         self._batch = recorded(batch, memory, constants)
 
-    def run(self, stage, callbacks, stopped=lambda: False) -> dict[str, float]:
+    def run(self, stage, callbacks, stopped=lambda: False, first=0) -> dict[str, float]:
         """One pass; returns the means of loss and metrics over all samples seen.
 
-        `stage` is "train" or "test" in the callbacks' hooks.  The pass ends early when `stopped()` after a batch.
+        `stage` is "train" or "test" in the callbacks' hooks.  The pass ends early when `stopped()` after a batch.  From
+        batch number `first` on it is the rest of a pass, of which the means hold what was before.
         """
-        self.means.reset()
+        if not first:
+            self.means.reset()
         steps = self.data.steps     # a Sequence may have another length once its pass is over
-        for batch, size in enumerate(self.data.batches()):
+        for batch, size in enumerate(self.data.batches(first), first):
             logs: dict[str, Any] = {"batch": batch, "size": size}
             callbacks(f"on_{stage}_batch_begin", batch, logs)
             loss = self._batch(size)
+            if self.lost is not None and not on_gpu and not math.isfinite(loss):
+                self.lost(batch, loss)
             self.means.samples += size
             self.means.batches += 1
             if callbacks.listen_to(f"on_{stage}_batch_end"):
@@ -54,4 +62,7 @@ class Epoch:
             if stopped():
                 break
         self.finished = self.means.batches == steps
-        return self.means.result()
+        result = self.means.result()
+        if self.lost is not None and not math.isfinite(result["loss"]):     # a GPU was not waited for earlier
+            self.lost(self.means.batches - 1, result["loss"])
+        return result

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 
-from tinynet import layers
+from tinynet import layers, saving
 from tinynet.backend import on_gpu, unique_name
 from tinynet.layers import InputLayer, Layer
 from tinynet.layers.fused import fuse
@@ -14,7 +14,7 @@ from tinynet.parameters import Parameter
 from tinynet.summary import print_summary
 from tinynet.training import Model
 
-__all__ = ["Model", "Sequential", "clone_model", "model_from_config", "model_from_json"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json"]
 
 
 class Sequential(Model):
@@ -145,6 +145,8 @@ class Sequential(Model):
 
     def compute_output_shape(self, input_shape):
         """The shape of the outputs for a batch of inputs of this shape."""
+        if not isinstance(input_shape, (tuple, list)):
+            raise ValueError(f"A batch's shape is a tuple such as (None, 784), got {input_shape!r}.")
         for link in self.chain:
             input_shape = link.compute_output_shape(input_shape)
         return input_shape
@@ -222,6 +224,18 @@ def _build(chain, shape):
         raise
 
 
+def load_model(filepath, custom_objects=None, compile=True) -> Sequential:
+    """The model that `save` wrote into a file, or Keras 2.3.1 (.h5) or 3 (.keras), ready to predict or train on.
+
+    Parameters
+        custom_objects: {name: object} for classes and functions of your own; a file can name no others.
+        compile: whether to compile it as it was, with the optimizer where it stood (anew, from a file of Keras's).
+
+    Raises ModelFileError, a ValueError, for a damaged file, or a newer one, or none of these; no file can run code.
+    """
+    return saving.load(filepath, Sequential.from_config, custom_objects, compile)
+
+
 def model_from_json(text, custom_objects=None) -> Sequential:
     """The model that `to_json` described, with new weights.  Raises ValueError for another text.
 
@@ -240,5 +254,7 @@ def model_from_config(config, custom_objects=None) -> Sequential:
 
 
 def clone_model(model) -> Sequential:
-    """A model of the same layers with new weights."""
+    """A model of the same layers with new weights.  Raises TypeError for what is no Sequential."""
+    if not isinstance(model, Sequential):
+        raise TypeError(f"clone_model expects a Sequential, got {model!r}.")
     return Sequential.from_config(model.get_config())

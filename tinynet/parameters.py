@@ -5,9 +5,13 @@ global norm of a gradient is one dot product.
 """
 from __future__ import annotations
 
-from tinynet.backend import xp
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
-__all__ = ["Parameter", "ParameterVector"]
+from tinynet.backend import floatx, xp
+
+__all__ = ["Parameter", "ParameterVector", "given", "next_given"]
 
 
 class Parameter:
@@ -143,3 +147,41 @@ class ParameterVector:
         for p in self.parameters:
             if p.constraint is not None:
                 p.value = p.constrained()
+
+
+# Weights from a file
+
+
+_given: ContextVar[Iterator | None] = ContextVar("given", default=None)
+
+
+@contextmanager
+def given(arrays):
+    """Inside it new weights are these arrays, in the order in which they are made, and nothing is drawn.
+
+    Raises ValueError at the end if some are left.
+    """
+    iterator = iter(arrays)
+    token = _given.set(iterator)
+    try:
+        yield
+    finally:
+        _given.reset(token)
+    if next(iterator, None) is not None:
+        raise ValueError("There are more weights than the layers have.")
+
+
+def next_given(shape):
+    """The array that a new weight of this shape is to be; None where weights are drawn.
+
+    Raises ValueError if it has another shape, or there is none left.
+    """
+    arrays = _given.get()
+    if arrays is None:
+        return None
+    array = next(arrays, None)
+    if array is None:
+        raise ValueError("There are fewer weights than the layers have.")
+    if array.shape != tuple(shape) or array.dtype.kind not in "fiub":
+        raise ValueError(f"A weight should be numbers of shape {tuple(shape)}, got {array.dtype} of {array.shape}.")
+    return xp.array(array, dtype=floatx())

@@ -1,6 +1,8 @@
 """The table of a model's layers, in the words and widths of Keras 2.3.1; it must not know what the layers compute."""
 from __future__ import annotations
 
+from tinynet.arguments import whole_number
+
 __all__ = ["print_summary"]
 
 
@@ -12,14 +14,18 @@ def print_summary(model, line_length=None, positions=None, print_fn=None):
         positions: where the three columns end, as parts of it (or as columns, when the last is above 1).
         print_fn: called with each line; print by default.
 
-    Raises ValueError before the model is built.
+    Raises ValueError before the model is built, and for columns that are none.
     Source: keras/utils/layer_utils.py of Keras 2.3.1.
     """
     if not model.built:
         raise ValueError("This model has not yet been built. Build it first by calling build((None, D)) or fit() "
                          "with some data, or give the first layer an input_shape.")
-    width, positions, print_fn = line_length or 65, positions or [0.45, 0.85, 1.0], print_fn or print
-    ends = [int(width * p) for p in positions] if positions[-1] <= 1 else positions
+    width = 65 if line_length is None else whole_number("line_length", line_length, least=1, below=10_001)
+    positions, print_fn = [0.45, 0.85, 1.0] if positions is None else positions, print_fn or print
+    if not isinstance(positions, (list, tuple)) or len(positions) != 3 or not all(
+            isinstance(p, (int, float)) and 0 <= p <= 10_000 for p in positions):
+        raise ValueError(f"positions must be three numbers, where the columns end, got {positions!r}.")
+    ends = [int(width * p if positions[-1] <= 1 else p) for p in positions]
 
     def row(*fields):
         line = ""

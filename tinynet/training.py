@@ -12,13 +12,15 @@ import weakref
 import numpy as np
 
 from tinynet.backend import to_numpy, working, xp
-from tinynet.callbacks import Callback, CallbackList, History, ProgbarLogger, TestLogger
+from tinynet.callbacks import CallbackList, History, ProgbarLogger, TerminateOnNaN, TestLogger, check_callbacks
 from tinynet.data import epochs_due
 from tinynet.dataset import Dataset
 from tinynet.epoch import Epoch
 from tinynet.explain import Explaining
 from tinynet.arguments import refuse, whole_number
 from tinynet.metrics import RunningMeans
+from tinynet.run import Run
+from tinynet.saving import Saving
 
 __all__ = ["Model"]
 
@@ -34,7 +36,7 @@ def _alone(method):
     return wrapped
 
 
-class Model(Explaining):
+class Model(Saving, Explaining):
     """What every model can do once it can take a step.
 
     Batch sizes are 32 unless given, a short last batch is trained on too, and reported losses are means over samples,
@@ -81,13 +83,13 @@ class Model(Explaining):
         validation_epochs = epochs_due(validation_freq, epochs)
         if shuffle not in (True, False, "batch"):
             raise ValueError(f"shuffle must be True, False or 'batch', got {shuffle!r}.")
-        _check_callbacks(callbacks)
+        check_callbacks(callbacks)
         data = self._source(x, y, batch_size, steps_per_epoch, "steps_per_epoch", sample_weight, class_weight)
         data, validation = self._validation(data, batch_size, validation_data, validation_split, validation_steps)
         history = History()
         callbacks = self._fitting_callbacks(verbose, callbacks, history, epochs, data, validation)
         try:
-            self._train(range(initial_epoch, epochs), data, shuffle, validation, validation_epochs, callbacks)
+            self._train(range(initial_epoch, epochs), data, shuffle, validation, validation_epochs, callbacks, history)
         except BaseException:       # Ctrl-C too
             callbacks.interrupted()
             raise
@@ -96,26 +98,40 @@ class Model(Explaining):
                 self.history = history
         return history
 
-    def _train(self, epochs, data, shuffle, validation, validation_epochs, callbacks):
+    def _train(self, epochs, data, shuffle, validation, validation_epochs, callbacks, history):
         """The loop over epochs: a pass over the data, and a look at how well the model does on other data."""
         train, test = self._epoch(self.train_step, data), self._epoch(self.test_step, validation)
-        self.history = callbacks.callbacks[-1]
+        own = [c for c in callbacks.callbacks if c is not history and not isinstance(c, ProgbarLogger)]
+        run = Run(self, data, train.means, history, own, epochs.start)
+        if not any(isinstance(callback, TerminateOnNaN) for callback in own):
+            train.lost = run.report_lost
+        self.history = history
         callbacks("on_train_begin", {})
         self.stop_training = False
+        callbacks("resume_run", run)
+        if not run.resumed:
+            callbacks("backup_run", run)
         for epoch in epochs:
+            if epoch < run.epoch or self.stop_training:     # an earlier run has done it, or has ended before
+                continue
             callbacks("on_epoch_begin", epoch, {})
             self._check_compiled()
             self._mark_learning()
-            data.reorder(shuffle)
-            logs = train.run("train", callbacks, stopped=lambda: self.stop_training)
+            done = run.means.batches
+            if done:        # by an earlier run, whose on_epoch_begin had not been called twice
+                callbacks("resume_run", run)
+            else:
+                data.reorder(shuffle)
+            logs = train.run("train", callbacks, stopped=lambda: self.stop_training, first=done)
             if validation and epoch + 1 in validation_epochs and train.finished:
                 callbacks("on_test_begin", {})
                 tested = test.run("test", callbacks)
                 callbacks("on_test_end", {})
                 logs = {f"val_{name}": value for name, value in tested.items()} | logs
             callbacks("on_epoch_end", epoch, logs)
-            if self.stop_training:
-                break
+            run.epoch = epoch + 1
+            train.means.reset()
+            callbacks("backup_run", run)
         callbacks("on_train_end", {})
 
     def fit_generator(self, generator, steps_per_epoch=None, epochs=1, verbose=1, callbacks=None, validation_data=None,
@@ -201,7 +217,7 @@ class Model(Explaining):
 
     def _on_batch(self, step, arrays, reset_metrics):
         self._mark_learning()
-        x, y, weights = Dataset(arrays).arrays
+        reset_metrics, (x, y, weights) = bool(reset_metrics), Dataset(arrays).arrays
         loss, y_pred = step(x, y, weights)
         self.means.add(loss, y, y_pred, weights)
         self.means.samples += len(x)
@@ -237,16 +253,8 @@ class Model(Explaining):
 
     def _callbacks(self, logger, callbacks, data, history=None, params=None, validation_data=None):
         """The user's callbacks between what shows the progress and what keeps the history."""
-        _check_callbacks(callbacks)
+        check_callbacks(callbacks)
         params = {"batch_size": getattr(data, "batch_size", None), "samples": data.samples,
                   "steps": None if data.samples else data.steps} | (params or {})
         everyone = [c for c in (logger, *(callbacks or []), history) if c is not None]
         return CallbackList(everyone, self, params, validation_data)
-
-
-def _check_callbacks(callbacks):
-    if not isinstance(callbacks, (list, tuple, type(None))):
-        raise TypeError(f"callbacks must be a list of Callback objects, got {callbacks!r}. Put it in brackets.")
-    for callback in callbacks or []:
-        if not isinstance(callback, Callback):
-            raise TypeError(f"callbacks must be a list of Callback objects, got {callback!r} in it.")

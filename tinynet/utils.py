@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinynet.arguments import whole_number
 from tinynet.dataset import Sequence
 from tinynet.progress import ProgressBar, as_text
 from tinynet.random import set_random_seed
@@ -58,12 +59,14 @@ def to_categorical(y, num_classes=None, dtype="float32"):
 def normalize(x, axis=-1, order=2):
     """x divided by its norm of that order along `axis`; vectors of zeros stay as they are.
 
+    Raises ValueError for an axis that x does not have.
     Source: keras/utils/np_utils.py of Keras 2.3.1.
 
     >>> normalize(np.array([[3.0, 4.0], [0.0, 0.0]]))
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
+    axis = whole_number("axis", axis, least=-np.ndim(x), below=max(np.ndim(x), 1))
     norms = np.atleast_1d(np.linalg.norm(x, order, axis))
     norms[norms == 0] = 1
     return x / np.expand_dims(norms, axis)

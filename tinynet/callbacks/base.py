@@ -8,7 +8,7 @@ from typing import Any
 
 from tinynet.arguments import find
 
-__all__ = ["Callback", "CallbackList", "LambdaCallback"]
+__all__ = ["Callback", "CallbackList", "LambdaCallback", "check_callbacks"]
 
 
 class Callback:
@@ -22,7 +22,9 @@ class Callback:
     `self.model` is the model; `self.params` holds batch_size, epochs, steps, samples, verbose, do_validation and
     metrics; `self.validation_data` is [x, y, sample weights] where fit validates.  The logs of a batch hold batch,
     size, loss and metrics, those of an epoch its averages, with "val_" before the names of the validation's.  To end
-    training set `self.model.stop_training = True`.  `progress` comes after every batch with the `RunningMeans` so
+    training set `self.model.stop_training = True`.  resume_run comes when all others have begun, and
+    may put the `Run` where an earlier one has stood; backup_run before the first epoch and after each, when all
+    other hooks have been called.  `progress` comes after every batch with the `RunningMeans` so
     far, which may cost a wait for the device to read, so read them seldom.
 
     Source: keras/callbacks/callbacks.py of Keras 2.3.1.
@@ -31,6 +33,7 @@ class Callback:
     model: Any = None
     params: dict = {}
     validation_data: list | None = None
+    kept: tuple[str, ...] = ()      # attributes that a backup of training holds: numbers, None, or lists of arrays
 
     def set_params(self, params):
         self.params = params
@@ -39,6 +42,8 @@ class Callback:
         self.model = model
 
     def on_train_begin(self, logs=None): pass
+    def resume_run(self, run): pass
+    def backup_run(self, run): pass
     def on_train_end(self, logs=None): pass
     def on_train_interrupted(self): pass
     def on_epoch_begin(self, epoch, logs=None): pass
@@ -107,3 +112,12 @@ class LambdaCallback(Callback):
                 raise TypeError(f"LambdaCallback expects a function as {name}, got {function!r}.")
             if function is not None:
                 setattr(self, name, function)
+
+
+def check_callbacks(callbacks):
+    """Raise TypeError unless it is a list of callbacks, or None."""
+    if not isinstance(callbacks, (list, tuple, type(None))):
+        raise TypeError(f"callbacks must be a list of Callback objects, got {callbacks!r}. Put it in brackets.")
+    for callback in callbacks or []:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks must be a list of Callback objects, got {callback!r} in it.")

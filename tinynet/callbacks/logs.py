@@ -66,9 +66,37 @@ class CSVLogger(Pasteable, Callback):
         self.file = open(self.filename, "a" if self.append else "w", newline="")
         self.file.write("\n" * unfinished)
         self.writer = csv.writer(self.file, delimiter=self.separator, lineterminator="\n")
+        self.lines = 0      # of the history that are in the file
+
+    def resume_run(self, run):
+        self.history = run.history
 
     def on_epoch_end(self, epoch, logs=None):
-        logs = logs or {}
+        self._catch_up()
+        self._write(epoch, logs or {})
+        self.lines += 1
+
+    def _catch_up(self):
+        """Write, or with append=True leave there, the lines of epochs that an earlier run of the same training did."""
+        earlier = self.history.epoch[self.lines:]
+        if self.append and earlier:
+            self.file.close()
+            with open(self.filename, newline="") as file:
+                lines = file.read().splitlines(keepends=True)
+            while lines and lines[-1].split(self.separator)[0].isdigit() and (
+                    int(lines[-1].split(self.separator)[0]) > earlier[-1]):
+                lines.pop()     # of an epoch that was not backed up and comes again
+            self.file = open(self.filename, "w", newline="")
+            self.file.writelines(lines)
+            self.writer = csv.writer(self.file, delimiter=self.separator, lineterminator="\n")
+        else:
+            for epoch in earlier:
+                self._write(epoch, {name: values[self.history.epochs_of[name].index(epoch)]
+                                    for name, values in self.history.history.items()
+                                    if epoch in self.history.epochs_of[name]})
+        self.lines = len(self.history.epoch)
+
+    def _write(self, epoch, logs):
         if not self.names:
             coming = self.params.get("metrics", []) if self.params.get("do_validation") else []
             self.names = sorted({*logs, *coming})
@@ -80,6 +108,7 @@ class CSVLogger(Pasteable, Callback):
         self.file.flush()
 
     def on_train_end(self, logs=None):
+        self._catch_up()
         self.on_train_interrupted()
 
     def on_train_interrupted(self):

@@ -13,10 +13,11 @@ from tinynet.callbacks.base import Callback
 __all__ = ["EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau", "TerminateOnNaN"]
 
 
-class _Monitor(Pasteable, Callback):
+class Monitor(Pasteable, Callback):
     """Watches one value of the epochs' logs for improvement."""
 
     what = ""
+    kept: tuple[str, ...] = ("wait", "best")
 
     def __init__(self, monitor, min_delta, patience, verbose, mode):
         find("mode", mode, dict.fromkeys(("auto", "min", "max")))
@@ -46,7 +47,7 @@ class _Monitor(Pasteable, Callback):
         return True
 
 
-class EarlyStopping(_Monitor):
+class EarlyStopping(Monitor):
     """End training when the monitored value has not improved for `patience` epochs.
 
     Parameters
@@ -68,6 +69,7 @@ class EarlyStopping(_Monitor):
     """
 
     what = "Early stopping"
+    kept = ("wait", "best", "stopped_epoch", "stopped", "best_weights")
     best_weights: list | None = None
 
     def __init__(self, monitor="val_loss", min_delta=0.0, patience=0, verbose=0, mode="auto", baseline=None,
@@ -106,7 +108,7 @@ class EarlyStopping(_Monitor):
             self.best_weights = None
 
 
-class ReduceLROnPlateau(_Monitor):
+class ReduceLROnPlateau(Monitor):
     """Multiply the learning rate by `factor` when the monitored value has not improved for `patience` epochs.
 
     Parameters
@@ -125,6 +127,7 @@ class ReduceLROnPlateau(_Monitor):
     """
 
     what = "Reduce LR on plateau"
+    kept = ("wait", "best", "cooldown_counter")
 
     def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4, cooldown=0,
                  min_lr=0.0):

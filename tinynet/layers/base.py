@@ -11,7 +11,7 @@ import numpy as np
 
 from tinynet import initializers
 from tinynet.backend import floatx, to_numpy, unique_name, xp
-from tinynet.parameters import Parameter
+from tinynet.parameters import Parameter, next_given
 from tinynet.arguments import arguments, refuse
 from tinynet.registry import Configurable
 
@@ -124,15 +124,19 @@ class Layer(Configurable):
     def add_weight(self, name, shape, initializer="glorot_uniform", regularizer=None, constraint=None,
                    trainable=True) -> Parameter:
         """A new parameter of this shape, its first value drawn by the initializer; the rest as in `Parameter`."""
-        value = xp.asarray(initializers.get(initializer)(shape))
-        if value.shape != tuple(shape):
-            raise ValueError(f"{self.name}: the initializer of {name} must return shape {tuple(shape)}, "
-                             f"got {value.shape}.")
-        if value.dtype.kind not in "fiub" or not bool(xp.isfinite(value).all()):
-            raise ValueError(f"{self.name}: the initializer of {name} must return finite numbers.")
-        value = xp.asarray(value, dtype=floatx())
+        value = next_given(shape)      # from a file that is being loaded
+        if value is None:
+            value = self._drawn(name, initializers.get(initializer), tuple(shape))
         self.parameters.append(Parameter(f"{self.name}/{name}:0", value, regularizer, constraint, trainable))
         return self.parameters[-1]
+
+    def _drawn(self, name, initializer, shape):
+        value = xp.asarray(initializer(shape))
+        if value.shape != shape:
+            raise ValueError(f"{self.name}: the initializer of {name} must return shape {shape}, got {value.shape}.")
+        if value.dtype.kind not in "fiub" or not bool(xp.isfinite(value).all()):
+            raise ValueError(f"{self.name}: the initializer of {name} must return finite numbers.")
+        return xp.asarray(value, dtype=floatx())
 
     def buffer(self, name, shape, like) -> np.ndarray:
         """An array of this shape, with the type of `like`, that the layer reuses from batch to batch.

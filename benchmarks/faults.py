@@ -1,0 +1,133 @@
+"""What tinynet's files and runs withstand, in the large numbers that the tests have no time for.
+
+    python -m pip install -e ".[test]" && python benchmarks/faults.py [--share 1.0]
+
+Kills while saving, damaged files, lies, full disks, killed runs and nonsense as arguments; a table of what came of each
+goes to benchmarks/results/faults.md.
+"""
+import argparse
+import os
+import random
+import select
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+
+import harm  # noqa: E402
+from bad_arguments import bad_call  # noqa: E402
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--share", type=float, default=1.0, help="of the full numbers")
+    share = parser.parse_args().share
+
+    def many(number):
+        return max(1, int(number * share))
+
+    rows = []
+    for what, measure, number in (
+            ("SIGKILL while saving", kills, many(500)), ("damaged files", damage, many(100_000)),
+            ("damaged files of Keras", keras_damage, many(2000)), ("bombs and lies", bombs, 1),
+            ("full disk while saving", full_disk, many(20)),
+            ("SIGKILL while training, started again", resumed, many(20)),
+            ("nonsense as arguments", nonsense, many(50_000))):
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            number, came = measure(Path(folder), number)
+        rows.append(f"| {what} | {number:,} | {came} | {time.perf_counter() - start:.0f} s |")
+        print(rows[-1], flush=True)
+    text = "| what is done | times | what came of it | took |\n| --- | --- | --- | --- |\n" + "\n".join(rows) + "\n"
+    (HERE / "results").mkdir(exist_ok=True)
+    (HERE / "results" / "faults.md").write_text(text)
+
+
+def told(counts):
+    """Counts as people read them."""
+    return ", ".join(f"{what} {count:,}" for what, count in sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def kills(folder, number):
+    counts = harm.kill_while_saving(folder, number)
+    return number, (f"files lost {counts['lost']}, older than a save that had returned {counts['older']}, temporary "
+                    f"files after the next save {counts['stale']}")
+
+
+def damage(folder, number):
+    model = harm.small_model()
+    model.save(folder / "model")
+    raw, expected = (folder / "model").read_bytes(), harm.state(model)
+    counts: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
+    for damaged, signed in harm.mutants(raw, number):
+        counts[signed][harm.outcome(folder / "x", damaged, expected)] += 1
+    return number, f"{told(counts[False])}; with the checksum made right again: {told(counts[True])}"
+
+
+def keras_damage(folder, number):
+    chance, counts = random.Random(0), Counter[str]()
+    files = [path.read_bytes() for path in (HERE.parent / "tests" / "golden").iterdir()
+             if path.name in ("keras231.h5", "keras3.keras")]
+    for _ in range(number):
+        data = bytearray(chance.choice(files))
+        for _ in range(chance.randint(1, 8)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        counts[outcome_of_hdf5(folder / "x", bytes(data))] += 1
+    return number, told(counts)
+
+
+def outcome_of_hdf5(path, raw):
+    """The same in a child that has two seconds: the HDF5 library may go round in circles."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writer, harm.outcome(path, raw).encode())
+        os._exit(0)
+    os.close(writer)
+    hung = not select.select([reader], [], [], 2)[0]
+    if hung:
+        os.kill(child, signal.SIGKILL)
+    with open(reader, "rb") as pipe:
+        what = pipe.read().decode()
+    os.waitpid(child, 0)
+    return {"equal": "loaded, for there is no checksum", "": "HUNG" if hung else "CRASHED"}.get(what, what)
+
+
+def bombs(folder, _):
+    found = harm.bombs()
+    return len(found), told(Counter(harm.outcome(folder / "x", raw) for raw in found.values()))
+
+
+def full_disk(folder, number):
+    model = harm.small_model()
+    model.save(folder / "model")
+    size = (folder / "model").stat().st_size
+    results = harm.full_disk(folder / "model", model.save, [size * i // number for i in range(number)])
+    return number, told(Counter(f"{raised}, the old file {'unharmed' if fine else 'HARMED'}"
+                                for raised, fine in results))
+
+
+def resumed(folder, number):
+    whole, others = harm.resumed_hashes(folder, number)
+    return number, told(Counter("the same SHA-256" if other == whole else "ANOTHER SHA-256" for other in others))
+
+
+def nonsense(folder, number):
+    chance, counts, before = random.Random(0), Counter[str](), os.getcwd()
+    os.chdir(folder)
+    for _ in range(number):
+        try:
+            counts[bad_call(chance, str(folder))] += 1
+        except AssertionError as error:
+            counts[str(error)[:200]] += 1
+    os.chdir(before)
+    return number, told(counts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,419 @@
+"""A model file holds everything, cannot run code and is whole or not there; what is damaged is refused."""
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import harm
+from harm import outcome, small_model, state
+from tinynet import backend
+from tinynet.callbacks import BackupAndRestore, LambdaCallback, ModelCheckpoint, TerminateOnNaN
+from tinynet.layers import Dense, Layer
+from tinynet.models import Sequential, load_model
+from tinynet.serialization import ModelFileError, atomic, keras_files, layout
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture
+def model():
+    return small_model()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.safetensors"
+
+
+# What a file holds
+
+
+def test_a_loaded_model_is_the_saved_one_and_trains_on_to_the_same_bits(model, path):
+    model.save(path)
+    twin = load_model(path)
+    assert state(twin) == state(model) and twin.get_config() == model.get_config()
+    x, y = np.random.random((12, 4)), np.eye(3)[np.arange(12) % 3]
+    histories = []
+    for each in (model, twin):
+        np.random.seed(3)
+        histories.append(each.fit(x, y, batch_size=4, epochs=2, verbose=0).history)
+    assert histories[0] == histories[1] and state(twin) == state(model)
+
+
+def test_loading_draws_no_random_numbers(model, path):
+    model.save(path)
+    np.random.seed(5)
+    before = np.random.get_state()[1].tolist(), np.random.get_state()[2]
+    load_model(path)
+    assert (np.random.get_state()[1].tolist(), np.random.get_state()[2]) == before
+
+
+def test_a_model_of_float64_comes_back_as_one(float64, path):
+    model = small_model()
+    model.save(path)
+    backend.set_floatx("float32")
+    assert load_model(path).dtype == np.float64 and backend.floatx() == "float32"
+
+
+def test_other_tools_can_read_the_arrays(model, path):
+    model.save(path)
+    arrays = safetensors.numpy.load_file(path)
+    for layer in (model.layers[0], model.layers[2]):
+        for p in layer.parameters:
+            assert np.array_equal(arrays[f"weights/{p.name}"], p.value)
+
+
+def test_a_model_that_was_never_compiled_or_built_can_be_saved(path):
+    Sequential([Dense(3, input_shape=(2,))]).save(path)
+    assert load_model(path).optimizer is None
+    Sequential([Dense(3)]).save(path)
+    assert not load_model(path).built
+
+
+def test_weights_alone_go_to_the_layers_in_order_or_by_name(model, path):
+    model.save_weights(path)
+    twin = small_model()
+    twin.load_weights(path)
+    assert all(np.array_equal(a, b) for a, b in zip(twin.get_weights(), model.get_weights()))
+    with pytest.raises(ModelFileError, match="No layer of the model has the name of one in the file: dense_1, dense_2"):
+        twin.load_weights(path, by_name=True)
+    with pytest.raises(ModelFileError, match="holds weights alone"):
+        load_model(path)
+    other = Sequential([Dense(5, input_shape=(4,), name="dense_1"), Dense(7)])
+    rest = other.get_weights()[2:]
+    other.load_weights(path, by_name=True)
+    assert np.array_equal(other.get_weights()[0], model.get_weights()[0])
+    assert all(np.array_equal(a, b) for a, b in zip(other.get_weights()[2:], rest))
+
+
+def test_weights_that_do_not_fit_change_nothing(model, path):
+    model.save_weights(path)
+    other = Sequential([Dense(5, input_shape=(4,)), Dense(2)])
+    before = other.get_weights()
+    with pytest.raises(ModelFileError, match=r"expects weights of shape \(5, 2\), got \(5, 3\)"):
+        other.load_weights(path)
+    assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), before))
+    with pytest.raises(ValueError, match="has no weights yet"):
+        Sequential([Dense(2)]).load_weights(path)
+
+
+class Twice(Layer):
+    def forward(self, x, training=False):
+        return 2 * x
+
+    def backward(self, dy):
+        return 2 * dy
+
+
+def test_classes_of_ones_own_must_be_handed_in(path):
+    Sequential([Twice(input_shape=(2,))]).save(path)
+    with pytest.raises(ModelFileError, match="Unknown layer: Twice.*custom_objects="):
+        load_model(path)
+    assert load_model(path, custom_objects={"Twice": Twice}).predict(np.ones((1, 2))).tolist() == [[2, 2]]
+
+
+def test_overwrite_false_keeps_a_file(model, path):
+    path.write_text("mine")
+    with pytest.raises(FileExistsError, match="overwrite is False"):
+        model.save(path, overwrite=False)
+    assert path.read_text() == "mine"
+
+
+# Golden files
+
+
+@pytest.mark.parametrize("name", ["version1.safetensors", "keras231.h5", "keras3.keras"])
+def test_files_of_every_format_load_for_ever(name):
+    golden = np.load(GOLDEN / "predictions.npz")
+    predicted = load_model(GOLDEN / name).predict(golden["x"])
+    assert predicted == pytest.approx(golden[name.split(".")[0]], rel=0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name, weights", [
+    ("keras231.h5", "keras231_weights.h5"), ("keras3.keras", "keras3.weights.h5"), ("keras3.keras", "keras3.keras")])
+def test_weights_of_keras_load_into_a_model(name, weights):
+    golden = np.load(GOLDEN / "predictions.npz")
+    model = load_model(GOLDEN / name)
+    model.set_weights([0 * w for w in model.get_weights()])
+    model.load_weights(GOLDEN / weights)
+    assert model.predict(golden["x"]) == pytest.approx(golden[name.split(".")[0]], rel=0, abs=1e-6)
+
+
+def test_a_model_of_keras_231_comes_compiled_and_goes_back(tmp_path):
+    model = load_model(GOLDEN / "keras231.h5")
+    assert model.optimizer.rho == pytest.approx(0.8) and model.metrics_names == ["loss", "accuracy"]
+    model.save(tmp_path / "again.h5")
+    twin = load_model(tmp_path / "again.h5")
+    assert all(np.array_equal(a, b) for a, b in zip(twin.get_weights(), model.get_weights()))
+    assert twin.get_config() == model.get_config()
+
+
+def test_a_newer_version_is_an_error_that_names_both(path):
+    path.write_bytes(harm.bombs()["a newer version"])
+    with pytest.raises(ModelFileError, match="format version '2', and this tinynet reads version 1"):
+        load_model(path)
+
+
+def test_keras_3_s_own_ending_is_not_written(model, tmp_path):
+    with pytest.raises(ValueError, match="does not write Keras 3's own format"):
+        model.save(tmp_path / "model.keras")
+
+
+def test_without_h5py_the_error_says_what_to_install(model, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(ImportError, match=r'pip install "tinynet\[keras\]"'):
+        model.save_weights(tmp_path / "w.h5")
+    assert os.listdir(tmp_path) == []
+
+
+# Whole or not there
+
+
+def test_no_kill_loses_a_file(tmp_path):
+    assert harm.kill_while_saving(tmp_path, 30) == {"lost": 0, "older": 0, "stale": 0}
+
+
+def test_left_over_files_of_the_dead_go_and_of_the_living_stay(tmp_path):
+    target = tmp_path / "model"
+    dead, other = tmp_path / f".model.{'0' * 16}.tmp", tmp_path / ".model2.0123456789abcdef.tmp"
+    dead.write_text("")
+    other.write_text("")
+    living = tmp_path / f".model.{'1' * 16}.tmp"
+    with open(living, "w") as file:
+        assert atomic._hold(file.fileno())
+        atomic.write(target, b"new")
+    assert not dead.exists() and living.exists() and other.exists() and target.read_bytes() == b"new"
+
+
+def test_the_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    calls = []
+    for name in ("write", "fsync", "replace"):
+        inner = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *a, inner=inner, name=name: (
+            calls.append((name, name == "fsync" and stat.S_ISDIR(os.fstat(a[0]).st_mode))), inner(*a))[1])
+    atomic.write(tmp_path / "model", b"data")
+    assert calls == [("write", False), ("fsync", False), ("replace", False), ("fsync", True)]
+
+
+def test_permissions_are_the_umask_s_and_links_stay(tmp_path):
+    before = os.umask(0o027)
+    try:
+        (tmp_path / "real").mkdir()
+        link = tmp_path / "link"
+        link.symlink_to(tmp_path / "real" / "model")
+        atomic.write(link, b"one")
+        atomic.write(link, b"two")
+    finally:
+        os.umask(before)
+    assert link.is_symlink() and (tmp_path / "real" / "model").read_bytes() == b"two"
+    assert stat.S_IMODE((tmp_path / "real" / "model").stat().st_mode) == 0o640
+
+
+def test_a_full_disk_leaves_the_old_file(model, path):
+    model.save(path)
+    for raised, unharmed in harm.full_disk(path, model.save, [0, 1, 100, 1000, 2000]):
+        assert raised == "OSError" and unharmed
+
+
+@pytest.mark.parametrize("where", ["write", "fsync", "replace"])
+@pytest.mark.parametrize("error", [PermissionError, KeyboardInterrupt])
+def test_an_error_while_saving_leaves_the_old_file(model, path, monkeypatch, where, error):
+    model.save(path)
+    before = path.read_bytes()
+
+    def fail(*arguments):
+        raise error("no")
+    monkeypatch.setattr(os, where, fail)
+    with pytest.raises(error):
+        model.save(path)
+    assert path.read_bytes() == before and os.listdir(path.parent) == [path.name]
+
+
+def test_a_missing_folder_and_a_folder_are_clear_errors(model, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        model.save(tmp_path / "missing" / "model")
+    with pytest.raises(IsADirectoryError, match="expected the name of a file"):
+        model.save(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        load_model(tmp_path / "missing")
+
+
+# Damage and lies
+
+
+def test_damaged_files_are_refused(model, path):
+    model.save(path)
+    raw, expected = path.read_bytes(), state(model)
+    counts = Counter((signed, outcome(path, damaged, expected)) for damaged, signed in harm.mutants(raw, 3000))
+    assert {what for signed, what in counts if not signed} <= {"error", "equal"}
+    assert {what for signed, what in counts if signed} <= {"error", "equal", "different"}
+    assert counts[False, "error"] > 1500
+
+
+@pytest.mark.parametrize("name, raw", harm.bombs().items())
+def test_bombs_and_lies_are_refused_and_take_little_memory(name, raw, path):
+    path.write_bytes(raw)
+    code = ("import resource, sys; from tinynet.models import load_model; import h5py\n"
+            "def now(): return next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith('VmHWM'))\n"
+            "before = now()\n"
+            "try: load_model(sys.argv[1])\n"
+            "except ValueError as error: print(type(error).__name__, now() - before, error)")
+    if os.path.exists("/proc/self/status"):
+        said = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True).stdout.split(" ", 2)
+        assert said[0] == "ModelFileError" and int(said[1]) * 1024 < 2**26 + len(raw), said
+    assert outcome(path, raw) == "error"
+
+
+def test_loading_runs_no_code(tmp_path):
+    code = f"""
+import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+import harm
+from pathlib import Path
+path, model = Path({str(tmp_path)!r}) / "model", harm.small_model()
+model.save(path)
+raw = path.read_bytes()
+golden = [file.read_bytes() for file in Path({str(GOLDEN)!r}).iterdir() if file.suffix != ".npz"]
+files = [raw, *golden, *harm.bombs().values(), *(damaged for damaged, _ in harm.mutants(raw, 500))]
+from tinynet.models import load_model
+def load():
+    try: load_model(path)
+    except ValueError: pass
+for file in files[:8]:
+    path.write_bytes(file); load()      # what is imported when first needed
+watching, seen = False, []
+def watch(event, arguments):
+    if watching and (event.split(".")[0] in ("exec", "import", "compile", "marshal", "pickle", "socket", "subprocess",
+                                             "ctypes", "shutil") or event.startswith("os.")
+                     or event == "open" and (set(str(arguments[1])) & set("wax+"))):
+        seen.append((event, str(arguments)[:100]))
+sys.addaudithook(watch)
+for file in files:
+    path.write_bytes(file)
+    watching = True; load(); watching = False
+watching = True
+open({str(tmp_path / 'x')!r}, "w").close()     # the watch itself works
+watching = False
+print(len(files), seen)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    number, _, seen = said.stdout.strip().partition(" ")
+    assert int(number) > 500 and eval(seen) and [event for event, _ in eval(seen)] == ["open"], said.stderr
+
+
+def test_the_loader_knows_no_way_to_run_code():
+    for module in (layout, keras_files, atomic):
+        text = Path(module.__file__).read_text()
+        assert not any(word in text for word in ("pickle", "marshal", "eval(", "exec(", "importlib", "__import__"))
+
+
+# Training that goes on
+
+
+def test_killed_runs_end_with_the_bits_of_an_uninterrupted_one(tmp_path):
+    whole, resumed = harm.resumed_hashes(tmp_path, 3)
+    assert len(whole) == 64 and resumed == [whole] * 3
+
+
+def fit(folder, model=None, callbacks=(), epochs=3, x=None, **options):
+    model = model or small_model()
+    x = np.random.RandomState(0).random_sample((24, 4)) if x is None else x
+    y = np.eye(3)[np.arange(len(x)) % 3]
+    model.fit(x, y, batch_size=4, epochs=epochs, verbose=0, callbacks=[BackupAndRestore(folder), *callbacks], **options)
+    return model
+
+
+def test_ctrl_c_ends_the_batch_saves_and_says_how_to_go_on(tmp_path, capsys):
+    def interrupt(batch, logs):
+        if batch == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "a", callbacks=[LambdaCallback(on_batch_end=interrupt)])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert "the same command goes on from there" in capsys.readouterr().out
+    steps = []
+    model = fit(tmp_path / "a", callbacks=[LambdaCallback(on_batch_end=lambda batch, logs: steps.append(batch))])
+    assert steps[:3] == [4, 5, 0] and len(steps) == 14
+    assert model.optimizer.iterations == 2 + 18
+
+
+def test_a_run_that_has_ended_has_nothing_more_to_do_until_there_are_more_epochs(tmp_path):
+    first = fit(tmp_path)
+    again = fit(tmp_path)
+    assert state(again)[:10] and all(np.array_equal(a, b) for a, b in zip(first.get_weights(), again.get_weights()))
+    assert again.history.epoch == [0, 1, 2]
+    assert fit(tmp_path, epochs=4).history.epoch == [0, 1, 2, 3]
+
+
+def test_the_backup_of_another_run_is_refused_and_nothing_changes(tmp_path):
+    fit(tmp_path)
+    other = Sequential([Dense(5, input_shape=(4,)), Dense(3, activation="softmax")])
+    other.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    before = other.get_weights()
+    with pytest.raises(ModelFileError, match="the backup of a run with other layers"):
+        fit(tmp_path, other)
+    assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), before))
+    with pytest.raises(ModelFileError, match="other data"):
+        fit(tmp_path, x=np.random.random((20, 4)))
+    with pytest.raises(ModelFileError, match="other callbacks"):
+        fit(tmp_path, callbacks=[TerminateOnNaN()])
+
+
+def test_damaged_backups_are_refused(tmp_path):
+    fit(tmp_path)
+    file = tmp_path / "backup.safetensors"
+    raw = file.read_bytes()
+    for damaged, _ in harm.mutants(raw, 300):
+        if damaged != raw:
+            file.write_bytes(damaged)
+            model = small_model()
+            before = state(model)
+            try:
+                fit(tmp_path, model, epochs=0)
+            except ModelFileError:
+                assert state(model) == before
+
+
+def test_model_checkpoint_saves_each_or_the_best(tmp_path, capsys):
+    fit(tmp_path / "b", callbacks=[ModelCheckpoint(tmp_path / "{epoch:02d}-{loss:.1f}", "loss", verbose=1, period=2)])
+    saved = [name for name in os.listdir(tmp_path) if name.startswith("02-")]
+    assert len(saved) == 1 and "Epoch 00002: saving model to" in capsys.readouterr().out
+    assert load_model(tmp_path / saved[0]).optimizer.iterations == 2 + 12
+    best = ModelCheckpoint(tmp_path / "best", "loss", verbose=1, save_best_only=True, save_weights_only=True)
+    losses = fit(tmp_path / "c", callbacks=[best], epochs=6).history.history["loss"]
+    improved = [loss for i, loss in enumerate(losses) if loss < min(losses[:i], default=np.inf)]
+    said = capsys.readouterr().out
+    assert said.count("saving model to") == len(improved) and said.count("did not improve") == 6 - len(improved)
+    with pytest.raises(ModelFileError, match="weights alone"):
+        load_model(tmp_path / "best")
+    with pytest.raises(ValueError, match="filepath .* names 'val_loss'; the logs have epoch, loss, accuracy"):
+        fit(tmp_path / "d", callbacks=[ModelCheckpoint(str(tmp_path / "{val_loss}"), "loss")])
+
+
+# A loss that is not finite
+
+
+def test_a_loss_that_is_not_finite_is_an_error_that_names_the_layer_and_keeps_the_last_backup(tmp_path):
+    model = small_model()
+
+    def spoil(epoch, logs):
+        if epoch == 2:
+            model.layers[2].parameters[0].value = np.nan
+    with pytest.raises(FloatingPointError, match=r"The loss is nan in batch 1 of epoch 3. The output of dense_2 is the "
+                                                 r"first that is not finite.*learning_rate than 0.001"):
+        fit(tmp_path, model, [LambdaCallback(on_epoch_begin=spoil)], epochs=5)
+    saved = load_model(tmp_path / "backup.safetensors")
+    assert np.isfinite(saved.get_weights()[2]).all() and saved.optimizer.iterations == 2 + 12
+
+
+def test_terminate_on_nan_ends_without_an_error(tmp_path, capsys):
+    model = small_model()
+    model.layers[2].parameters[0].value = np.nan
+    fit(tmp_path, model, [TerminateOnNaN()])
+    assert "Batch 0: Invalid loss, terminating training" in capsys.readouterr().out
