@@ -240,7 +240,7 @@ def _about(path):
         raise
     except ModelFileError as error:
         raise ModelFileError(f"{os.fspath(path)}: {error}") from None
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NotImplementedError, RecursionError,
-            MemoryError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError,
+            OSError) as error:      # the last are the HDF5 library's; the file has been read before
         raise ModelFileError(f"{os.fspath(path)} describes no model that tinynet can build: {error} Classes and "
                              "functions of your own are handed over as custom_objects={'name': object}.") from error

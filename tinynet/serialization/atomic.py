@@ -4,7 +4,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 
 try:
     import fcntl
@@ -29,7 +28,7 @@ def write(path, data: bytes) -> None:
     if os.path.isdir(target):
         raise IsADirectoryError(f"{path} is a folder; expected the name of a file, such as {path}/model.safetensors.")
     _remove_left_over(folder, name)
-    temporary = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(8)}.tmp")
+    temporary = os.path.join(folder, f".{name[:100]}.{os.urandom(8).hex()}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:

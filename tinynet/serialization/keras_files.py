@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-import zipfile
 from typing import Any
 
 import numpy as np
@@ -196,6 +195,7 @@ class _Reader:
 
 def _members(raw) -> dict[str, bytes]:
     """What a .keras file holds; nothing in it may be packed, as Keras packs nothing."""
+    import zipfile      # seldom needed, and `import tinynet` is to be quick
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             members = {}
