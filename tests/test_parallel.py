@@ -57,9 +57,9 @@ def test_products_have_as_many_pieces_as_pay():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(parallel, "for_each", lambda function, pieces: seen.append(len(pieces)))
             n, d, u = shape
-            matmul(np.empty((n, d)), np.empty((d, u)), out=np.empty((n, u)))                # y = x W
-            matmul(np.empty((n, d)).T, np.empty((n, u)), out=np.empty((d, u)))              # dW = x^T dy
-            matmul(np.empty((n, u)), np.empty((d, u)).T, out=np.empty((n, d)))              # dx = dy W^T
+            matmul(np.zeros((n, d)), np.zeros((d, u)), out=np.zeros((n, u)))                # y = x W
+            matmul(np.zeros((n, d)).T, np.zeros((n, u)), out=np.zeros((d, u)))              # dW = x^T dy
+            matmul(np.zeros((n, u)), np.zeros((d, u)).T, out=np.zeros((n, d)))              # dx = dy W^T
         return seen
 
     assert pieces(128, 784, 512) == [2, 2, 2]

@@ -126,7 +126,7 @@ def matmul(a, b, out):
     def blocks(length, most=16):    # of a tenth of a millisecond or longer
         return parallel.split(length, rows * inner * columns, grain=20e6, most=most)
 
-    if b.size >= 4 * out.size and b.flags.c_contiguous:     # y = x W: a sum over blocks of rows of W
+    if 0 < 4 * out.size <= b.size and b.flags.c_contiguous:     # y = x W: a sum over blocks of rows of W
         rows_of_w = blocks(inner, most=min(16, b.size // (2 * out.size)))
         sums = [out, *(xp.empty(out.shape, out.dtype) for _ in rows_of_w[1:])]
         parallel.for_each(lambda i: xp.matmul(a[:, rows_of_w[i]], b[rows_of_w[i]], out=sums[i]), range(len(sums)))
