@@ -13,11 +13,13 @@ import safetensors.numpy
 
 import harm
 from harm import outcome, small_model, state
-from tinynet import backend
-from tinynet.callbacks import BackupAndRestore, LambdaCallback, ModelCheckpoint, TerminateOnNaN
+from tinynet import backend, losses, metrics, optimizers
+from tinynet.callbacks import (BackupAndRestore, Callback, CSVLogger, LambdaCallback, ModelCheckpoint,
+                               ReduceLROnPlateau, TerminateOnNaN)
 from tinynet.layers import Dense, Layer
 from tinynet.models import Sequential, load_model
 from tinynet.serialization import ModelFileError, atomic, keras_files, layout
+from tinynet.utils import Sequence
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -425,3 +427,212 @@ def test_terminate_on_nan_ends_without_an_error(tmp_path, capsys):
     model.layers[2].parameters[0].value = np.nan
     fit(tmp_path, model, [TerminateOnNaN()])
     assert "Batch 0: Invalid loss, terminating training" in capsys.readouterr().out
+
+
+# What an attacker found
+
+
+def simple(optimizer="sgd", loss="mse", **options):
+    model = Sequential([Dense(1, input_shape=(4,))])
+    model.compile(optimizer, loss, **options)
+    return model
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamax", "nadam"])
+def test_every_optimizer_goes_on_after_loading(optimizer, path):
+    model, x = simple(optimizer), np.random.random((32, 4))
+    model.fit(x, x[:, 0], verbose=0)
+    model.save(path)
+    twin = load_model(path)
+    for each in (model, twin):
+        np.random.seed(0)
+        each.fit(x, x[:, 0], epochs=2, batch_size=8, verbose=0)
+    assert state(twin) == state(model)
+
+
+@pytest.mark.parametrize("loss", [losses.Huber(delta=0.1), losses.MeanSquaredError(reduction="sum"),
+                                  losses.MeanSquaredError(name="mine"), losses.BinaryCrossentropy(label_smoothing=0.2)])
+@pytest.mark.parametrize("name", ["model.h5", "model.safetensors"])
+def test_a_loss_keeps_its_arguments_in_both_formats(loss, name, tmp_path):
+    model, x = simple(loss=loss), np.random.random((32, 4))
+    model.save(tmp_path / name)
+    y = (x[:, 0] > 0.5).astype(float)
+    assert load_model(tmp_path / name).evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+
+
+def test_a_loss_whose_arguments_no_file_can_hold_is_refused(path):
+    loss = losses.Loss(losses.mean_squared_error, losses.BACKWARD[losses.mean_squared_error], reduction="sum")
+    with pytest.raises(ValueError, match="Use a class instead, such as losses.Huber"):
+        simple(loss=loss).save(path)
+    assert not path.exists()
+
+
+def test_a_function_as_a_metric_object_comes_back(path):
+    model = simple(metrics=[metrics.MeanMetricWrapper(metrics.mean_absolute_error), metrics.Precision()])
+    model.save(path)
+    x = np.random.random((8, 4))
+    assert load_model(path).evaluate(x, x[:, 0] > 0.5, verbose=0) == model.evaluate(x, x[:, 0] > 0.5, verbose=0)
+
+
+class Gate(Layer):
+    def build(self, input_shape):
+        self.add_weight("gate/kernel", input_shape[1:], "ones")
+        self.add_weight("scale", input_shape[1:], "ones")
+
+    def forward(self, x, training=False):
+        return x
+
+    def backward(self, dy):
+        return dy
+
+
+def test_weights_may_have_slashes_in_their_names(path):
+    model = Sequential([Gate(input_shape=(2,)), Dense(1)])
+    model.save_weights(path)
+    model.load_weights(path)
+
+
+def test_masks_of_a_model_that_is_not_compiled_are_kept(path):
+    model = small_model()
+    model.save(path, include_optimizer=False)
+    assert load_model(path).layers[1].masks.seed == model.layers[1].masks.seed
+    assert load_model(path).layers[1].masks.step == 2
+
+
+class Crash(Callback):
+    """Ends training by an error at the end of an epoch."""
+
+    def __init__(self, epoch):
+        self.at = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.at:
+            raise RuntimeError("crash")
+
+
+class Batches(Sequence):
+    def __len__(self):
+        return 7
+
+    def __getitem__(self, index):
+        x = np.random.RandomState(index).random_sample((4, 4))
+        return x, x[:, 0]
+
+
+def test_a_sequence_that_is_taken_in_parts_goes_on_to_the_same_bits(tmp_path):
+    def run(folder, crash):
+        np.random.seed(1)
+        model = simple("adam")
+        model.fit(Batches(), steps_per_epoch=4, epochs=6, verbose=0, callbacks=[Crash(crash), BackupAndRestore(folder)])
+        return state(model)
+    whole = run(tmp_path / "whole", None)
+    with pytest.raises(RuntimeError, match="crash"):
+        run(tmp_path / "parts", 3)
+    assert run(tmp_path / "parts", None) != ""
+    resumed = load_model(tmp_path / "parts" / "backup.safetensors")
+    expected = load_model(tmp_path / "whole" / "backup.safetensors")
+    assert all(np.array_equal(a, b) for a, b in zip(resumed.get_weights(), expected.get_weights())) and whole
+
+
+def test_an_epoch_that_was_told_to_stop_is_ended_by_the_next_run(tmp_path):
+    x, histories = np.random.random((64, 4)), []
+    for crash in (0, None):
+        model = simple()
+        stop = LambdaCallback(on_batch_end=lambda b, logs, m=model: b == 1 and setattr(m, "stop_training", True))
+        try:
+            histories.append(model.fit(x, x[:, 0], batch_size=16, epochs=3, verbose=0,
+                                       callbacks=[stop, Crash(crash), BackupAndRestore(tmp_path, 1)]).history)
+        except RuntimeError:
+            continue
+    assert [len(history["loss"]) for history in histories] == [1]
+
+
+def test_ctrl_c_at_the_very_end_is_not_swallowed(tmp_path):
+    def interrupt(epoch, logs):
+        if epoch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path, epochs=2, callbacks=[LambdaCallback(on_epoch_end=interrupt)])
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        fit(tmp_path, callbacks=[LambdaCallback(on_batch_end=lambda b, logs: os.kill(os.getpid(), signal.SIGINT))])
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("append", [False, True])
+@pytest.mark.parametrize("crash", [0, 1, 2])
+@pytest.mark.parametrize("first", [True, False])
+def test_the_csv_of_a_resumed_run_has_each_line_once(tmp_path, append, crash, first):
+    x, file = np.random.random((16, 4)), tmp_path / "log.csv"
+    for at in (crash, None):
+        logger, plateau = CSVLogger(file, append=append), ReduceLROnPlateau("loss", patience=0)
+        callbacks = [logger, plateau] if first else [plateau, logger]
+        try:
+            simple().fit(x, x[:, 0], epochs=4, verbose=0,
+                         callbacks=[*callbacks, Crash(at), BackupAndRestore(tmp_path / "b")])
+        except RuntimeError:
+            continue
+    lines = file.read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch", "0", "1", "2", "3"]
+    assert lines[0] == ("epoch,loss" if first else "epoch,loss,lr")
+
+
+def test_a_lost_csv_is_written_again(tmp_path):
+    x = np.random.random((16, 4))
+    for epochs in (2, 4):
+        simple().fit(x, x[:, 0], epochs=epochs, verbose=0,
+                     callbacks=[CSVLogger(tmp_path / "log.csv", append=True), BackupAndRestore(tmp_path / "b")])
+        lines = (tmp_path / "log.csv").read_text().splitlines()
+        (tmp_path / "log.csv").unlink()
+    assert [line.split(",")[0] for line in lines] == ["epoch", "0", "1", "2", "3"]
+
+
+def test_an_error_at_the_end_is_shown_and_not_hidden(tmp_path):
+    def fail(logs):
+        raise RuntimeError("of the user")
+    with pytest.raises(RuntimeError, match="of the user"):
+        fit(tmp_path / "b", callbacks=[CSVLogger(tmp_path / "log.csv"), LambdaCallback(on_train_end=fail)])
+
+
+class Norms(Callback):
+    kept = ("norms",)
+
+    def on_train_begin(self, logs=None):
+        self.norms = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.norms.append(np.ones(2))
+
+
+def test_an_empty_list_comes_back_as_one(tmp_path):
+    x = np.random.random((16, 4))
+    for at in (0, None):
+        norms = Norms()
+        try:
+            simple().fit(x, x[:, 0], epochs=3, verbose=0, callbacks=[Crash(at), norms, BackupAndRestore(tmp_path)])
+        except RuntimeError:
+            continue
+    assert len(norms.norms) == 3
+
+
+def test_the_same_cell_again_goes_on_although_names_count_on(tmp_path):
+    x = np.random.random((16, 4))
+    for epochs in (1, 2):
+        model = simple(metrics=[metrics.Precision()])
+        model.fit(x, x[:, 0] > 0.5, epochs=epochs, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+    assert model.history.epoch == [0, 1]
+    with pytest.raises(ModelFileError, match="a run with other optimizer"):
+        simple(optimizers.SGD(clipnorm=1.0), metrics=[metrics.Precision()]).fit(
+            x, x[:, 0] > 0.5, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+
+
+def test_what_is_no_number_in_the_logs_is_refused_in_words(tmp_path):
+    def note(epoch, logs):
+        logs["note"] = "text"
+    with pytest.raises(ValueError, match="The logs' 'note' holds 'text', and a backup keeps numbers"):
+        fit(tmp_path, callbacks=[LambdaCallback(on_epoch_end=note)])

@@ -59,6 +59,20 @@ class Dataset:
         for start in range(first * self.batch_size, self.samples, self.batch_size):
             yield min(self.batch_size, self.samples - start)
 
+    @property
+    def place(self):
+        """The order of the samples, or None, and where in it a pass begins: what decides the next one."""
+        return self._shuffled, 0
+
+    @place.setter
+    def place(self, place):
+        order, _ = place
+        if order is not None:
+            if not np.array_equal(np.sort(order), np.arange(self.samples)):
+                raise ValueError("The order of the samples is none.")
+            self._shuffled = np.array(order)
+            self.order = xp.asarray(self._shuffled.copy())
+
     def next(self, size):
         """(x, y, weights) of the next samples of the order, in arrays that the next call may overwrite."""
         batch = [None if a is None else kernels.gather(a, self.order, self.position, size, partial(self._buffer, i))
@@ -166,6 +180,15 @@ class Stream:
             if self.order is not None and self.position == len(self.order):
                 self.order, self.position = None, 0
                 self.source.on_epoch_end()
+
+    @property
+    def place(self):
+        """The order of a Sequence's batches, or None, and how many of them are done: what decides the next pass."""
+        return self.order, self.position
+
+    @place.setter
+    def place(self, place):
+        self.order, self.position = place
 
     def next(self, size):
         return self.buffers[size]

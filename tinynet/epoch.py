@@ -48,7 +48,8 @@ class Epoch:
         if not first:
             self.means.reset()
         steps = self.data.steps     # a Sequence may have another length once its pass is over
-        for batch, size in enumerate(self.data.batches(first), first):
+        over = first and stopped()      # an earlier run was told to stop after these batches
+        for batch, size in enumerate(() if over else self.data.batches(first), first):
             logs: dict[str, Any] = {"batch": batch, "size": size}
             callbacks(f"on_{stage}_batch_begin", batch, logs)
             loss = self._batch(size)

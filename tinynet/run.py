@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinynet.backend import to_numpy, xp
-from tinynet.saving import by_layer, model_state, plain, training_change, weight_list, weights_change
+from tinynet.saving import by_layer, model_state, plain, training_change, weights_change
 from tinynet.serialization import atomic, layout
 from tinynet.serialization.layout import ModelFileError
 
@@ -35,22 +35,27 @@ class Run:
         return self.data.samples is not None
 
     def save(self, path):
-        """Write everything into a file, which `load_model` can read, too.  Raises OSError if it cannot be written."""
+        """Write everything into a file, which `load_model` reads, too.  Raises OSError if it cannot be written."""
         arrays, words = model_state(self.model)
         kind, keys, position, has_gauss, gauss = np.random.get_state()
         if kind != "MT19937":
             raise ValueError(f"NumPy's global generator must be its own MT19937 to be saved, got {kind}.")
         arrays |= {"run/random": keys, "run/gauss": np.array(gauss), "run/sums": to_numpy(self.means.sums)}
-        if getattr(self.data, "_shuffled", None) is not None:
-            arrays["run/order"] = self.data._shuffled
+        order, place = self.data.place
+        if order is not None:
+            arrays["run/order"] = order
         arrays["run/epochs"] = np.array(self.history.epoch, np.int64)
         for name, values in self.history.history.items():
-            arrays[f"history/{name}"] = np.array(values, np.float64)
+            try:
+                arrays[f"history/{name}"] = np.array(values, np.float64)
+            except (TypeError, ValueError):
+                raise ValueError(f"The logs' {name!r} holds {values[-1]!r}, and a backup keeps numbers. Leave it out "
+                                 "of the logs.") from None
             arrays[f"epochs of/{name}"] = np.array(self.history.epochs_of[name], np.int64)
         for i, callback in enumerate(self.callbacks):
             for name in callback.kept:
                 arrays |= _as_arrays(f"callback {i}/{name}", getattr(callback, name))
-        run = {"epoch": self.epoch, "batch": self.means.batches, "seen": self.means.samples,
+        run = {"epoch": self.epoch, "place": int(place), "batch": self.means.batches, "seen": self.means.samples,
                "position": int(position), "has_gauss": int(has_gauss), "stop": bool(self.model.stop_training),
                "history": list(self.history.history), "data": self._data_mark(), "callbacks": self._callback_mark()}
         atomic.write(path, layout.encode(arrays, words | {"run": plain(run)}))
@@ -66,8 +71,8 @@ class Run:
                 raise ModelFileError("It is no backup of a run of fit.")
             run, training = layout.parse(words["run"]), layout.parse(words["training"])
             self._check_same(words, run, training)
-            changes = [training_change(self.model, training, arrays),
-                       weights_change(self.model, by_layer(weight_list(words, arrays), arrays)),
+            changes = [training_change(self.model, words, arrays),
+                       weights_change(self.model, by_layer(words, arrays)),
                        self._change(run, arrays)]
         except ModelFileError as error:
             raise ModelFileError(f"{path}: {error}") from None
@@ -96,10 +101,10 @@ class Run:
         _, now = model_state(self.model)
         ours = json.loads(now["training"])["compile"]
         for what, here, there in (
-                ("layers", _nameless(json.loads(now["architecture"])), _nameless(layout.parse(words["architecture"]))),
-                ("optimizer", ours["optimizer"]["class_name"], training["compile"]["optimizer"]["class_name"]),
-                ("loss", ours["loss"], training["compile"]["loss"]),
-                ("metrics", ours["metrics"], training["compile"]["metrics"]),
+                ("layers", _nameless(json.loads(now["architecture"])["layers"]),
+                 _nameless(layout.parse(words["architecture"])["layers"])),
+                *((what, _nameless(ours[what]), _nameless(training["compile"][what]))
+                  for what in ("optimizer", "loss", "metrics", "weighted_metrics")),
                 ("data", self._data_mark(), run["data"]),
                 ("callbacks", self._callback_mark(), run["callbacks"])):
             if here != there:
@@ -110,7 +115,7 @@ class Run:
 
     def _change(self, run, arrays):
         """A function that puts the rest where it was.  Raises an error if it does not fit."""
-        counts = [run[name] for name in ("epoch", "batch", "seen", "position", "has_gauss")]
+        counts = [run[name] for name in ("epoch", "batch", "seen", "position", "has_gauss", "place")]
         if not all(type(count) is int and 0 <= count < 2**53 for count in counts):
             raise ModelFileError("Its counts are no counts.")
         state = ("MT19937", arrays["run/random"], run["position"], run["has_gauss"], float(arrays["run/gauss"]))
@@ -118,7 +123,7 @@ class Run:
         if arrays["run/sums"].shape != self.means.sums.shape:
             raise ModelFileError("The sums of its metrics do not fit.")
         order = arrays.get("run/order")
-        if order is not None and not np.array_equal(np.sort(order), np.arange(self.data.samples)):
+        if order is not None and not np.array_equal(np.sort(order), np.arange(len(order))):
             raise ModelFileError("The order of its samples is none.")
         if run["batch"] >= max(self.data.steps, 1) + 1 or run["batch"] and not self.exact_batches:
             raise ModelFileError("It ends in the middle of an epoch that this data does not have.")
@@ -133,9 +138,7 @@ class Run:
             self.epoch = run["epoch"]
             self.means.batches, self.means.samples = run["batch"], run["seen"]
             self.means.sums[...] = xp.asarray(arrays["run/sums"])
-            if order is not None:
-                self.data._shuffled = np.array(order)
-                self.data.order = xp.asarray(self.data._shuffled.copy())
+            self.data.place = order, run["place"]
             self.history.epoch, self.history.history = arrays["run/epochs"].tolist(), values
             self.history.epochs_of = epochs_of
             self.model.stop_training = run["stop"] is True
@@ -150,10 +153,11 @@ class Run:
         return [type(callback).__name__ for callback in self.callbacks]
 
 
-def _nameless(architecture) -> list:
-    """The configs of the layers without their names, which count on when a model is made again."""
-    return [layer | {"config": {key: value for key, value in layer["config"].items() if key != "name"}}
-            for layer in architecture["layers"]]
+def _nameless(config):
+    """A config without names, which count on when a thing is made again, and without the rate, which training moves."""
+    if isinstance(config, dict):
+        return {key: _nameless(value) for key, value in config.items() if key not in ("name", "learning_rate")}
+    return [_nameless(item) for item in config] if isinstance(config, list) else config
 
 
 def _as_arrays(name, value) -> dict[str, Any]:
@@ -161,14 +165,14 @@ def _as_arrays(name, value) -> dict[str, Any]:
     if value is None:
         return {}
     if isinstance(value, list):
-        return {f"{name}/{i}": np.asarray(item) for i, item in enumerate(value)}
+        return {f"{name}/{i}": np.asarray(item) for i, item in enumerate(value)} | {
+            f"{name}/length": np.array(len(value))}
     return {name: np.asarray(value)}
 
 
 def _from_arrays(name, arrays):
     if name in arrays:
         return arrays[name].item()
-    items: list = []
-    while f"{name}/{len(items)}" in arrays:
-        items.append(np.array(arrays[f"{name}/{len(items)}"]))
-    return items or None
+    if f"{name}/length" not in arrays:
+        return None
+    return [np.array(arrays[f"{name}/{i}"]) for i in range(int(arrays[f"{name}/length"]))]

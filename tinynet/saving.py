@@ -37,7 +37,7 @@ class Saving:
         """
         _may_write(filepath, overwrite)
         if keras_files.is_hdf5_name(filepath):
-            atomic.write(filepath, keras_files.encode_model(self))
+            atomic.write(filepath, keras_files.encode_model(self, self.optimizer and loss_config(self._loss)))
         else:
             atomic.write(filepath, layout.encode(*model_state(self, include_optimizer)))
 
@@ -65,7 +65,7 @@ class Saving:
                 layers = keras_files.decode_weights(raw, self)
             else:
                 arrays, words = layout.decode(raw)
-                layers = by_layer(weight_list(words, arrays), arrays)
+                layers = by_layer(words, arrays)
             change_weights = weights_change(self, layers, by_name)
         change_weights()
 
@@ -85,10 +85,9 @@ def load(filepath, make, custom_objects=None, compile=True):
             raise ModelFileError("The file holds weights alone. Build the model and call model.load_weights.")
         names = weight_list(words, arrays)
         training = layout.parse(words["training"]) if compile and "training" in words else None
-        model = _made(make, layout.parse(words["architecture"]), [arrays[name] for name in names],
+        model = _made(make, layout.parse(words["architecture"]), [arrays[name] for _, own in names for name in own],
                       training and training["compile"])
-        if training:
-            training_change(model, training, arrays)()
+        training_change(model, words, arrays if training else None)()
         return model
 
 
@@ -113,17 +112,26 @@ def _made(make, config, arrays, compiled):
 def model_state(model, with_optimizer=True):
     """(arrays, texts) that say everything about a model and the state of its training."""
     names, arrays = named_weights(model)
-    training: dict[str, Any] = {"masks": [[masks.seed, masks.step] for masks in mask_streams(model)]}
+    training: dict[str, Any] = {}
     if with_optimizer and model.optimizer is not None:
         metrics, weighted = model._metric_names
-        training["compile"] = {"optimizer": serialize(model.optimizer), "loss": losses.serialize(model._loss),
+        training["compile"] = {"optimizer": serialize(model.optimizer), "loss": loss_config(model._loss),
                                "metrics": serialize(metrics), "weighted_metrics": serialize(weighted),
                                "trainable": model.trainable}
         arrays["optimizer/clock"] = to_numpy(model.optimizer.clock)
         for name, slot in zip(model.optimizer.slot_names, model.optimizer.slots):
             arrays[f"optimizer/{name}"] = to_numpy(slot)
-    words = {"architecture": plain(model.get_config()), "weights": json.dumps(names)}
-    return arrays, words | ({"training": plain(training)} if "compile" in training else {})
+    masks = [[masks.seed, masks.step] for masks in mask_streams(model)]
+    words = {"architecture": plain(model.get_config()), "weights": json.dumps(names), "masks": json.dumps(masks)}
+    return arrays, words | ({"training": plain(training)} if training else {})
+
+
+def loss_config(loss):
+    """A name or config from which `losses.get` makes the same loss.  Raises ValueError where none does."""
+    if type(loss) is losses.Loss and (loss.arguments or loss.reduction != "sum_over_batch_size"):
+        raise ValueError(f"{loss!r} has arguments that a file could not hold. Use a class instead, such as "
+                         "losses.Huber(delta=0.5) or losses.MeanSquaredError(reduction='sum').")
+    return losses.serialize(loss)
 
 
 def plain(data) -> str:
@@ -141,35 +149,34 @@ def mask_streams(model) -> list[MaskStream]:
 
 
 def named_weights(model):
-    """The names of all parameters, layer by layer, and {"weights/" + name: value}."""
-    if not model.built:
-        return [], {}
-    names, arrays = [], {}
-    for layer in model.layers:
+    """[(layer's name, the names of its parameters)], and {"weights/" + name: value}."""
+    names: list = []
+    arrays: dict[str, np.ndarray] = {}
+    for layer in (layer for layer in model.layers if layer.parameters):
+        names.append((layer.name, []))
         for p in layer.parameters:
             name, twins = f"weights/{p.name}", 1
             while name in arrays:       # a layer of one's own may use a name twice
                 twins += 1
                 name = f"weights/{p.name}#{twins}"
-            names.append(name)
+            names[-1][1].append(name)
             arrays[name] = to_numpy(p.value)
     return names, arrays
 
 
-def weight_list(words, arrays) -> list[str]:
-    """The names of the weights' arrays in order.  Raises ModelFileError unless each is there."""
-    names = layout.parse(words.get("weights", "null"))
-    if not isinstance(names, list) or not all(isinstance(name, str) and name in arrays for name in names):
+def weight_list(words, arrays) -> list[list]:
+    """[[layer's name, the names of its arrays]].  Raises ModelFileError unless each is there."""
+    layers = layout.parse(words.get("weights", "null"))
+    if not isinstance(layers, list) or not all(
+            isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], list)
+            and all(isinstance(name, str) and name in arrays for name in pair[1]) for pair in layers):
         raise ModelFileError("The file does not list its weights.")
-    return names
+    return layers
 
 
-def by_layer(names, arrays) -> list[tuple[str, list[np.ndarray]]]:
-    """[(layer's name, its arrays)] in the order of the names."""
-    layers: dict[str, list] = {}
-    for name in names:
-        layers.setdefault(name.removeprefix("weights/").rpartition("/")[0], []).append(arrays[name])
-    return list(layers.items())
+def by_layer(words, arrays) -> list[tuple[str, list[np.ndarray]]]:
+    """[(layer's name, its arrays)]"""
+    return [(layer, [arrays[name] for name in names]) for layer, names in weight_list(words, arrays)]
 
 
 def weights_change(model, layers, by_name=False):
@@ -200,27 +207,33 @@ def weights_change(model, layers, by_name=False):
     return change
 
 
-def training_change(model, training, arrays):
-    """A function that lets the optimizer and the random streams stand where they stood.
+def training_change(model, words, arrays):
+    """A function that lets the random streams stand where they stood, and with arrays the optimizer, too.
 
     Raises ModelFileError if they do not fit.
     """
-    optimizer, streams, given = model.optimizer, mask_streams(model), training["masks"]
+    optimizer, streams, given = model.optimizer, mask_streams(model), layout.parse(words.get("masks", "null"))
     if not isinstance(given, list) or len(given) != len(streams) or not all(
             isinstance(pair, list) and len(pair) == 2 and all(type(n) is int and 0 <= n < 2**64 for n in pair)
             and pair[1] < 2**63 for pair in given):
         raise ModelFileError("The random streams are not those of the model's layers.")
+
+    def change_masks():
+        for masks, (seed, step) in zip(streams, given):
+            masks.seed, masks.step = seed, step
+    if arrays is None:
+        return change_masks
     slots = [arrays[f"optimizer/{name}"] for name in optimizer.slot_names if f"optimizer/{name}" in arrays]
     size, dtype = model.parameters.value.shape, model.parameters.value.dtype
     if len(slots) not in (0, len(optimizer.slot_names)) or any((s.shape, s.dtype) != (size, dtype) for s in slots):
         raise ModelFileError("What the optimizer keeps does not fit the model's weights.")
     clock = arrays.get("optimizer/clock")
-    if clock is None or clock.shape != (2,) or clock.dtype != np.float64 or not np.isfinite(clock).all():
+    if clock is None or (clock.shape, clock.dtype) != (optimizer.clock.shape, np.float64) or (
+            not np.isfinite(clock).all()):
         raise ModelFileError("The optimizer's clock is missing.")
 
     def change():
-        for masks, (seed, step) in zip(streams, given):
-            masks.seed, masks.step = seed, step
+        change_masks()
         optimizer.slots = [xp.array(slot) for slot in slots]
         optimizer.clock[...] = xp.asarray(clock)
     return change

@@ -112,7 +112,7 @@ class Model(Saving, Explaining):
         if not run.resumed:
             callbacks("backup_run", run)
         for epoch in epochs:
-            if epoch < run.epoch or self.stop_training:     # an earlier run has done it, or has ended before
+            if epoch < run.epoch or self.stop_training and not run.means.batches:   # an earlier run did it, or ended
                 continue
             callbacks("on_epoch_begin", epoch, {})
             self._check_compiled()

@@ -78,7 +78,8 @@ class BackupAndRestore(Pasteable, Callback):
         save_freq: "epoch", or a number of batches, which needs samples in arrays rather than from a generator.
 
     A callback of your own names in `kept` its attributes (numbers, or lists of arrays) that are to be saved as well.
-    A generator begins from its beginning again, so runs on one do not go on to the same bits.
+    A generator begins from its beginning again, so runs on one do not go on to the same bits.  The learning rate is
+    that of the backup.
 
     Raises ModelFileError, with nothing changed, when the folder holds the backup of another model, other data or other
     callbacks, or a damaged one; OSError when it cannot be written.
@@ -108,16 +109,21 @@ class BackupAndRestore(Pasteable, Callback):
     def on_train_begin(self, logs=None):
         self.interrupts = 0
         self.handler: Any = None
-        if threading.current_thread() is threading.main_thread():
+        if threading.current_thread() is threading.main_thread() and (
+                signal.getsignal(signal.SIGINT) is signal.default_int_handler):     # else it is somebody else's matter
             self.handler = signal.signal(signal.SIGINT, self._interrupt)
 
     def backup_run(self, run):
         run.save(self.path)
+        self._end_if_interrupted()
 
     def progress(self, means):
         due = means is self.run.means and self.save_freq != "epoch" and means.batches % self.save_freq == 0
         if due or self.interrupts and self.run.exact_batches:
             self.run.save(self.path)
+        self._end_if_interrupted()
+
+    def _end_if_interrupted(self):
         if self.interrupts:
             print(f"\nInterrupted. {self.path} holds all that has been done; the same command goes on from there.",
                   flush=True)

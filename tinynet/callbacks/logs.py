@@ -56,45 +56,47 @@ class CSVLogger(Pasteable, Callback):
         self.filename, self.separator, self.append = os.fspath(filename), separator, append
 
     def on_train_begin(self, logs=None):
-        self.names: list[str] = []
-        unfinished = False
-        if self.append and os.path.exists(self.filename):
-            with open(self.filename, newline="") as file:
-                text = file.read()
-            self.names = next(csv.reader(text.splitlines(), delimiter=self.separator), [])[1:]
-            unfinished = bool(text) and not text.endswith("\n")
-        self.file = open(self.filename, "a" if self.append else "w", newline="")
-        self.file.write("\n" * unfinished)
-        self.writer = csv.writer(self.file, delimiter=self.separator, lineterminator="\n")
-        self.lines = 0      # of the history that are in the file
+        self.file = open(self.filename, "a", newline="")
+        self.run: Any = None
+        self.begun = False
 
     def resume_run(self, run):
-        self.history = run.history
+        self.run = run
 
     def on_epoch_end(self, epoch, logs=None):
-        self._catch_up()
+        self._begin(epoch)
         self._write(epoch, logs or {})
-        self.lines += 1
 
-    def _catch_up(self):
-        """Write, or with append=True leave there, the lines of epochs that an earlier run of the same training did."""
-        earlier = self.history.epoch[self.lines:]
-        if self.append and earlier:
-            self.file.close()
+    def _begin(self, epoch):
+        """Keep the lines that are to stay, and write those that an earlier run of the same training should have left.
+
+        No line that a crash has cut short stays, nor that of an epoch that was not backed up and comes again.
+        """
+        if self.begun:
+            return
+        resumed = self.run is not None and self.run.resumed
+        lines: list[str] = []
+        if self.append or resumed:
             with open(self.filename, newline="") as file:
                 lines = file.read().splitlines(keepends=True)
-            while lines and lines[-1].split(self.separator)[0].isdigit() and (
-                    int(lines[-1].split(self.separator)[0]) > earlier[-1]):
-                lines.pop()     # of an epoch that was not backed up and comes again
-            self.file = open(self.filename, "w", newline="")
-            self.file.writelines(lines)
-            self.writer = csv.writer(self.file, delimiter=self.separator, lineterminator="\n")
-        else:
-            for epoch in earlier:
-                self._write(epoch, {name: values[self.history.epochs_of[name].index(epoch)]
-                                    for name, values in self.history.history.items()
-                                    if epoch in self.history.epochs_of[name]})
-        self.lines = len(self.history.epoch)
+            if lines and not lines[-1].endswith("\n"):
+                lines[-1:] = [] if resumed else [lines[-1] + "\n"]
+            if resumed and lines and self._epoch_of(lines[-1]) == epoch:
+                lines.pop()
+        self.names = next(csv.reader(lines[:1], delimiter=self.separator), [])[1:]
+        self.file.truncate(0)
+        self.file.writelines(lines)
+        self.writer = csv.writer(self.file, delimiter=self.separator, lineterminator="\n")
+        self.begun = True
+        history = self.run.history if resumed else History()
+        for earlier in history.epoch:
+            if not lines or self._epoch_of(lines[-1]) < earlier:
+                self._write(earlier, {name: values[history.epochs_of[name].index(earlier)] for name, values
+                                      in history.history.items() if earlier in history.epochs_of[name]})
+
+    def _epoch_of(self, line) -> int:
+        number = line.split(self.separator)[0]
+        return int(number) if number.isdigit() else -1
 
     def _write(self, epoch, logs):
         if not self.names:
@@ -106,13 +108,15 @@ class CSVLogger(Pasteable, Callback):
                              f"{', '.join(logs)}. Choose another file, or append=False to begin this one anew.")
         self.writer.writerow([epoch, *(logs.get(name, "NA") for name in self.names)])
         self.file.flush()
+        os.fsync(self.file.fileno())
 
     def on_train_end(self, logs=None):
-        self._catch_up()
+        self._begin(self.params.get("epochs"))
         self.on_train_interrupted()
 
     def on_train_interrupted(self):
-        self.file.close()
+        if self.file is not None:
+            self.file.close()
         self.file = self.writer = None
 
 

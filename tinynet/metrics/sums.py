@@ -142,6 +142,12 @@ class MeanMetricWrapper(Ratio):
         fn = {"fn": serialize(self.fn)} if type(self) is MeanMetricWrapper else {}
         return fn | {"name": self.name, "dtype": self.dtype} | self.arguments
 
+    @classmethod
+    def from_config(cls, config):
+        """The metric that `get_config` described."""
+        from tinynet import metrics     # which knows the functions' names, and imports this module
+        return cls(**config | ({"fn": metrics.get(config["fn"])} if "fn" in config else {}))
+
     def amounts(self, y_true, y_pred, sample_weight=None):
         return _of_mean(xp.asarray(self.function(y_true, y_pred, **self.arguments)), sample_weight)
 
@@ -155,6 +161,12 @@ class RootMeanSquaredError(Ratio):
 
     def __init__(self, name="root_mean_squared_error", dtype=None):
         super().__init__(name, dtype)
+
+    @classmethod
+    def from_config(cls, config):
+        """The metric that `get_config` described."""
+        from tinynet import metrics     # which knows the functions' names, and imports this module
+        return cls(**config | ({"fn": metrics.get(config["fn"])} if "fn" in config else {}))
 
     def amounts(self, y_true, y_pred, sample_weight=None):
         return _of_mean((y_pred - y_true) ** 2, sample_weight)

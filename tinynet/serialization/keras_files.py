@@ -50,14 +50,14 @@ def encode_weights(model) -> bytes:
     return _written(lambda file: _write_layers(file, model))
 
 
-def encode_model(model) -> bytes:
-    """Layers, weights and how it was compiled, as Keras 2.3.1's `load_model` reads them."""
+def encode_model(model, loss) -> bytes:
+    """Layers, weights and how it was compiled, its loss by this config, as Keras 2.3.1's `load_model` reads them."""
     def write(file):
         file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": model.get_config()}).encode()
         if model.optimizer is not None:
             metrics, weighted = model._metric_names
             file.attrs["training_config"] = json.dumps({
-                "optimizer_config": serialize(model.optimizer), "loss": model._loss.name, "metrics": serialize(metrics),
+                "optimizer_config": serialize(model.optimizer), "loss": loss, "metrics": serialize(metrics),
                 "weighted_metrics": serialize(weighted), "sample_weight_mode": None, "loss_weights": None}).encode()
         _write_layers(file.create_group("model_weights"), model)
     return _written(write)
