@@ -125,9 +125,7 @@ class BackupAndRestore(Pasteable, Callback):
 
     def _end_if_interrupted(self):
         if self.interrupts:
-            print(f"\nInterrupted. {self.path} holds all that has been done; the same command goes on from there.",
-                  flush=True)
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(f"{self.path} holds all that has been done; the same command goes on from there.")
 
     def on_train_end(self, logs=None):
         self.on_train_interrupted()
