@@ -125,7 +125,8 @@ class BackupAndRestore(Pasteable, Callback):
 
     def _end_if_interrupted(self):
         if self.interrupts:
-            raise KeyboardInterrupt(f"{self.path} holds all that has been done; the same command goes on from there.")
+            done = "all batches that" if self.run.exact_batches else "all epochs that"
+            raise KeyboardInterrupt(f"{self.path} holds {done} were done; the same command goes on from there.")
 
     def on_train_end(self, logs=None):
         self.on_train_interrupted()
