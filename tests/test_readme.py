@@ -25,11 +25,13 @@ def test_the_layer_of_ones_own_passes_its_check_and_fails_it_when_broken():
         exec(block.replace("(dy * self.x).sum", "-(dy * self.x).sum"), {})
 
 
-def test_the_keras_program_builds_and_compiles():
+def test_the_keras_program_builds_and_compiles(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)     # it saves the model
     block, = [block for block in BLOCKS if "mnist.load_data" in block]
     names: dict = {}
     exec(block.replace("model.fit(", "0 and model.fit("), names)
     assert names["model"].count_params() == 784 * 512 + 512 + 512 * 10 + 10
+    assert (tmp_path / "digits.safetensors").exists()
 
 
 def test_every_file_that_readme_names_exists():
