@@ -19,6 +19,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import peers
 
 BATCH, WARM, TIMED = 128, 3, 20
 SIZES = (784, 512, 512, 10)
@@ -249,49 +250,11 @@ def torch_graph():
 
 def jax_scan(place="gpu"):
     import jax
-    from jax import numpy as jnp
 
     assert jax.default_backend() == place, f"JAX computes on {jax.default_backend()}: its CUDA wheel is missing"
     jax.config.update("jax_default_matmul_precision", "tensorfloat32" if TF32 else "float32")
-    x, y = (jnp.asarray(a) for a in mnist())
-    keys = jax.random.split(jax.random.key(0), len(SIZES))
-    weights = [(jax.random.uniform(key, (d, u), minval=-1, maxval=1) * (6 / (d + u)) ** 0.5, jnp.zeros(u))
-               for key, d, u in zip(keys, SIZES, SIZES[1:])]
-    squares = jax.tree.map(jnp.zeros_like, weights)
-
-    def loss_of(weights, rows, key):
-        h = x[rows]
-        for i, (w, b) in enumerate(weights):
-            h = h @ w + b
-            if i < 2:
-                keep = jax.random.bernoulli(jax.random.fold_in(key, i), 0.8, h.shape)
-                h = jnp.where(keep, jax.nn.relu(h) / 0.8, 0)
-        log_p = jax.nn.log_softmax(h)
-        return -jnp.take_along_axis(log_p, y[rows, None], 1).mean(), (h.argmax(1) == y[rows]).sum()
-
-    def step(state, rows):
-        weights, squares, key = state
-        key, mask_key = jax.random.split(key)
-        (loss, right), g = jax.value_and_grad(loss_of, has_aux=True)(weights, rows, mask_key)
-        squares = jax.tree.map(lambda a, g: 0.9 * a + 0.1 * g * g, squares, g)
-        weights = jax.tree.map(lambda w, a, g: w - 1e-3 * g / (jnp.sqrt(a) + 1e-7), weights, squares, g)
-        return (weights, squares, key), (loss * len(rows), right)
-
-    @jax.jit
-    def one_epoch(state, key):
-        order = jax.random.permutation(key, len(x))
-        whole = len(x) // BATCH * BATCH
-        state, (losses, rights) = jax.lax.scan(step, state, order[:whole].reshape(-1, BATCH))
-        state, (loss, right) = step(state, order[whole:])
-        return state, (losses.sum() + loss) / len(x), (rights.sum() + right) / len(x)
-
-    state = [(weights, squares, jax.random.key(1)), jax.random.key(2)]
-
-    def epoch():
-        state[1], key = jax.random.split(state[1])
-        state[0], loss, accuracy = one_epoch(state[0], key)
-        assert 0 < float(accuracy) <= 1
-        return float(loss)
+    x, y = mnist()
+    epoch, _ = peers.jax_scan(x, y, SIZES, BATCH)
     return timed(epoch)
 
 

@@ -138,7 +138,8 @@ def jax_scan(x, y, sizes, batch):
 
     def epoch():
         state[1], key = jax.random.split(state[1])
-        state[0], loss, _ = one_epoch(state[0], key)
+        state[0], loss, accuracy = one_epoch(state[0], key)
+        assert 0 < float(accuracy) <= 1
         return float(loss)
 
     probabilities = jax.jit(lambda weights, x: jax.nn.softmax(logits(weights, x)))
