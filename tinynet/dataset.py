@@ -60,6 +60,11 @@ class Dataset:
             yield min(self.batch_size, self.samples - start)
 
     @property
+    def length(self) -> int:
+        """How many samples are put in order."""
+        return self.samples
+
+    @property
     def place(self):
         """The order of the samples, or None, and where in it a pass begins: what decides the next one."""
         return self._shuffled, 0
@@ -68,8 +73,6 @@ class Dataset:
     def place(self, place):
         order, _ = place
         if order is not None:
-            if not np.array_equal(np.sort(order), np.arange(self.samples)):
-                raise ValueError("The order of the samples is none.")
             self._shuffled = np.array(order)
             self.order = xp.asarray(self._shuffled.copy())
 
@@ -180,6 +183,11 @@ class Stream:
             if self.order is not None and self.position == len(self.order):
                 self.order, self.position = None, 0
                 self.source.on_epoch_end()
+
+    @property
+    def length(self) -> int:
+        """How many batches of a Sequence are put in order; none of a generator."""
+        return len(self.source) if isinstance(self.source, Sequence) else 0
 
     @property
     def place(self):

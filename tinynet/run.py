@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinynet.backend import to_numpy, xp
-from tinynet.saving import by_layer, model_state, plain, training_change, weights_change
+from tinynet.saving import about, by_layer, model_state, plain, training_change, weights_change
 from tinynet.serialization import atomic, layout
 from tinynet.serialization.layout import ModelFileError
 
@@ -65,8 +65,9 @@ class Run:
 
         Raises ModelFileError, and changes nothing, for a damaged file, or one of another model, data or callbacks.
         """
-        try:
-            arrays, words = layout.decode(layout.read(path))
+        raw = layout.read(path)
+        with about(path):
+            arrays, words = layout.decode(raw)
             if "run" not in words or "training" not in words:
                 raise ModelFileError("It is no backup of a run of fit.")
             run, training = layout.parse(words["run"]), layout.parse(words["training"])
@@ -74,10 +75,6 @@ class Run:
             changes = [training_change(self.model, words, arrays),
                        weights_change(self.model, by_layer(words, arrays)),
                        self._change(run, arrays)]
-        except ModelFileError as error:
-            raise ModelFileError(f"{path}: {error}") from None
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(f"{path} is damaged: {error}") from error
         for change in changes:
             change()
         self.resumed = True
@@ -123,7 +120,7 @@ class Run:
         if arrays["run/sums"].shape != self.means.sums.shape:
             raise ModelFileError("The sums of its metrics do not fit.")
         order = arrays.get("run/order")
-        if order is not None and not np.array_equal(np.sort(order), np.arange(len(order))):
+        if order is not None and not np.array_equal(np.sort(order), np.arange(self.data.length)):
             raise ModelFileError("The order of its samples is none.")
         if run["batch"] >= max(self.data.steps, 1) + 1 or run["batch"] and not self.exact_batches:
             raise ModelFileError("It ends in the middle of an epoch that this data does not have.")

@@ -19,7 +19,7 @@ from tinynet.registry import CustomObjectScope, serialize
 from tinynet.serialization import atomic, keras_files, layout
 from tinynet.serialization.layout import ModelFileError
 
-__all__ = ["Saving", "load", "model_state", "training_change", "weights_change"]
+__all__ = ["Saving", "about", "by_layer", "load", "model_state", "plain", "training_change", "weights_change"]
 
 
 class Saving:
@@ -37,7 +37,8 @@ class Saving:
         """
         _may_write(filepath, overwrite)
         if keras_files.is_hdf5_name(filepath):
-            atomic.write(filepath, keras_files.encode_model(self, self.optimizer and loss_config(self._loss)))
+            architecture = plain({"class_name": type(self).__name__, "config": self.get_config()})
+            atomic.write(filepath, keras_files.encode_model(self, architecture, compiled(self)))
         else:
             atomic.write(filepath, layout.encode(*model_state(self, include_optimizer)))
 
@@ -60,7 +61,7 @@ class Saving:
         if not self.built:
             raise ValueError(f"{self.name} has no weights yet. Build it first: model.build((None, D)).")
         raw = layout.read(filepath)
-        with _about(filepath):
+        with about(filepath):
             if keras_files.is_keras(raw):
                 layers = keras_files.decode_weights(raw, self)
             else:
@@ -76,22 +77,21 @@ def load(filepath, make, custom_objects=None, compile=True):
     Raises ModelFileError; nothing that the file says is run, only layers that tinynet knows or the caller hands over.
     """
     raw = layout.read(filepath)
-    with _about(filepath), CustomObjectScope(custom_objects):
+    with about(filepath), CustomObjectScope(custom_objects):
         if keras_files.is_keras(raw):
-            config, compiled, weights = keras_files.decode_model(raw)
-            return _made(make, config, weights, compiled if compile else None)
+            config, how, weights = keras_files.decode_model(raw)
+            return _made(make, config, weights, how if compile else None)
         arrays, words = layout.decode(raw)
         if "architecture" not in words:
             raise ModelFileError("The file holds weights alone. Build the model and call model.load_weights.")
-        names = weight_list(words, arrays)
+        weights = [array for _, own in by_layer(words, arrays) for array in own]
         training = layout.parse(words["training"]) if compile and "training" in words else None
-        model = _made(make, layout.parse(words["architecture"]), [arrays[name] for _, own in names for name in own],
-                      training and training["compile"])
+        model = _made(make, layout.parse(words["architecture"]), weights, training and training["compile"])
         training_change(model, words, arrays if training else None)()
         return model
 
 
-def _made(make, config, arrays, compiled):
+def _made(make, config, arrays, how):
     """A model of this config, whose weights are these arrays, in their order."""
     floatx, state = backend.floatx(), np.random.get_state()
     try:
@@ -99,10 +99,10 @@ def _made(make, config, arrays, compiled):
             backend.set_floatx(arrays[0].dtype.name)
         with given(arrays):
             model = make(config)
-        if compiled is not None:
-            model.trainable = bool(compiled.get("trainable", True))
-            model.compile(compiled["optimizer"], compiled["loss"], metrics=compiled.get("metrics"),
-                          weighted_metrics=compiled.get("weighted_metrics"))
+        if how is not None:
+            model.trainable = bool(how.get("trainable", True))
+            model.compile(how["optimizer"], how["loss"], metrics=how.get("metrics"),
+                          weighted_metrics=how.get("weighted_metrics"))
         return model
     finally:
         backend.set_floatx(floatx)
@@ -112,26 +112,26 @@ def _made(make, config, arrays, compiled):
 def model_state(model, with_optimizer=True):
     """(arrays, texts) that say everything about a model and the state of its training."""
     names, arrays = named_weights(model)
-    training: dict[str, Any] = {}
+    masks = [[masks.seed, masks.step] for masks in mask_streams(model)]
+    words = {"architecture": plain(model.get_config()), "weights": json.dumps(names), "masks": json.dumps(masks)}
     if with_optimizer and model.optimizer is not None:
-        metrics, weighted = model._metric_names
-        training["compile"] = {"optimizer": serialize(model.optimizer), "loss": loss_config(model._loss),
-                               "metrics": serialize(metrics), "weighted_metrics": serialize(weighted),
-                               "trainable": model.trainable}
+        words["training"] = plain({"compile": compiled(model) | {"trainable": model.trainable}})
         arrays["optimizer/clock"] = to_numpy(model.optimizer.clock)
         for name, slot in zip(model.optimizer.slot_names, model.optimizer.slots):
             arrays[f"optimizer/{name}"] = to_numpy(slot)
-    masks = [[masks.seed, masks.step] for masks in mask_streams(model)]
-    words = {"architecture": plain(model.get_config()), "weights": json.dumps(names), "masks": json.dumps(masks)}
-    return arrays, words | ({"training": plain(training)} if training else {})
+    return arrays, words
 
 
-def loss_config(loss):
-    """A name or config from which `losses.get` makes the same loss.  Raises ValueError where none does."""
+def compiled(model) -> dict[str, Any]:
+    """How a model was compiled, as plain data; empty if it was not.  Raises ValueError for a loss that is none."""
+    if model.optimizer is None:
+        return {}
+    loss, (metrics, weighted) = model._loss, model._metric_names
     if type(loss) is losses.Loss and (loss.arguments or loss.reduction != "sum_over_batch_size"):
         raise ValueError(f"{loss!r} has arguments that a file could not hold. Use a class instead, such as "
                          "losses.Huber(delta=0.5) or losses.MeanSquaredError(reduction='sum').")
-    return losses.serialize(loss)
+    return {"optimizer": serialize(model.optimizer), "loss": losses.serialize(loss), "metrics": serialize(metrics),
+            "weighted_metrics": serialize(weighted)}
 
 
 def plain(data) -> str:
@@ -164,19 +164,14 @@ def named_weights(model):
     return names, arrays
 
 
-def weight_list(words, arrays) -> list[list]:
-    """[[layer's name, the names of its arrays]].  Raises ModelFileError unless each is there."""
+def by_layer(words, arrays) -> list[tuple[str, list[np.ndarray]]]:
+    """[(layer's name, its arrays)] in the order of the layers.  Raises ModelFileError unless each is there."""
     layers = layout.parse(words.get("weights", "null"))
     if not isinstance(layers, list) or not all(
             isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], list)
             and all(isinstance(name, str) and name in arrays for name in pair[1]) for pair in layers):
         raise ModelFileError("The file does not list its weights.")
-    return layers
-
-
-def by_layer(words, arrays) -> list[tuple[str, list[np.ndarray]]]:
-    """[(layer's name, its arrays)]"""
-    return [(layer, [arrays[name] for name in names]) for layer, names in weight_list(words, arrays)]
+    return [(layer, [arrays[name] for name in names]) for layer, names in layers]
 
 
 def weights_change(model, layers, by_name=False):
@@ -245,7 +240,7 @@ def _may_write(path, overwrite):
 
 
 @contextmanager
-def _about(path):
+def about(path):
     """Any error of what a file says becomes a ModelFileError that names the file."""
     try:
         yield

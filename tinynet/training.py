@@ -12,7 +12,8 @@ import weakref
 import numpy as np
 
 from tinynet.backend import to_numpy, working, xp
-from tinynet.callbacks import CallbackList, History, ProgbarLogger, TerminateOnNaN, TestLogger, check_callbacks
+from tinynet.callbacks import CallbackList, History, ProgbarLogger, TerminateOnNaN, TestLogger
+from tinynet.callbacks.base import check_callbacks
 from tinynet.data import epochs_due
 from tinynet.dataset import Dataset
 from tinynet.epoch import Epoch
@@ -103,8 +104,7 @@ class Model(Saving, Explaining):
         train, test = self._epoch(self.train_step, data), self._epoch(self.test_step, validation)
         own = [c for c in callbacks.callbacks if c is not history and not isinstance(c, ProgbarLogger)]
         run = Run(self, data, train.means, history, own, epochs.start)
-        if not any(isinstance(callback, TerminateOnNaN) for callback in own):
-            train.lost = run.report_lost
+        train.lost = None if any(isinstance(callback, TerminateOnNaN) for callback in own) else run.report_lost
         self.history = history
         callbacks("on_train_begin", {})
         self.stop_training = False

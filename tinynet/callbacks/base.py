@@ -22,10 +22,12 @@ class Callback:
     `self.model` is the model; `self.params` holds batch_size, epochs, steps, samples, verbose, do_validation and
     metrics; `self.validation_data` is [x, y, sample weights] where fit validates.  The logs of a batch hold batch,
     size, loss and metrics, those of an epoch its averages, with "val_" before the names of the validation's.  To end
-    training set `self.model.stop_training = True`.  resume_run comes when all others have begun, and
-    may put the `Run` where an earlier one has stood; backup_run before the first epoch and after each, when all
-    other hooks have been called.  `progress` comes after every batch with the `RunningMeans` so
-    far, which may cost a wait for the device to read, so read them seldom.
+    training set `self.model.stop_training = True`.
+
+    resume_run comes after every on_train_begin, and may put the `Run` where an earlier one stood; it comes again after
+    every on_epoch_begin of an epoch that an earlier run had begun.  backup_run comes before the first epoch and after
+    each, when all other hooks have been called.  `progress` comes after every batch with the `RunningMeans` so far,
+    which may cost a wait for the device to read, so read them seldom.
 
     Source: keras/callbacks/callbacks.py of Keras 2.3.1.
     """

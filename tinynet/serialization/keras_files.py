@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from tinynet.backend import to_numpy
-from tinynet.registry import serialize
 from tinynet.serialization.layout import LONGEST_HEADER, ModelFileError, parse
 
 __all__ = ["decode_model", "decode_weights", "encode_model", "encode_weights", "is_hdf5_name", "is_keras"]
@@ -50,15 +49,14 @@ def encode_weights(model) -> bytes:
     return _written(lambda file: _write_layers(file, model))
 
 
-def encode_model(model, loss) -> bytes:
-    """Layers, weights and how it was compiled, its loss by this config, as Keras 2.3.1's `load_model` reads them."""
+def encode_model(model, architecture, compiled) -> bytes:
+    """Layers (their JSON), weights and how it was compiled, if it was, as Keras 2.3.1's `load_model` reads them."""
     def write(file):
-        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": model.get_config()}).encode()
-        if model.optimizer is not None:
-            metrics, weighted = model._metric_names
-            file.attrs["training_config"] = json.dumps({
-                "optimizer_config": serialize(model.optimizer), "loss": loss, "metrics": serialize(metrics),
-                "weighted_metrics": serialize(weighted), "sample_weight_mode": None, "loss_weights": None}).encode()
+        file.attrs["model_config"] = architecture.encode()
+        if compiled:
+            training = {"sample_weight_mode": None, "loss_weights": None} | compiled
+            training["optimizer_config"] = training.pop("optimizer")
+            file.attrs["training_config"] = json.dumps(training).encode()
         _write_layers(file.create_group("model_weights"), model)
     return _written(write)
 
@@ -232,6 +230,7 @@ RENAMED = {"GlorotUniform": "glorot_uniform", "GlorotNormal": "glorot_normal", "
            "HeNormal": "he_normal", "LecunUniform": "lecun_uniform", "LecunNormal": "lecun_normal", "L1": "L1L2",
            "L2": "L1L2"}
 UNUSED = ("dtype", "renorm_momentum")
+KEPT = ("trainable", "use_bias", "center", "scale")     # where False says something
 
 
 def _translated(thing):
@@ -250,6 +249,3 @@ def _translated(thing):
             config["alpha"] = config.pop("negative_slope")
         return {"class_name": RENAMED.get(name, name), "config": config}
     return {key: _translated(value) for key, value in thing.items()}
-
-
-KEPT = ("trainable", "use_bias", "center", "scale")     # where False says something

@@ -65,8 +65,9 @@ def decode(raw: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     if checksum.hexdigest().encode() != raw[at:at + DIGITS]:
         raise ModelFileError("The file is damaged: its SHA-256 is not the one that it names. Take another copy.")
     header = parse(raw[8:_header_end(raw)].decode("utf-8", errors="replace"))
-    words = _check(isinstance(header, dict), header, "the header is no table").pop("__metadata__", None)
-    _check(isinstance(words, dict) and all(isinstance(word, str) for word in words.values()), 0, "texts are missing")
+    _check(isinstance(header, dict), "the header is no table")
+    words = header.pop("__metadata__", None)
+    _check(isinstance(words, dict) and all(isinstance(word, str) for word in words.values()), "texts are missing")
     if words.pop("format", "") != "tinynet":
         raise ModelFileError("This is a safetensors file, but not one of tinynet's.")
     version = words.pop("version", "")
@@ -111,26 +112,27 @@ def _arrays(header, body) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     end = 0
     for entry in header.values():
-        _check(isinstance(entry, dict) and set(entry) == {"dtype", "shape", "data_offsets"}, 0, "an array is no table")
-        _check(isinstance(entry["dtype"], str) and entry["dtype"] in TYPES, 0, "an array has an unknown type")
+        _check(isinstance(entry, dict) and set(entry) == {"dtype", "shape", "data_offsets"}, "an array is no table")
+        _check(isinstance(entry["dtype"], str) and entry["dtype"] in TYPES, "an array has an unknown type")
         for numbers in (entry["shape"], entry["data_offsets"]):
             _check(isinstance(numbers, list) and len(numbers) <= 32 and
-                   all(type(n) is int and 0 <= n < 2**63 for n in numbers), 0, "a shape or place is no list of sizes")
-        _check(len(entry["data_offsets"]) == 2, 0, "an array has no place")
+                   all(type(n) is int and 0 <= n < 2**63 for n in numbers), "a shape or place is no list of sizes")
+        _check(len(entry["data_offsets"]) == 2, "an array has no place")
     for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
         (start, stop), dtype = entry["data_offsets"], np.dtype(TYPES[entry["dtype"]])
-        _check(start == end and stop - start == math.prod(entry["shape"]) * dtype.itemsize and stop <= len(body), 0,
+        _check(start == end and stop - start == math.prod(entry["shape"]) * dtype.itemsize and stop <= len(body),
                f"{name[:80]!r} lies where it cannot lie")
         if dtype == bool:
-            _check(not np.any(np.frombuffer(body[start:stop], np.uint8) > 1), 0, "a truth value is neither 0 nor 1")
+            _check(not np.any(np.frombuffer(body[start:stop], np.uint8) > 1), "a truth value is neither 0 nor 1")
         found[name] = np.frombuffer(body[start:stop], dtype).reshape(entry["shape"])
         end = stop
-    _check(end == len(body), 0, "something follows the last array")
+    _check(end == len(body), "something follows the last array")
     return found
 
 
-def _check(right, value, what):
-    return value if right else _refuse(what)
+def _check(right, what):
+    if not right:
+        _refuse(what)
 
 
 def _refuse(what):
