@@ -103,16 +103,17 @@ def on_cpu(function, *arguments):
 @pytest.mark.parametrize("rate", [0.0, 0.2, 0.5, 0.9999])
 def test_masks_are_numpys(device, shape, rate):
     for seed, step in ((7, 0), (2**64 - 1, 3), (123456789012345, 10**12)):
-        mask = kernels.keep(seed, device([step]), shape, rate)
-        assert (mask.inside == on_cpu(kernels.keep, seed, np.array([step]), shape, rate)).all()
+        for first in (0, 7, 31, 160):
+            mask = kernels.keep(seed, device([step]), shape, rate, first)
+            assert (mask.inside == on_cpu(kernels.keep, seed, np.array([step]), shape, rate, first)).all()
 
 
 @needs_gxx
 def test_random_bits_are_numpys(device):
-    for count in (1, 4, 1001):
-        bits = kernels.words(9, device([5]), count)
+    for count, first in ((1, 0), (4, 0), (1001, 0), (1, 3), (3, 6), (1000, 41)):
+        bits = kernels.words(9, device([5]), count, first)
         assert bits.inside.dtype == np.uint64
-        assert (bits.inside == on_cpu(kernels.words, 9, np.array([5]), count)).all()
+        assert (bits.inside == on_cpu(kernels.words, 9, np.array([5]), count, first)).all()
 
 
 @needs_gxx
@@ -127,8 +128,8 @@ def test_normal_numbers_are_those_of_a_cpu(device, monkeypatch):
 @pytest.mark.parametrize("rate", [0.0, 0.2])
 def test_bias_relu_dropout_and_back(device, real, rate):
     z, bias, dy = (np.random.standard_normal(shape).astype(real) for shape in ((33, 50), (50,), (33, 50)))
-    y = kernels.bias_relu_dropout(device(z), device(bias), 5, device([2]), rate)
-    expected = on_cpu(kernels.bias_relu_dropout, z.copy(), bias, 5, np.array([2]), rate)
+    y = kernels.bias_relu_dropout(device(z), device(bias), 5, device([2]), rate, 250)
+    expected = on_cpu(kernels.bias_relu_dropout, z.copy(), bias, 5, np.array([2]), rate, 250)
     assert (y.inside == expected).all()
     assert (expected == 0).mean() > 0.4
     dz = kernels.relu_dropout_backward(device(dy), y, rate)

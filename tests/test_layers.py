@@ -136,6 +136,17 @@ def test_a_row_of_a_dropout_mask_depends_on_its_place_in_the_batch_and_not_on_th
     x = np.ones((8, 10), "float32")
     whole = built(Dropout(0.5, seed=7), 10).forward(x, training=True).copy()
     assert (built(Dropout(0.5, seed=7), 10).forward(x[:3], training=True) == whole[:3]).all()
+    for first in range(8):
+        layer = built(Dropout(0.5, seed=7), 10)
+        layer.masks.first_row = first
+        assert (layer.forward(x[first:first + 2], training=True) == whole[first:first + 2]).all()
+
+
+def test_a_mask_for_all_rows_does_not_depend_on_which_rows_they_are():
+    x = np.ones((8, 10), "float32")
+    one, other = (built(Dropout(0.5, noise_shape=(1, None), seed=7), 10) for _ in range(2))
+    other.masks.first_row = 5
+    assert (one.forward(x, training=True)[5:] == other.forward(x[5:], training=True)).all()
 
 
 def test_numpys_seed_fixes_weights_and_masks():

@@ -33,6 +33,8 @@ def test_normal_numbers_depend_on_seed_step_and_place_only():
     assert (to_numpy(one.normal((4, 6), np.float32)) != first).all()
     two.step = 0
     assert (to_numpy(two.normal((4, 6), np.float32)) == first).all()
+    two.step, two.first_row = 0, 3
+    assert (to_numpy(two.normal((1, 6), np.float32)) == first[3:]).all()
     assert (to_numpy(MaskStream(6).normal((4, 6), np.float32)) != first).all()
 
 

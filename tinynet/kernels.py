@@ -50,30 +50,31 @@ extern "C" __global__ void gather(const T* array, const long long* order, const 
 # Random numbers
 
 
-def words(seed, step, count):
-    """The first `count` 64-bit numbers of Philox 4x64-10's stream (seed, step), which is NumPy's own."""
+def words(seed, step, count, first=0):
+    """`count` 64-bit numbers, from number `first` on, of Philox 4x64-10's stream (seed, step), which is NumPy's own."""
     if not on_gpu:
-        return np.random.Philox(key=seed, counter=[0, 0, int(step[0]), 0]).random_raw(count)
+        skip = first % 4        # a counter stands for four numbers
+        return np.random.Philox(key=seed, counter=[first // 4, 0, int(step[0]), 0]).random_raw(skip + count)[skip:]
     out = xp.empty(count, np.uint64)
-    launch(CUDA, np.float32, "words", -(-count // 4), out, step, np.uint64(seed), count)
+    launch(CUDA, np.float32, "words", count // 4 + 2, out, step, np.uint64(seed), first, count)
     return out
 
 
-def keep(seed, step, shape, rate):
+def keep(seed, step, shape, rate, first=0):
     """True with probability 1 - rate (rounded to a multiple of 2**-16) for each element of the shape.
 
-    Element i takes sixteen bits of number i // 16 of Philox 4x64-10's stream (seed, step), which is NumPy's own, so
-    masks are the same on every device.  `step` is an array of one whole number, which may live on the device.
+    Element i takes sixteen bits of number (first + i) // 4 of Philox 4x64-10's stream (seed, step), which is NumPy's
+    own, so masks are the same on every device.  `step` is an array of one whole number, which may live on the device.
 
     Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
     """
-    size = int(np.prod(shape))
-    threshold = round(rate * 2**16)
+    size, threshold = int(np.prod(shape)), round(rate * 2**16)
     if not on_gpu:
-        # Sixteen bits decide as well as sixty-four and cost a quarter.
-        return (words(seed, step, -(-size // 4)).view(np.uint16)[:size] >= threshold).reshape(shape)
+        skip = first % 4        # sixteen bits decide as well as sixty-four and cost a quarter
+        bits = words(seed, step, -(-(skip + size) // 4), first // 4).view(np.uint16)[skip:skip + size]
+        return (bits >= threshold).reshape(shape)
     out = xp.empty(shape, bool)
-    launch(CUDA, np.float32, "keep", -(-size // 16), out, step, np.uint64(seed), np.uint32(threshold), size)
+    launch(CUDA, np.float32, "keep", size // 16 + 2, out, step, np.uint64(seed), np.uint32(threshold), first, size)
     return out
 
 
@@ -92,19 +93,22 @@ __device__ void philox(long long block, u64 step, u64 seed, u64 words[4]) {
 
 __device__ unsigned bits(const u64 words[4], int j) { return (unsigned)(words[j / 4] >> (16 * (j % 4))) & 0xFFFF; }
 
-extern "C" __global__ void words(u64* out, const long long* step, u64 seed, long long count) {
-    for EACH(block, (count + 3) / 4) {
+extern "C" __global__ void words(u64* out, const long long* step, u64 seed, long long first, long long count) {
+    for EACH(block, count / 4 + 2) {
         u64 four[4];
-        philox(block, step[0], seed, four);
-        for (int j = 0; j < 4 && block * 4 + j < count; ++j) out[block * 4 + j] = four[j];
+        philox(first / 4 + block, step[0], seed, four);
+        long long i = block * 4 - first % 4;
+        for (int j = 0; j < 4; ++j, ++i) if (0 <= i && i < count) out[i] = four[j];
     }
 }
 
-extern "C" __global__ void keep(bool* out, const long long* step, u64 seed, unsigned threshold, long long size) {
-    for EACH(block, (size + 15) / 16) {
+extern "C" __global__ void keep(bool* out, const long long* step, u64 seed, unsigned threshold, long long first,
+                                long long size) {
+    for EACH(block, size / 16 + 2) {
         u64 four[4];
-        philox(block, step[0], seed, four);
-        for (int j = 0; j < 16 && block * 16 + j < size; ++j) out[block * 16 + j] = bits(four, j) >= threshold;
+        philox(first / 16 + block, step[0], seed, four);
+        long long i = block * 16 - first % 16;
+        for (int j = 0; j < 16; ++j, ++i) if (0 <= i && i < size) out[i] = bits(four, j) >= threshold;
     }
 }
 """
@@ -113,27 +117,27 @@ extern "C" __global__ void keep(bool* out, const long long* step, u64 seed, unsi
 # Bias, relu and dropout between two products
 
 
-def bias_relu_dropout(z, bias, seed, step, rate):
+def bias_relu_dropout(z, bias, seed, step, rate, first=0):
     """z = m max(z + b, 0) / (1 - rate), in place; m is `keep`'s mask.  A rate of zero leaves out the dropout."""
     if on_gpu:
-        launch(CUDA, z.dtype, "bias_relu_dropout", -(-z.size // 16), z, bias, step, np.uint64(seed),
-               np.uint32(round(rate * 2**16)), z.dtype.type(1 / (1 - rate)), z.shape[-1], z.size)
+        launch(CUDA, z.dtype, "bias_relu_dropout", z.size // 16 + 2, z, bias, step, np.uint64(seed),
+               np.uint32(round(rate * 2**16)), z.dtype.type(1 / (1 - rate)), z.shape[-1], first, z.size)
         return z
     z += bias
     np.maximum(z, 0, out=z)
     if rate:
-        z *= np.multiply(keep(seed, step, z.shape, rate), 1 / (1 - rate), dtype=z.dtype)
+        z *= np.multiply(keep(seed, step, z.shape, rate, first), 1 / (1 - rate), dtype=z.dtype)
     return z
 
 
 CUDA += r"""
 extern "C" __global__ void bias_relu_dropout(T* z, const T* bias, const long long* step, u64 seed, unsigned threshold,
-                                             T scale, long long width, long long size) {
-    for EACH(block, (size + 15) / 16) {
+                                             T scale, long long width, long long first, long long size) {
+    for EACH(block, size / 16 + 2) {
         u64 four[4];
-        if (threshold) philox(block, step[0], seed, four);
-        for (int j = 0; j < 16 && block * 16 + j < size; ++j) {
-            long long i = block * 16 + j;
+        if (threshold) philox(first / 16 + block, step[0], seed, four);
+        long long i = block * 16 - first % 16;
+        for (int j = 0; j < 16; ++j, ++i) if (0 <= i && i < size) {
             T y = z[i] + bias[i % width];
             z[i] = y > 0 && (!threshold || bits(four, j) >= threshold) ? y * scale : T(0);
         }

@@ -5,6 +5,8 @@ from counted streams, which a training run can rejoin at any step.  It must not 
 """
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tinynet import kernels
@@ -41,6 +43,7 @@ class MaskStream:
     def __init__(self, seed: int):
         self.seed = seed
         self.counter = xp.zeros(1, np.int64)    # the step, where a recorded step of training can count it up
+        self.first_row = 0      # of the rows that a mask is for, in the batch; above zero where ranks share it
 
     @property
     def step(self) -> int:
@@ -51,9 +54,17 @@ class MaskStream:
     def step(self, step):
         self.counter[...] = step
 
-    def keep(self, shape: tuple[int, ...], rate: float):
-        """True with probability 1 - rate, for each element; then one step on.  See `tinynet.kernels.keep`."""
-        mask = kernels.keep(self.seed, self.counter, shape, rate)
+    def position(self, shape) -> int:
+        """Where in the stream the first element of a mask of this shape stands: before it come those of other rows."""
+        return self.first_row * math.prod(shape[1:])
+
+    def keep(self, shape: tuple[int, ...], rate: float, same_for_all=False):
+        """True with probability 1 - rate, for each element; then one step on.  See `tinynet.kernels.keep`.
+
+        same_for_all: the mask has one row, for all samples.
+        """
+        first = 0 if same_for_all else self.position(shape)
+        mask = kernels.keep(self.seed, self.counter, shape, rate, first)
         self.advance()
         return mask
 
@@ -63,11 +74,12 @@ class MaskStream:
         u = sqrt(-2 log a) cos(2 pi b), with a in (0, 1] and b in [0, 1) from the halves of a 64-bit number.
         Source: Box and Muller, Annals of Mathematical Statistics 29 (1958).
         """
-        halves = kernels.words(self.seed, self.counter, int(np.prod(shape))).view(np.uint32).reshape(-1, 2)
+        numbers = kernels.words(self.seed, self.counter, math.prod(shape), self.position(shape))
+        halves = numbers.view(np.uint32).reshape(-1, 2)
         a, b = (halves[:, 0] + 1.0) / 2**32, halves[:, 1] / 2.0**32
         self.advance()
         return (xp.sqrt(-2 * xp.log(a)) * xp.cos(2 * np.pi * b)).reshape(shape).astype(dtype)
 
-    def advance(self):
-        """One step on."""
-        self.counter += 1
+    def advance(self, steps=1):
+        """One step on; or back, with steps=-1."""
+        self.counter += steps

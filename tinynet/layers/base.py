@@ -36,6 +36,8 @@ class Layer(Configurable):
            Complex arrays pass through: f(x + ih) = f(x) + ih f'(x) differentiates forward without rounding.  So
            comparisons look at x.real, which is x itself for real x.
         6. What forward leaves in `penalty` is added to the loss, and its gradient to what backward returns.
+        7. forward may be given a part of the batch, the share `batch_share` of its rows: means over the parts are
+           averaged, so a penalty that is a sum over the batch, and its gradient, are divided by batch_share.
 
     Parameters of every layer
         name: unique within a model; "dense_1", "dense_2" ... by default.
@@ -68,6 +70,7 @@ class Layer(Configurable):
         self.needs_dx = True                            # the model clears this where nobody reads dx
         self.learns = True                              # and this where it was compiled with the layer frozen
         self.penalty: Any = 0
+        self.batch_share = 1.0
         self._initial_weights = weights
         self._buffers: dict[str, np.ndarray] = {}
 

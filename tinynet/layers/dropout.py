@@ -61,7 +61,7 @@ class Dropout(Random):
     def draw(self, x):
         """m: 1 where x is kept, else 0."""
         shape = [length if n is None else n for n, length in zip(self.noise_shape or [None] * x.ndim, x.shape)]
-        return self.masks.keep(tuple(shape), self.rate)
+        return self.masks.keep(tuple(shape), self.rate, bool(self.noise_shape) and self.noise_shape[0] == 1)
 
     def forward(self, x, training=False):
         if not training:

@@ -41,7 +41,8 @@ class DenseReluDropout(Layer):
         matmul(x, self.dense.kernel.value, out=y)
         if training and self.dropout:
             self._rate, masks = self.dropout.rate, self.dropout.masks
-            kernels.bias_relu_dropout(y, self.dense.bias.value, masks.seed, masks.counter, self._rate)
+            kernels.bias_relu_dropout(y, self.dense.bias.value, masks.seed, masks.counter, self._rate,
+                                      masks.position(y.shape))
             masks.advance()
         else:
             self._rate = 0.0

@@ -34,10 +34,10 @@ class ActivityRegularization(Layer):
 
     def forward(self, x, training=False):
         self.x = x
-        self.penalty = self.price(x)
+        self.penalty = self.price(x) / self.batch_share
         return x
 
     def backward(self, dy):
         """dx = dy + dR/dx"""
-        dy += self.price.gradient(self.x)
+        dy += self.price.gradient(self.x) / self.batch_share
         return dy

@@ -45,6 +45,7 @@ class Loss(Configurable):
         self.function = function
         self.derivative = derivative
         self.reduction = reduction
+        self.batch_share = 1.0      # of the batch that is measured; means over the parts are averaged
         self.name = name or getattr(function, "__name__", type(self).__name__)
         self.arguments = arguments
         for argument, value in arguments.items():
@@ -87,7 +88,9 @@ class Loss(Configurable):
         dy = dy.astype(y_pred.dtype, copy=False)
         if weights is not None:
             dy *= weights.reshape(-1, *[1] * (dy.ndim - 1))
-        if self.reduction != "sum":
+        if self.reduction == "sum":
+            dy /= self.batch_share
+        else:
             dy /= dy.size // self.outputs_in_each(dy)       # N, for (N, C)
         return dy
 
@@ -96,7 +99,7 @@ class Loss(Configurable):
         return 1 if getattr(self.function, "elementwise", False) else y_pred.shape[-1]
 
     def _reduced(self, losses):
-        return losses.sum() if self.reduction == "sum" else losses.mean()
+        return losses.sum() / self.batch_share if self.reduction == "sum" else losses.mean()
 
 
 def as_pair(y_true, y_pred, takes_classes, name):
