@@ -16,8 +16,9 @@ ROOT = Path(tinynet.__file__).parent
 
 # Each row may import from the rows above it and from its own.
 FLOORS = [
-    ["arguments", "registry", "denormals", "parallel", "cublas"],
+    ["arguments", "registry", "denormals", "launcher", "parallel", "cublas"],
     ["device"],
+    ["distributed"],
     ["cuda", "cuda_graph"],
     ["kernels", "backend"],
     ["random", "initializers", "regularizers", "constraints", "activations", "parameters", "serialization"],
@@ -27,8 +28,8 @@ FLOORS = [
     ["door"],
     ["saving"],
     ["run"],
-    ["explain"],
-    ["training"],
+    ["explain", "data_parallel"],
+    ["older_names", "training"],
     ["summary", "models"],
     ["gradient_check", "plotting", "utils", "datasets"],
     ["aliases"],

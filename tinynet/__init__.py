@@ -4,16 +4,16 @@ Read `tinynet/layers/dense.py` first, then `tinynet/step.py`.
 """
 import importlib
 
-from tinynet import (activations, aliases, backend, callbacks, constraints, initializers, layers, losses, metrics,
-                     models, optimizers, regularizers, utils)
+from tinynet import (activations, aliases, backend, callbacks, constraints, distributed, initializers, layers, losses,
+                     metrics, models, optimizers, regularizers, utils)
 from tinynet.layers import Input
 from tinynet.models import Model, Sequential
 
 __version__ = "0.1.0"
 
 __all__ = ["Input", "Model", "Sequential", "activations", "aliases", "backend", "callbacks", "constraints", "datasets",
-           "gradient_check", "initializers", "layers", "losses", "metrics", "models", "optimizers", "plotting",
-           "regularizers", "utils"]
+           "distributed", "gradient_check", "initializers", "layers", "losses", "metrics", "models", "optimizers",
+           "plotting", "regularizers", "utils"]
 
 
 def __getattr__(name):

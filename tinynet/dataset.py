@@ -76,6 +76,10 @@ class Dataset:
             self._shuffled = np.array(order)
             self.order = xp.asarray(self._shuffled.copy())
 
+    def skip(self, size):
+        """Pass by the next samples of the order, which another process works on."""
+        self.position += size
+
     def next(self, size):
         """(x, y, weights) of the next samples of the order, in arrays that the next call may overwrite."""
         batch = [None if a is None else kernels.gather(a, self.order, self.position, size, partial(self._buffer, i))
@@ -198,8 +202,13 @@ class Stream:
     def place(self, place):
         self.order, self.position = place
 
+    def skip(self, size):
+        self.cursor += size
+
     def next(self, size):
-        return self.buffers[size]
+        rows = slice(self.cursor, self.cursor + size)
+        self.cursor += size
+        return [None if a is None else a[rows] for a in self.buffers[self.loaded]]
 
     def _item(self, index=None):
         """What the source gives next, or at this index of a Sequence."""
@@ -229,4 +238,5 @@ class Stream:
         for buffer, array in zip(self.buffers[size], batch):
             if buffer is not None:
                 buffer[...] = xp.asarray(array)
+        self.loaded, self.cursor = size, 0      # the batch, and how much of it has been handed over
         return size

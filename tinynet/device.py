@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from tinynet import cublas, parallel
+from tinynet import cublas, launcher, parallel
 from tinynet.arguments import find
 
-__all__ = ["xp", "on_gpu", "working", "matmul", "to_numpy", "synchronize"]
+__all__ = ["xp", "on_gpu", "working", "matmul", "to_numpy", "host_array", "to_host", "synchronize"]
 
 
 def _choose() -> tuple[Any, Any, str]:
@@ -39,6 +39,8 @@ def _choose() -> tuple[Any, Any, str]:
         if not cupy.cuda.runtime.driverGetVersion():
             raise RuntimeError("no NVIDIA driver answers")
         step, cure = "device", "Does `nvidia-smi` list a GPU, and does CUDA_VISIBLE_DEVICES allow it?"
+        if launcher.launched():     # each of the processes on this machine takes a GPU of its own, if there are enough
+            cupy.cuda.Device(launcher.local_rank() % cupy.cuda.runtime.getDeviceCount()).use()
         device = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())["name"].decode()
         step, cure = "compiler", 'Its headers come with: python -m pip install "tinynet[cuda12]" or "tinynet[cuda13]".'
         float((cupy.ones(1) + 1)[0])
@@ -52,7 +54,8 @@ def _choose() -> tuple[Any, Any, str]:
 
 xp, stream, device = _choose()
 on_gpu = xp is not np
-print(f"tinynet computes with {xp.__name__} on {device}.", file=sys.stderr)
+if not launcher.rank():
+    print(f"tinynet computes with {xp.__name__} on {device}.", file=sys.stderr)
 
 
 def working() -> AbstractContextManager:
@@ -93,6 +96,22 @@ def to_numpy(array) -> np.ndarray:
     array([1., 1.])
     """
     return xp.asnumpy(array) if on_gpu else np.array(array)
+
+
+def host_array(size, dtype) -> np.ndarray:
+    """An array in the CPU's memory; pinned, so that a GPU copies to and from it at full speed."""
+    if not on_gpu:
+        return np.zeros(size, dtype)
+    memory = xp.cuda.alloc_pinned_memory(size * np.dtype(dtype).itemsize)
+    return np.frombuffer(memory, dtype, size)
+
+
+def to_host(array, out) -> None:
+    """Copy the array to `out`, of `host_array`, once all work on it is done."""
+    if on_gpu:
+        array.get(out=out)
+    else:
+        out[...] = array
 
 
 def synchronize() -> None:

@@ -10,34 +10,42 @@ from typing import Any
 from tinynet.backend import on_gpu
 from tinynet.cuda_graph import recorded
 
-__all__ = ["Epoch"]
+__all__ = ["Epoch", "whole_batches"]
+
+
+def whole_batches(step, data, means, memory, constants):
+    """The function batch(size), which takes a step on the next batch of the data and returns the loss.
+
+    Parameters
+        step: `step(x, y, weights)`, a training step or a test step, which returns the loss and the prediction.
+        memory, constants: functions that list the arrays which the step keeps from batch to batch, and its numbers.
+    """
+    def batch(size):
+        """All work on the arrays of one batch; it asks for no number, so a GPU can run ahead, or replay it."""
+        x, y, weights = data.next(size)
+        loss, y_pred = step(x, y, weights)
+        means.add(loss, y, y_pred, weights)
+        return loss
+
+    return recorded(batch, memory, constants)
 
 
 class Epoch:
-    """The loop over batches, around `step(x, y, weights)`, which returns the loss and the prediction.
+    """The loop over batches, around `batch(size)`, which works on the next one and returns its loss.
 
     Parameters
-        step: a training step or a test step.
+        batch: such a function, of `whole_batches`, or of `data_parallel`, where processes share each batch.
         data: a `Dataset` or a `Stream`.
         means: the `RunningMeans` of what is to be averaged.
-        memory, constants: functions that list the arrays which the step keeps from batch to batch, and its numbers.
         lost: called with the batch and its loss where that is not finite; None lets it be.
     """
 
-    def __init__(self, step, data, means, memory, constants, lost=None):
-        self.lost = lost
+    def __init__(self, batch, data, means, lost=None):
+        self._batch = batch
         self.data = data
         self.means = means
+        self.lost = lost
         self.finished = False       # whether the last pass took in all batches
-
-        def batch(size):
-            """All work on the arrays of one batch; it asks for no number, so a GPU can run ahead, or replay it."""
-            x, y, weights = data.next(size)
-            loss, y_pred = step(x, y, weights)
-            means.add(loss, y, y_pred, weights)
-            return loss
-
-        self._batch = recorded(batch, memory, constants)
 
     def run(self, stage, callbacks, stopped=lambda: False, first=0) -> dict[str, float]:
         """One pass; returns the means of loss and metrics over all samples seen.
@@ -63,7 +71,7 @@ class Epoch:
             if stopped():
                 break
         self.finished = self.means.batches == steps
-        result = self.means.result()
+        result = self.means.total()
         if self.lost is not None and not math.isfinite(result["loss"]):     # a GPU was not waited for earlier
             self.lost(self.means.batches - 1, result["loss"])
         return result

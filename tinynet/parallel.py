@@ -21,7 +21,7 @@ from threadpoolctl import ThreadpoolController
 from tinynet.arguments import whole_number
 from tinynet.denormals import flush_denormals
 
-__all__ = ["for_each", "set_threads", "split", "threads", "workers"]
+__all__ = ["for_each", "set_threads", "share", "split", "threads", "workers"]
 
 _inboxes: list[SimpleQueue] = []        # one for each thread that waits for work; they end with the process
 _entered: list[object] = []             # one entry for each `workers()` that is open, in whichever thread
@@ -41,6 +41,13 @@ def set_threads(number: int) -> None:
     """Work on this many threads from now on, one or more.  Raises ValueError otherwise."""
     global _threads
     _threads = whole_number("The number of threads", number, least=1)
+
+
+def share(cores: int, processes: int) -> None:
+    """Work on an even share of the cores, of which so many processes have as many together, if TINYNET_THREADS is not
+    set."""
+    if not os.environ.get("TINYNET_THREADS"):
+        set_threads(max(1, math.floor(min(cores, _container_limit()) / processes)))
 
 
 @contextmanager

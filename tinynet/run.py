@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tinynet.backend import to_numpy, xp
+from tinynet import distributed
+from tinynet.backend import xp
+from tinynet.distributed.ranks import settings
 from tinynet.saving import about, by_layer, model_state, plain, training_change, weights_change
 from tinynet.serialization import atomic, layout
 from tinynet.serialization.layout import ModelFileError
@@ -40,7 +42,7 @@ class Run:
         kind, keys, position, has_gauss, gauss = np.random.get_state()
         if kind != "MT19937":
             raise ValueError(f"NumPy's global generator must be its own MT19937 to be saved, got {kind}.")
-        arrays |= {"run/random": keys, "run/gauss": np.array(gauss), "run/sums": to_numpy(self.means.sums)}
+        arrays |= {"run/random": keys, "run/gauss": np.array(gauss), "run/sums": self.means.all_sums()}
         order, place = self.data.place
         if order is not None:
             arrays["run/order"] = order
@@ -57,7 +59,8 @@ class Run:
                 arrays |= _as_arrays(f"callback {i}/{name}", getattr(callback, name))
         run = {"epoch": self.epoch, "place": int(place), "batch": self.means.batches, "seen": self.means.samples,
                "position": int(position), "has_gauss": int(has_gauss), "stop": bool(self.model.stop_training),
-               "history": list(self.history.history), "data": self._data_mark(), "callbacks": self._callback_mark()}
+               "history": list(self.history.history), "data": self._data_mark(), "callbacks": self._callback_mark(),
+               "shards": self._shards_mark()}
         atomic.write(path, layout.encode(arrays, words | {"run": plain(run)}))
 
     def restore(self, path):
@@ -103,7 +106,8 @@ class Run:
                 *((what, _nameless(ours[what]), _nameless(training["compile"][what]))
                   for what in ("optimizer", "loss", "metrics", "weighted_metrics")),
                 ("data", self._data_mark(), run["data"]),
-                ("callbacks", self._callback_mark(), run["callbacks"])):
+                ("callbacks", self._callback_mark(), run["callbacks"]),
+                ("ways of sharing batches (distributed.init)", self._shards_mark(), run.get("shards", "none"))):
             if here != there:
                 if isinstance(here, list) and isinstance(there, list) and len(here) == len(there):
                     here, there = next(pair for pair in zip(here, there) if pair[0] != pair[1])
@@ -145,6 +149,12 @@ class Run:
 
     def _data_mark(self):
         return [self.data.samples, getattr(self.data, "batch_size", None)]
+
+    @staticmethod
+    def _shards_mark():
+        if not distributed.active():
+            return "none"
+        return f"{settings().shards} shards" + (" in any order" if not settings().deterministic else "")
 
     def _callback_mark(self):
         return [type(callback).__name__ for callback in self.callbacks]

@@ -19,7 +19,8 @@ from tinynet.registry import CustomObjectScope, serialize
 from tinynet.serialization import atomic, keras_files, layout
 from tinynet.serialization.layout import ModelFileError
 
-__all__ = ["Saving", "about", "by_layer", "load", "model_state", "plain", "training_change", "weights_change"]
+__all__ = ["Saving", "about", "by_layer", "load", "mask_streams", "model_state", "numbers_of", "plain",
+           "training_change", "weights_change"]
 
 
 class Saving:
@@ -35,21 +36,21 @@ class Saving:
         Raises OSError, with an earlier file as it was, when it cannot be written; FileExistsError when there is one and
         overwrite is False; ValueError for a layer whose config is not plain data.
         """
-        _may_write(filepath, overwrite)
         if keras_files.is_hdf5_name(filepath):
             architecture = plain({"class_name": type(self).__name__, "config": self.get_config()})
-            atomic.write(filepath, keras_files.encode_model(self, architecture, compiled(self)))
+            raw = keras_files.encode_model(self, architecture, compiled(self))
         else:
-            atomic.write(filepath, layout.encode(*model_state(self, include_optimizer)))
+            raw = layout.encode(*model_state(self, include_optimizer))
+        atomic.write(filepath, raw, overwrite)
 
     def save_weights(self: Any, filepath, overwrite=True):
         """Write the weights alone; a name that ends in .h5 gets Keras 2.3.1's layout.  Raises like `save`."""
-        _may_write(filepath, overwrite)
         if keras_files.is_hdf5_name(filepath):
-            atomic.write(filepath, keras_files.encode_weights(self))
+            raw = keras_files.encode_weights(self)
         else:
             names, arrays = named_weights(self)
-            atomic.write(filepath, layout.encode(arrays, {"weights": json.dumps(names)}))
+            raw = layout.encode(arrays, {"weights": json.dumps(names)})
+        atomic.write(filepath, raw, overwrite)
 
     def load_weights(self: Any, filepath, by_name=False):
         """Let the model have the weights of a file, of `save` or `save_weights`, or of Keras 2.3.1 or 3.
@@ -111,11 +112,19 @@ def _made(make, config, arrays, how):
 
 def model_state(model, with_optimizer=True):
     """(arrays, texts) that say everything about a model and the state of its training."""
-    names, arrays = named_weights(model)
-    masks = [[masks.seed, masks.step] for masks in mask_streams(model)]
-    words = {"architecture": plain(model.get_config()), "weights": json.dumps(names), "masks": json.dumps(masks)}
+    arrays, words = numbers_of(model, with_optimizer)
+    words["architecture"] = plain(model.get_config())
     if with_optimizer and model.optimizer is not None:
         words["training"] = plain({"compile": compiled(model) | {"trainable": model.trainable}})
+    return arrays, words
+
+
+def numbers_of(model, with_optimizer=True):
+    """(arrays, texts) that say all numbers of a model and the state of its training: not what it is made of."""
+    names, arrays = named_weights(model)
+    masks = [[masks.seed, masks.step] for masks in mask_streams(model)]
+    words = {"weights": json.dumps(names), "masks": json.dumps(masks)}
+    if with_optimizer and model.optimizer is not None:
         arrays["optimizer/clock"] = to_numpy(model.optimizer.clock)
         for name, slot in zip(model.optimizer.slot_names, model.optimizer.slots):
             arrays[f"optimizer/{name}"] = to_numpy(slot)
@@ -232,11 +241,6 @@ def training_change(model, words, arrays):
         optimizer.slots = [xp.array(slot) for slot in slots]
         optimizer.clock[...] = xp.asarray(clock)
     return change
-
-
-def _may_write(path, overwrite):
-    if not overwrite and os.path.exists(os.fspath(path)):
-        raise FileExistsError(f"There is a file {path} already, and overwrite is False.")
 
 
 @contextmanager

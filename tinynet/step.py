@@ -55,12 +55,16 @@ class Trainable:
         return x
 
     def backward(self, dy):
-        """The gradient of every trainable parameter: each layer's dx is the dy of the one before."""
+        """The gradient of every trainable parameter, of the loss with all penalties."""
+        self.propagate(dy)
+        self.parameters.regularize()
+
+    def propagate(self, dy):
+        """Backprop: each layer's dx is the dy of the one before."""
         self._gather()
         for layer in reversed(self.backward_chain):
             layer.needs_dx = layer is not self.backward_chain[0]
             dy = layer.backward(dy)
-        self.parameters.regularize()
 
     def _gather(self):
         """Bring the parameters back into one vector, which copying a model or sharing a layer takes apart."""

@@ -11,15 +11,18 @@ import weakref
 
 import numpy as np
 
+from tinynet import data_parallel, distributed
 from tinynet.backend import to_numpy, working, xp
 from tinynet.callbacks import CallbackList, History, ProgbarLogger, TerminateOnNaN, TestLogger
 from tinynet.callbacks.base import check_callbacks
 from tinynet.data import epochs_due
 from tinynet.dataset import Dataset
-from tinynet.epoch import Epoch
+from tinynet.distributed.meeting import anyone
+from tinynet.epoch import Epoch, whole_batches
 from tinynet.explain import Explaining
 from tinynet.arguments import refuse, whole_number
 from tinynet.metrics import RunningMeans
+from tinynet.older_names import OlderNames
 from tinynet.run import Run
 from tinynet.saving import Saving
 
@@ -37,7 +40,7 @@ def _alone(method):
     return wrapped
 
 
-class Model(Saving, Explaining):
+class Model(OlderNames, Saving, Explaining):
     """What every model can do once it can take a step.
 
     Batch sizes are 32 unless given, a short last batch is trained on too, and reported losses are means over samples,
@@ -72,8 +75,10 @@ class Model(Saving, Explaining):
             validation_freq: validate every so many epochs, or in the epochs listed, counted from 1.
             max_queue_size, workers, use_multiprocessing: taken for Keras's sake; a batch is made when it is its turn.
 
-        Raises RuntimeError before compile, ValueError for data that does not fit the model, TypeError for an argument
-        that tinynet does not have.
+        Where training is distributed (`tinynet.distributed`), all ranks call fit, with the same arguments.
+
+        Raises RuntimeError before compile, ValueError for data that does not fit the model or differs between ranks,
+        TypeError for an argument that tinynet does not have.
         """
         if "nb_epoch" in unknown:
             warnings.warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.", stacklevel=3)
@@ -87,6 +92,9 @@ class Model(Saving, Explaining):
         check_callbacks(callbacks)
         data = self._source(x, y, batch_size, steps_per_epoch, "steps_per_epoch", sample_weight, class_weight)
         data, validation = self._validation(data, batch_size, validation_data, validation_split, validation_steps)
+        if distributed.active():
+            data_parallel.begin(self, data, validation, [epochs, initial_epoch, shuffle, sorted(validation_epochs), *(
+                type(callback).__name__ for callback in callbacks or [])])
         history = History()
         callbacks = self._fitting_callbacks(verbose, callbacks, history, epochs, data, validation)
         try:
@@ -101,7 +109,8 @@ class Model(Saving, Explaining):
 
     def _train(self, epochs, data, shuffle, validation, validation_epochs, callbacks, history):
         """The loop over epochs: a pass over the data, and a look at how well the model does on other data."""
-        train, test = self._epoch(self.train_step, data), self._epoch(self.test_step, validation)
+        train, test = self._shared_epochs(data, validation) if distributed.active() else (
+            self._epoch(self.train_step, data), self._epoch(self.test_step, validation))
         own = [c for c in callbacks.callbacks if c is not history and not isinstance(c, ProgbarLogger)]
         run = Run(self, data, train.means, history, own, epochs.start)
         train.lost = None if any(isinstance(callback, TerminateOnNaN) for callback in own) else run.report_lost
@@ -122,7 +131,9 @@ class Model(Saving, Explaining):
                 callbacks("resume_run", run)
             else:
                 data.reorder(shuffle)
-            logs = train.run("train", callbacks, stopped=lambda: self.stop_training, first=done)
+            if distributed.active():
+                data_parallel.check_order(data)
+            logs = train.run("train", callbacks, stopped=lambda: anyone(self.stop_training), first=done)
             if validation and epoch + 1 in validation_epochs and train.finished:
                 callbacks("on_test_begin", {})
                 tested = test.run("test", callbacks)
@@ -131,17 +142,9 @@ class Model(Saving, Explaining):
             callbacks("on_epoch_end", epoch, logs)
             run.epoch = epoch + 1
             train.means.reset()
+            self.stop_training = anyone(self.stop_training)
             callbacks("backup_run", run)
         callbacks("on_train_end", {})
-
-    def fit_generator(self, generator, steps_per_epoch=None, epochs=1, verbose=1, callbacks=None, validation_data=None,
-                      validation_steps=None, validation_freq=1, class_weight=None, max_queue_size=10, workers=1,
-                      use_multiprocessing=False, shuffle=True, initial_epoch=0) -> History:
-        """`fit`, under the name it had for generators."""
-        return self.fit(generator, epochs=epochs, verbose=verbose, callbacks=callbacks, validation_data=validation_data,
-                        shuffle=shuffle, class_weight=class_weight, initial_epoch=initial_epoch,
-                        steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
-                        validation_freq=validation_freq)
 
     # Evaluating and predicting
 
@@ -160,11 +163,6 @@ class Model(Saving, Explaining):
         logs = self._epoch(self.test_step, data).run("test", hooks)
         hooks("on_test_end", {})
         return list(logs.values()) if self.metrics else logs["loss"]
-
-    def evaluate_generator(self, generator, steps=None, callbacks=None, max_queue_size=10, workers=1,
-                           use_multiprocessing=False, verbose=0):
-        """`evaluate`, under the name it had for generators."""
-        return self.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
 
     @_alone
     def predict(self, x, batch_size=None, verbose=0, steps=None, callbacks=None, max_queue_size=10, workers=1,
@@ -186,23 +184,16 @@ class Model(Saving, Explaining):
         hooks("on_predict_end", {})
         return to_numpy(xp.concatenate(results))
 
-    def predict_generator(self, generator, steps=None, callbacks=None, max_queue_size=10, workers=1,
-                          use_multiprocessing=False, verbose=0) -> np.ndarray:
-        """`predict`, under the name it had for generators."""
-        return self.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)
-
-    def predict_classes(self, x, batch_size=None, verbose=0) -> np.ndarray:
-        """The likeliest class of each sample; for a single output 1 where it is above one half, as (N, 1)."""
-        p = self.predict(x, batch_size, verbose)
-        return p.argmax(axis=-1) if p.shape[-1] > 1 else (p > 0.5).astype("int32")
-
-    predict_proba = predict
-
     # Single batches
 
     @_alone
     def train_on_batch(self, x, y, sample_weight=None, class_weight=None, reset_metrics=True):
-        """One step on these samples; returns like `evaluate`.  Without reset_metrics the metrics average on."""
+        """One step on these samples; returns like `evaluate`.  Without reset_metrics the metrics average on.
+
+        Raises RuntimeError where training is distributed: only `fit` is shared.
+        """
+        if distributed.active():
+            raise RuntimeError("train_on_batch would train this rank's model alone. Call fit, which all ranks share.")
         return self._on_batch(self.train_step, self._checked(x, y, sample_weight, class_weight), reset_metrics)
 
     @_alone
@@ -239,7 +230,14 @@ class Model(Saving, Explaining):
     # Callbacks
 
     def _epoch(self, step, data) -> Epoch:
-        return Epoch(step, data, RunningMeans(self.metrics), self.memory, self.constants)
+        means = RunningMeans(self.metrics)
+        return Epoch(whole_batches(step, data, means, self.memory, self.constants), data, means)
+
+    def _shared_epochs(self, data, validation):
+        """The same for batches that all ranks share: to train and to test."""
+        means, tested = (data_parallel.SharedMeans(self.metrics) for _ in range(2))
+        return (Epoch(data_parallel.training(self, data, means), data, means),
+                Epoch(data_parallel.testing(self, validation, tested), validation, tested))
 
     def _fitting_callbacks(self, verbose, callbacks, history, epochs, data, validation):
         params = {"epochs": epochs, "verbose": verbose, "do_validation": validation is not None,

@@ -9,6 +9,7 @@ from typing import Any
 from tinynet.arguments import Pasteable, whole_number
 from tinynet.callbacks.base import Callback
 from tinynet.callbacks.monitors import Monitor
+from tinynet.distributed.meeting import anyone, by_first
 
 __all__ = ["BackupAndRestore", "ModelCheckpoint"]
 
@@ -102,9 +103,12 @@ class BackupAndRestore(Pasteable, Callback):
         if self.save_freq != "epoch" and not run.exact_batches:
             raise ValueError("save_freq in batches needs samples in arrays: a generator cannot go back to a batch. "
                              "Use save_freq='epoch'.")
-        os.makedirs(self.backup_dir, exist_ok=True)
-        if os.path.exists(self.path):
+        if by_first("looking for a backup", self._look):
             run.restore(self.path)
+
+    def _look(self):
+        os.makedirs(self.backup_dir, exist_ok=True)
+        return b"there" if os.path.exists(self.path) else b""
 
     def on_train_begin(self, logs=None):
         self.interrupts = 0
@@ -115,16 +119,17 @@ class BackupAndRestore(Pasteable, Callback):
 
     def backup_run(self, run):
         run.save(self.path)
-        self._end_if_interrupted()
+        self._end_if(anyone(self.interrupts))
 
     def progress(self, means):
+        interrupted = anyone(self.interrupts)
         due = means is self.run.means and self.save_freq != "epoch" and means.batches % self.save_freq == 0
-        if due or self.interrupts and self.run.exact_batches:
+        if due or interrupted and self.run.exact_batches:
             self.run.save(self.path)
-        self._end_if_interrupted()
+        self._end_if(interrupted)
 
-    def _end_if_interrupted(self):
-        if self.interrupts:
+    def _end_if(self, interrupted):
+        if interrupted:
             done = "all batches that" if self.run.exact_batches else "all epochs that"
             raise KeyboardInterrupt(f"{self.path} holds {done} were done; the same command goes on from there.")
 

@@ -5,6 +5,7 @@ import csv
 import os
 from typing import Any
 
+from tinynet import distributed
 from tinynet.arguments import Pasteable
 from tinynet.callbacks.base import Callback
 from tinynet.progress import ProgressBar, as_text
@@ -56,7 +57,7 @@ class CSVLogger(Pasteable, Callback):
         self.filename, self.separator, self.append = os.fspath(filename), separator, append
 
     def on_train_begin(self, logs=None):
-        self.file = open(self.filename, "a", newline="")
+        self.file = None if distributed.rank() else open(self.filename, "a", newline="")
         self.run: Any = None
         self.begun = False
 
@@ -64,8 +65,9 @@ class CSVLogger(Pasteable, Callback):
         self.run = run
 
     def on_epoch_end(self, epoch, logs=None):
-        self._begin(epoch)
-        self._write(epoch, logs or {})
+        if self.file is not None:
+            self._begin(epoch)
+            self._write(epoch, logs or {})
 
     def _begin(self, epoch):
         """Keep the lines that are to stay, and write those that an earlier run of the same training should have left.
@@ -111,7 +113,8 @@ class CSVLogger(Pasteable, Callback):
         os.fsync(self.file.fileno())
 
     def on_train_end(self, logs=None):
-        self._begin(self.params.get("epochs"))
+        if self.file is not None:
+            self._begin(self.params.get("epochs"))
         self.on_train_interrupted()
 
     def on_train_interrupted(self):

@@ -47,13 +47,29 @@ class RunningMeans:
         amounts = [xp.multiply(loss, len(y_true), dtype=float)]
         for _, metric, weighted in self.metrics:
             amounts += metric.amounts(y_true, y_pred, weights if weighted else None)
+        sums = self.sums_to_add_to()
         for i, amount in enumerate(amounts):
-            total = self.sums[i:i + 1]
+            total = sums[i:i + 1]
             total += amount
 
+    def sums_to_add_to(self):
+        """The array, 1-D, that `add` adds to."""
+        return self.sums
+
     def result(self) -> dict[str, float]:
-        sums = to_numpy(self.sums).tolist()
-        values, start = {"loss": sums[0] / max(self.samples, 1)}, 1
+        """The means so far."""
+        return self._means(to_numpy(self.sums).tolist(), self.samples)
+
+    def total(self) -> dict[str, float]:
+        """The means at the end of a pass."""
+        return self.result()
+
+    def all_sums(self) -> np.ndarray:
+        """The sums as a copy in the CPU's memory, from which `sums` can be set again."""
+        return to_numpy(self.sums)
+
+    def _means(self, sums, samples):
+        values, start = {"loss": sums[0] / max(samples, 1)}, 1
         for name, metric, _ in self.metrics:
             metric.totals = sums[start:start + metric.sums]
             values[name] = float(np.float64(metric.result()))

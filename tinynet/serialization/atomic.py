@@ -5,6 +5,8 @@ import contextlib
 import os
 import re
 
+from tinynet.distributed.meeting import by_first
+
 try:
     import fcntl
 except ImportError:     # Windows, which refuses to remove a file that is open
@@ -13,16 +15,25 @@ except ImportError:     # Windows, which refuses to remove a file that is open
 __all__ = ["write"]
 
 
-def write(path, data: bytes) -> None:
+def write(path, data: bytes, overwrite=True) -> None:
     """Let the file hold the data, on the disk, when this returns; a crash at any moment leaves the old file or the new.
 
     The data goes to a temporary file beside it and is on the disk before that takes the file's name; then the folder is
     brought to the disk, too.  A link stays, and the file it points to changes.  The permissions are what the umask
     says.  Temporary files that a killed process has left are removed.
 
-    Raises OSError, with the old file as it was, when the disk is full, or the folder is missing or not writable.
+    Where training is distributed rank 0 writes, and the others wait for it.
+
+    Raises OSError, with the old file as it was, when the disk is full, or the folder is missing or not writable;
+    FileExistsError when there is one and overwrite is False.
     Source: rename(2) and fsync(2) of POSIX.1-2017.
     """
+    by_first("saving a file", lambda: _write(path, data, overwrite))
+
+
+def _write(path, data, overwrite):
+    if not overwrite and os.path.exists(os.fspath(path)):
+        raise FileExistsError(f"There is a file {path} already, and overwrite is False.")
     target = os.path.realpath(os.fspath(path))
     folder, name = os.path.split(target)
     if os.path.isdir(target):

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from safetensors import numpy as safetensors
 
+from tinynet.distributed.meeting import by_first
+
 __all__ = ["ModelFileError", "VERSION", "decode", "encode", "parse", "read"]
 
 VERSION = 1
@@ -46,7 +48,11 @@ def encode(arrays: dict[str, np.ndarray], words: dict[str, str]) -> bytes:
 
 
 def read(path) -> bytes:
-    """What a file holds.  Raises OSError if it is missing or not an ordinary file."""
+    """What a file holds, on all ranks what rank 0 finds.  Raises OSError if it is missing or not an ordinary file."""
+    return by_first("loading a file", lambda: _read(path))
+
+
+def _read(path):
     with open(os.fspath(path), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(f"{path} is not an ordinary file.")

@@ -1,0 +1,117 @@
+"""How a process becomes a rank, and how it leaves: an error or an early end of one rank must end all of them."""
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+
+import numpy as np
+
+from tinynet import launcher, parallel
+from tinynet.arguments import number, whole_number
+from tinynet.distributed import ranks
+from tinynet.distributed.meeting import meet
+from tinynet.distributed.ranks import Settings, settings
+
+__all__ = ["init"]
+
+
+def init(deterministic=True, shards=4, timeout=600, cuda_aware=False) -> None:
+    """Let this process and the others that mpiexec has started train together: every `fit` from here on is shared.
+
+    Every rank runs the same program, on the same data.  batch_size is that of all ranks together; each computes the
+    gradient of its rows, the gradients are added up, and all take the same step.  Rank 0 alone prints (what others
+    print to stdout is dropped) and writes files.  An error that ends one rank ends all.  Without mpiexec this process
+    is the only rank, needs no MPI, and comes to the weights of any number of ranks, bit for bit.
+
+    Parameters
+        deterministic: cut every batch into `shards` parts, however many ranks there are, and add up their gradients in
+            one order; False cuts it into as many parts as there are ranks and leaves the order to MPI.
+        shards: 1, 2, 4, 8 ..., at least the number of ranks; the bits depend on it.
+        timeout: seconds that a rank waits for the others before it says so in an error.
+        cuda_aware: hand arrays on the GPU to MPI as they are; else they go through a pinned buffer on the CPU.
+
+    Raises ImportError without mpi4py or an MPI, RuntimeError when mpiexec and mpi4py belong to different MPIs,
+    ValueError for fewer shards than ranks.
+    """
+    shards, timeout = whole_number("shards", shards, least=1), number("timeout", timeout, positive=True)
+    if shards & (shards - 1):
+        raise ValueError(f"shards must be 1, 2, 4, 8 ..., got {shards}.")
+    joined = ranks.active()
+    comm = settings().comm if joined else _communicator()
+    if deterministic and comm is not None and comm.size > shards:
+        raise ValueError(f"{comm.size} ranks cannot share {shards} shards of a batch. Give init(shards="
+                         f"{1 << (comm.size - 1).bit_length()}), in every run that is to come to the same bits, or "
+                         "init(deterministic=False).")
+    ranks.set_settings(Settings(comm, deterministic, shards, timeout, cuda_aware))
+    if not joined and ranks.size() > 1:
+        _join()
+
+
+def _communicator():
+    """A communicator of tinynet's own over all processes that mpiexec has started; None if none has started this."""
+    if not launcher.launched() and "mpi4py.MPI" not in sys.modules:
+        return None
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:    # no mpi4py, or no MPI that it could load
+        raise ImportError(f"Training in several processes needs mpi4py and an MPI: {error}. Install them with: "
+                          'python -m pip install "tinynet[mpi]"') from error
+    if launcher.size() not in (None, MPI.COMM_WORLD.size):
+        raise RuntimeError(f"mpiexec has started {launcher.size()} processes, and mpi4py sees {MPI.COMM_WORLD.size}: "
+                           "they belong to different MPIs. Use the mpiexec that stands beside this Python; "
+                           'python -m pip install "tinynet[mpi]" puts one there.')
+    return MPI.COMM_WORLD.Dup()
+
+
+def _join():
+    """Share this machine's cores with its other ranks, keep quiet unless first, and end with the others."""
+    share_cores()
+    here, inner = os.getpid(), sys.excepthook
+
+    def end_all(kind, error, traceback):
+        """Python's own end of a program that an error ends, and then the end of all ranks, which would wait forever."""
+        if os.getpid() != here:     # a process that was forked from a rank is none
+            return inner(kind, error, traceback)
+        print(f"Rank {ranks.rank()} of {ranks.size()} ends all ranks by this error:", file=sys.stderr)
+        inner(kind, error, traceback)
+        _abort(130 if issubclass(kind, KeyboardInterrupt) else 1)
+
+    def leave():
+        """Wait for the others at the end of the program, for they may be waiting elsewhere."""
+        if os.getpid() == here:
+            try:
+                meet("the end of the program")
+            except BaseException as error:
+                end_all(type(error), error, error.__traceback__)
+
+    sys.excepthook = end_all
+    atexit.register(leave)
+    if ranks.rank():
+        sys.stdout = open(os.devnull, "w")
+    else:
+        print(f"tinynet trains as one of {ranks.size()} ranks, with {parallel.threads()} threads in each here.",
+              file=sys.stderr)
+
+
+def _abort(status):
+    sys.stdout.flush()
+    sys.stderr.flush()
+    settings().comm.Abort(status)
+
+
+def share_cores():
+    """Let the ranks on one machine have an even share of the cores that they may use together."""
+    from mpi4py import MPI
+    own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    cores = np.zeros(4096, np.uint8)
+    cores[[core for core in own if core < len(cores)]] = 1
+    machine = settings().comm.Split_type(MPI.COMM_TYPE_SHARED)
+    together = np.empty((machine.size, len(cores)), np.uint8)
+    machine.Allgather(cores, together)
+    parallel.share(int(together.any(axis=0).sum()), machine.size)
+    machine.Free()
+
+
+if os.environ.get("TINYNET_DISTRIBUTED") == "1":
+    init()
