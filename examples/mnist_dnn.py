@@ -2,15 +2,17 @@
 
     python examples/mnist_dnn.py [--epochs 32] [--batch-size 128] [--seed N] [--output-dir mnist_dnn_output]
                                  [--checkpoint-dir FOLDER]
+    mpiexec -n 4 python -m mpi4py examples/mnist_dnn.py ...
 
 Prints the data's shapes, the network, the progress and the result; writes five pictures.  With a checkpoint folder the
-same command goes on where an earlier one was stopped, by Ctrl-C or by a crash.
+same command goes on where an earlier one was stopped, by Ctrl-C or by a crash.  Under mpiexec all processes train the
+one network, and the first of them prints and draws.
 """
 import argparse
 from pathlib import Path
 
 import tinynet
-from tinynet import plotting
+from tinynet import distributed, plotting
 from tinynet.callbacks import BackupAndRestore
 from tinynet.datasets import mnist
 from tinynet.layers import Dense, Dropout
@@ -24,6 +26,8 @@ parser.add_argument("--seed", type=int, help="train the same network again; anot
 parser.add_argument("--output-dir", type=Path, default=Path("mnist_dnn_output"), help="where the pictures go")
 parser.add_argument("--checkpoint-dir", help="where training is backed up, to be gone on with")
 args = parser.parse_args()
+if distributed.launched():
+    distributed.init()
 if args.seed is not None:
     tinynet.utils.set_random_seed(args.seed)
 
@@ -33,10 +37,7 @@ print(x_train.shape, "x_train samples")
 print(x_test.shape, "x_test samples")
 print(y_train.shape, "y_train samples")
 print(y_test.shape, "y_test samples")
-images, digits = x_test, y_test
-
-args.output_dir.mkdir(parents=True, exist_ok=True)
-plotting.plot_samples(x_train[:48], y_train[:48]).savefig(args.output_dir / "samples.png")
+images, digits, samples = x_test, y_test, (x_train[:48], y_train[:48])
 
 # Each picture becomes a row of 784 numbers from 0 to 1, each digit a row of ten: 1 at its place, 0 elsewhere.
 x_train = x_train.reshape(60000, 784).astype("float32") / 255
@@ -62,10 +63,15 @@ score = model.evaluate(x_test, y_test, verbose=0)
 print("Test loss:", score[0])
 print("Test accuracy:", score[1])
 
-# How it went, and what it still gets wrong.
-probabilities = model.predict(x_test)
-plotting.plot_history(history, "accuracy").savefig(args.output_dir / "accuracy.png")
-plotting.plot_history(history, "loss").savefig(args.output_dir / "loss.png")
-plotting.plot_confusion_matrix(digits, probabilities.argmax(axis=1)).savefig(args.output_dir / "confusion_matrix.png")
-plotting.plot_mistakes(images, digits, probabilities).savefig(args.output_dir / "mistakes.png")
-print(f"Wrote samples, accuracy, loss, confusion_matrix and mistakes (.png) into {args.output_dir}/")
+# What was learned from, how it went, and what the network still gets wrong.
+if distributed.rank() == 0:
+    probabilities = model.predict(x_test)
+    pictures = {"samples": plotting.plot_samples(*samples),
+                "accuracy": plotting.plot_history(history, "accuracy"),
+                "loss": plotting.plot_history(history, "loss"),
+                "confusion_matrix": plotting.plot_confusion_matrix(digits, probabilities.argmax(axis=1)),
+                "mistakes": plotting.plot_mistakes(images, digits, probabilities)}
+    args.output_dir.mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures.items():
+        picture.savefig(args.output_dir / f"{name}.png")
+    print(f"Wrote {', '.join(pictures)} (.png) into {args.output_dir}/")

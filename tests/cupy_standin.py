@@ -115,7 +115,17 @@ class ndarray:
     def __int__(self): return self._fetch(int, "int()")
     def __bool__(self): return self._fetch(bool, "bool()")
     def tolist(self): return self._fetch(np.ndarray.tolist, "tolist()")
-    def get(self): return self._fetch(np.copy, "get()")
+
+    def get(self, out=None):
+        return self._fetch(np.copy if out is None else lambda inside: np.copyto(out, inside), "get()")
+
+    def set(self, array):
+        if Stream.capturing is not None:
+            raise RuntimeError("set: the current stream is capturing")
+        if array.dtype != self.dtype or array.shape != self.shape:
+            raise ValueError(f"set: {array.dtype} {array.shape} is not {self.dtype} {self.shape}")
+        counts["upload"] += 1
+        self.inside[...] = array
 
     def __getitem__(self, key):
         key = host(key, "indexing")
@@ -273,7 +283,8 @@ class Context:
 Stream.null = Stream()
 cuda = types.SimpleNamespace(
     Stream=Stream, MemoryPool=Context, using_allocator=Context, get_current_stream=lambda: Stream.null,
-    runtime=types.SimpleNamespace(driverGetVersion=lambda: 13000, getDevice=lambda: 0,
+    alloc_pinned_memory=bytearray, Device=lambda number: types.SimpleNamespace(use=lambda: None),
+    runtime=types.SimpleNamespace(driverGetVersion=lambda: 13000, getDevice=lambda: 0, getDeviceCount=lambda: 1,
                                   getDeviceProperties=lambda device: {"name": b"a stand-in for a GPU"}))
 cupy.cuda = cuda        # type: ignore[attr-defined]
 

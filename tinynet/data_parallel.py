@@ -96,7 +96,7 @@ def own_parts(model, data, means, size, train):
     try:
         for means.shard in range(first, first + count):
             start, rows = starts[means.shard], starts[means.shard + 1] - starts[means.shard]
-            if begun:       # the masks of all shards are one mask
+            if begun and rows:      # the masks of all shards are one mask
                 for stream, counter in zip(masks, counters):
                     stream.counter[...] = counter
             for part in parts:

@@ -18,7 +18,8 @@ import numpy as np
 from tinynet import cublas, launcher, parallel
 from tinynet.arguments import find
 
-__all__ = ["xp", "on_gpu", "working", "matmul", "to_numpy", "host_array", "to_host", "synchronize"]
+__all__ = ["xp", "on_gpu", "working", "matmul", "to_numpy", "from_host", "host_array", "to_host",
+           "synchronize"]
 
 
 def _choose() -> tuple[Any, Any, str]:
@@ -110,6 +111,14 @@ def to_host(array, out) -> None:
     """Copy the array to `out`, of `host_array`, once all work on it is done."""
     if on_gpu:
         array.get(out=out)
+    else:
+        out[...] = array
+
+
+def from_host(array, out) -> None:
+    """Copy the array, of `host_array`, to `out`, on the device."""
+    if on_gpu:
+        out.set(array)
     else:
         out[...] = array
 

@@ -1,0 +1,300 @@
+"""Ranks that share every batch come to the bits of one, and whatever goes wrong in one ends all, in words.
+
+Most of it runs in processes that mpiexec starts: tests/ranks.py.
+"""
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinynet import backend, distributed, launcher, parallel
+from tinynet.distributed import ranks
+from tinynet.distributed.sums import RankSum, subtrees
+from tinynet.layers import ActivityRegularization, Dense, Dropout, GaussianNoise
+from tinynet.losses import MeanSquaredError
+from tinynet.models import Sequential, load_model
+
+TESTS = Path(__file__).parent
+MPIEXEC = next((str(path) for path in (Path(sys.executable).parent / "mpiexec",) if path.exists()),
+               shutil.which("mpiexec"))
+needs_mpi = pytest.mark.skipif(not MPIEXEC or not importlib.util.find_spec("mpi4py"),
+                               reason='no MPI here: python -m pip install -e ".[mpi]"')
+
+
+def start(number, *command, **environment):
+    """The process of so many ranks (0: without mpiexec) that run a scenario of ranks.py."""
+    mpiexec = [MPIEXEC, "-n", str(number)] if number else []
+    if "OMPI_VERSION" in os.environ or number and "Open MPI" in subprocess.run(
+            [MPIEXEC, "--version"], capture_output=True, text=True).stdout:
+        mpiexec += ["--oversubscribe"]
+        environment |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    ours = {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}", "TINYNET_BACKEND": "numpy"}
+    return subprocess.Popen([*mpiexec, sys.executable, str(TESTS / "ranks.py"), *map(str, command)], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | ours | environment)
+
+
+def ended(process, timeout=60):
+    """(exit status, stdout, stderr) of it; a hang is an error."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    return process.returncode, out, err
+
+
+def printed(number, *command, **environment):
+    """What so many ranks print; they must end well."""
+    status, out, err = ended(start(number, *command, **environment))
+    assert status == 0, err
+    return out
+
+
+# The same bits
+
+
+@needs_mpi
+def test_one_process_and_one_two_three_and_four_ranks_end_with_one_sha256(tmp_path):
+    def sha(number):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        return printed(number, "backed_up", folder)[-65:]
+
+    hashes = [sha(number) for number in (0, 1, 2, 3, 4)]
+    assert re.fullmatch("[0-9a-f]{64}\n", hashes[0]) and len(set(hashes)) == 1
+
+
+@needs_mpi
+def test_the_tutorial_s_network_has_one_sha256_after_an_epoch_on_one_two_and_four_ranks():
+    first = printed(1, "tutorial")
+    assert "SHA-256" in first
+    assert printed(2, "tutorial") == first
+    assert printed(4, "tutorial", TINYNET_THREADS="1") == first
+
+
+@needs_mpi
+@pytest.mark.parametrize("scenario", ["sequence", "options {}", 'options {"shards":8}'])
+def test_other_data_and_more_shards(scenario):
+    first = printed(0, *scenario.split())
+    assert first.count("SHA-256") == 2
+    for number in (2, 4):
+        assert printed(number, *scenario.split()) == first
+
+
+@needs_mpi
+def test_plain_allreduce_agrees_to_all_digits_but_the_last():
+    alone = float(printed(0, "any_order"))
+    for number in (1, 2, 3):
+        assert float(printed(number, "any_order", '{"deterministic": false}')) == pytest.approx(alone, rel=1e-12)
+
+
+@needs_mpi
+def test_asked_for_by_the_environment():
+    out = printed(2, "stopped", TINYNET_DISTRIBUTED="1")
+    assert out == "stopped by all\n" == printed(1, "stopped")
+
+
+@needs_mpi
+@pytest.mark.skipif(not shutil.which("g++"), reason="no g++ here, which runs the CUDA kernels on a CPU")
+def test_ranks_on_the_stand_in_for_a_gpu():
+    gpu = {"TINYNET_STANDIN": "1", "TINYNET_BACKEND": "cupy"}
+    one = printed(1, "options", "{}", **gpu)
+    assert one.count("SHA-256") == 2
+    assert printed(2, "options", "{}", **gpu) == one == printed(4, "options", "{}", **gpu)
+    alone = float(printed(0, "any_order"))
+    for options in ('{"cuda_aware": false}', '{"deterministic": false}'):
+        assert float(printed(2, "any_order", options, **gpu)) == pytest.approx(alone, rel=1e-12)
+
+
+@pytest.fixture
+def as_ranks():
+    """Call it to be as distributed as one process can be."""
+    yield distributed.init
+    ranks.set_settings(None)
+
+
+def fitted(rows, loss="mse"):
+    np.random.seed(1)
+    model = Sequential([Dense(16, activation="relu", input_shape=(10,), kernel_regularizer="l2"), Dropout(0.3),
+                        GaussianNoise(0.1), Dense(8, activation="tanh", activity_regularizer="l2"),
+                        ActivityRegularization(l1=0.01), Dense(4, activation="softmax", activity_regularizer="l1")])
+    model.compile("rmsprop", loss, metrics=["accuracy", "data_loss", "regularization"])
+    x, y = np.random.random((rows, 10)), np.eye(4)[np.arange(rows) % 4]
+    history = model.fit(x, y, batch_size=50, epochs=3, verbose=0, sample_weight=np.random.random(rows),
+                        validation_data=(x, y))
+    return [*map(float, np.concatenate([w.ravel() for w in model.get_weights()])),
+            *(value for values in history.history.values() for value in values)]
+
+
+@pytest.mark.parametrize("loss", ["mse", "categorical_crossentropy", MeanSquaredError(reduction="sum")])
+@pytest.mark.parametrize("rows", [200, 177, 101])
+def test_a_batch_in_shards_is_the_batch(as_ranks, float64, rows, loss):
+    whole = fitted(rows, loss)
+    for shards in (1, 4, 16):
+        as_ranks(shards=shards)
+        assert fitted(rows, loss) == pytest.approx(whole, rel=1e-9, abs=1e-12)
+
+
+def test_after_training_layers_and_losses_see_whole_batches_again(as_ranks, classifier):
+    model, x, y = classifier
+    as_ranks()
+    model.fit(x, y, verbose=0)
+    assert {part.batch_share for part in (model.loss, *model.layers, *model.chain)} == {1.0}
+    with pytest.raises(ZeroDivisionError):
+        model.layers[1].forward = lambda x, training: 1 / 0
+        model.fit(x, y, verbose=0)
+    assert model.layers[0].batch_share == 1.0
+
+
+@given(st.integers(0, 5).flatmap(lambda power: st.tuples(st.just(2**power), st.integers(1, 2**power))))
+def test_subtrees_hold_every_shard_once(shards_and_ranks):
+    shards, number = shards_and_ranks
+    parts = subtrees(shards, number)
+    assert len(parts) == number
+    assert [shard for first, count in parts for shard in range(first, first + count)] == list(range(shards))
+    assert all(first % count == 0 for first, count in parts)
+
+
+@given(st.integers(0, 4).flatmap(lambda power: st.tuples(st.just(2**power), st.integers(1, 2**power))))
+def test_a_sum_has_the_same_bits_however_its_shards_are_shared(shards_and_ranks):
+    shards, number = shards_and_ranks
+    gradients = np.random.default_rng(0).standard_normal((shards, 50)).astype("float32")
+
+    def total(first, count):
+        return gradients[first] if count == 1 else total(first, count // 2) + total(first + count // 2, count // 2)
+
+    rank_sum = RankSum.__new__(RankSum)
+    rank_sum.parts = subtrees(shards, number)
+    rank_sum.received = np.stack([total(*part) for part in rank_sum.parts])
+    assert (rank_sum._sum(0, shards) == total(0, shards)).all()
+
+
+# Files and output
+
+
+@needs_mpi
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_rank_0_writes_and_all_read(tmp_path, number):
+    out = printed(number, "saved", tmp_path)
+    assert out.splitlines()[0] == f"There is a file {tmp_path / 'model.safetensors'} already, and overwrite is False."
+    assert out.splitlines()[1].startswith("[Errno 2] No such file or directory: ")
+    assert re.search("SHA-256 [0-9a-f]{64}\n$", out) and len(out.splitlines()) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+@needs_mpi
+def test_what_only_rank_0_does_needs_no_others():
+    out = printed(2, "alone")
+    assert len(out.splitlines()) == 1 and out.endswith("(203, 3)\n")
+
+
+# Faults
+
+
+@needs_mpi
+@pytest.mark.parametrize("kind", ["exception", "SIGKILL", "Ctrl-C", "exit", "Ctrl-C of mpiexec"])
+def test_a_fault_in_one_rank_ends_all_and_another_number_of_ranks_goes_on_to_the_same_bits(tmp_path, kind):
+    (tmp_path / "whole").mkdir()
+    whole = printed(0, "backed_up", tmp_path / "whole")[-65:]
+    for turn, (number, who, when, later) in enumerate(((2, 0, 3, 4), (2, 1, 9, 1), (4, 3, 14, 2), (4, 0, 11, 0),
+                                                       (2, 1, 20, 3))):
+        folder = tmp_path / str(turn)
+        folder.mkdir()
+        process = start(number, "backed_up", folder, kind, when, who)
+        while kind == "Ctrl-C of mpiexec" and not (folder / "time").exists():
+            time.sleep(0.01)
+        if kind == "Ctrl-C of mpiexec":
+            process.send_signal(signal.SIGINT)
+        status, out, err = ended(process)
+        assert time.time() - float((folder / "time").read_text()) < 5
+        assert status != 0 and "SHA-256" not in out
+        if kind == "exception":
+            assert f"Rank {who} of {number} ends all ranks by this error:" in err and "ZeroDivisionError" in err
+        if kind.startswith("Ctrl-C"):
+            assert "holds all batches that were done; the same command goes on from there." in err
+        load_model(folder / "backup.safetensors")
+        assert printed(later, "backed_up", folder)[-65:] == whole
+
+
+@needs_mpi
+@pytest.mark.parametrize("what, said", [
+    ("data", "ValueError: The ranks differ in the training data: rank 0: .*SHA-256 .*; rank 1: .*takes its rows"),
+    ("batch_size", "The ranks differ in the training data: rank 0: batches of 32 .*; rank 1: batches of 33"),
+    ("layers", r"The ranks differ in layers: rank 0: Dense to \(None, 16\).*; rank 1: Dense to \(None, 17\)"),
+    ("optimizer", "The ranks differ in optimizer, loss and their numbers: rank 0: .*Adam.*; rank 1: .*SGD"),
+    ("float type", "The ranks differ in optimizer, loss and their numbers: rank 0: .*1e-07.*; rank 1: .*1e-06"),
+    ("shards", r"The ranks differ in init\(deterministic, shards\): rank 0: True, 4; rank 1: True, 8"),
+    ("weights", "The ranks differ in their weights: .*in the last 100 steps. .*such as a callback"),
+    ("learning rate", "The ranks differ in their weights: "),
+    ("random", "The ranks differ in the order of the samples: .*drawn from np.random on some ranks only"),
+    ("batch", "At a step the ranks have batches of different sizes. A generator must make the same batches"),
+    ("a save", "The ranks have gone different ways: rank 0: saving a file; rank 1: comparing tinynet's version"),
+    ("no fit", "The ranks have gone different ways: rank 0: comparing .*; rank 1: the end of the program. Every rank"),
+    ("stuck", "Rank 0 has waited 1 s for the others at this place: asking whether to stop. Is one of them stuck"),
+])
+def test_ranks_that_differ_are_an_error_in_words(tmp_path, what, said):
+    begun = time.time()
+    status, _, err = ended(start(2, "different", what, FOLDER=str(tmp_path)))
+    assert status not in (0, None) and re.search(said, err), err
+    assert time.time() - begun < 10
+
+
+# Starting
+
+
+def test_shards_are_a_power_of_two_and_as_many_as_ranks():
+    with pytest.raises(ValueError, match="shards must be 1, 2, 4, 8 ..., got 3"):
+        distributed.init(shards=3)
+    with pytest.raises(ValueError, match="timeout"):
+        distributed.init(timeout=0)
+    assert not distributed.active() and distributed.rank() == 0 and distributed.size() == 1
+
+
+@needs_mpi
+def test_fewer_shards_than_ranks_are_refused():
+    status, _, err = ended(start(3, "options", '{"shards": 2}'))
+    assert status != 0 and "3 ranks cannot share 2 shards of a batch. Give init(shards=4), in every run" in err
+
+
+def test_mpiexec_without_mpi4py_says_what_to_install(monkeypatch):
+    monkeypatch.setenv("PMI_RANK", "1")
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    assert launcher.launched() and launcher.rank() == 1
+    with pytest.raises(ImportError, match=r'needs mpi4py and an MPI: .* pip install "tinynet\[mpi\]"'):
+        distributed.init()
+    assert not distributed.active()
+
+
+@needs_mpi
+def test_an_mpiexec_of_another_mpi_is_found_out():
+    status, _, err = ended(start(0, "options", "{}", OMPI_COMM_WORLD_RANK="0", OMPI_COMM_WORLD_SIZE="4"))
+    assert status != 0 and "mpiexec has started 4 processes, and mpi4py sees 1: they belong to different MPIs." in err
+
+
+def test_train_on_batch_is_refused_rather_than_done_by_one_rank_alone(as_ranks, classifier):
+    model, x, y = classifier
+    as_ranks()
+    with pytest.raises(RuntimeError, match="train_on_batch would train this rank's model alone. Call fit"):
+        model.train_on_batch(x, y)
+
+
+@pytest.mark.parametrize("cores, processes, threads", [(2, 2, 1), (8, 2, 4), (8, 3, 2), (1, 4, 1)])
+def test_ranks_on_one_machine_share_its_cores(monkeypatch, cores, processes, threads):
+    monkeypatch.delenv("TINYNET_THREADS", raising=False)
+    monkeypatch.setattr(parallel, "_container_limit", lambda: float("inf"))
+    parallel.share(cores, processes)
+    assert parallel.threads() == threads
+    monkeypatch.setenv("TINYNET_THREADS", "7")
+    parallel.set_threads(7)
+    parallel.share(cores, processes)
+    assert backend.threads() == 7
