@@ -69,8 +69,8 @@ def main():
         if not args.quick:
             best = [name for name in by_median(record) if name != FLOOR][:3]
             best = list(dict.fromkeys(["tinynet", *best]))[:3]
-            record |= {"scaling": scaling(data, best), "inference": inference(data, best), "profile": profile(data)}
-            draw_scaling(record["scaling"], record["inference"])
+            record |= {"sizes": sizes(data, best), "inference": inference(data, best), "profile": profile(data)}
+            draw_sizes(record["sizes"], record["inference"])
             draw_profile(record["profile"])
     (RESULTS / "compare.json").write_text(json.dumps(record, indent=1) + "\n")
 
@@ -239,7 +239,7 @@ def aims(record):
 # Other sizes
 
 
-def scaling(data, names):
+def sizes(data, names):
     """{what is varied: {name: {value: seconds an epoch of 6,000 samples}}}"""
     grids: dict = {
         "batch size": {batch: (NETWORK, batch) for batch in (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)},
@@ -278,7 +278,7 @@ def inference(data, names):
     return results
 
 
-def draw_scaling(results, speeds):
+def draw_sizes(results, speeds):
     figure = Figure(figsize=(13, 3.6), dpi=120, layout="constrained")
     fields = figure.subplots(1, 4)
     drawn: list = [*results.items(), ("batch size in prediction", speeds)]
@@ -299,7 +299,7 @@ def draw_scaling(results, speeds):
         axes.grid(color="#e4e4e4")
         axes.spines[["top", "right"]].set_visible(False)
     fields[0].legend(frameon=False, fontsize=9)
-    figure.savefig(RESULTS / "scaling.png")
+    figure.savefig(RESULTS / "sizes.png")
 
 
 # The parts of a step

@@ -38,6 +38,7 @@ print(x_test.shape, "x_test samples")
 print(y_train.shape, "y_train samples")
 print(y_test.shape, "y_test samples")
 images, digits, samples = x_test, y_test, (x_train[:48], y_train[:48])
+args.output_dir.mkdir(parents=True, exist_ok=True)
 
 # Each picture becomes a row of 784 numbers from 0 to 1, each digit a row of ten: 1 at its place, 0 elsewhere.
 x_train = x_train.reshape(60000, 784).astype("float32") / 255
@@ -71,7 +72,6 @@ if distributed.rank() == 0:
                 "loss": plotting.plot_history(history, "loss"),
                 "confusion_matrix": plotting.plot_confusion_matrix(digits, probabilities.argmax(axis=1)),
                 "mistakes": plotting.plot_mistakes(images, digits, probabilities)}
-    args.output_dir.mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():
         picture.savefig(args.output_dir / f"{name}.png")
     print(f"Wrote {', '.join(pictures)} (.png) into {args.output_dir}/")
