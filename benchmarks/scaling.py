@@ -3,9 +3,9 @@
     python -m pip install -e ".[mpi,plot]" && python benchmarks/scaling.py [--rounds 7]
 
 Measures steps of the tutorial's network on 1, 2, 4 ... ranks, up to the number of cores, each with one thread, against
-one process without MPI; configurations take turns.  Then a formula for the time of a step is fitted to that, and says
-from which batch size on 16, 64 and 256 ranks would be 80 % efficient.  Writes benchmarks/results/scaling.md, .png and
-.json.
+one process without MPI, with one thread and with as many as cores; configurations take turns.  Then a formula for the
+time of a step is fitted to that, and says from which batch size on 16, 64 and 256 ranks would be 80 % efficient.
+Writes benchmarks/results/scaling.md, .png and .json.
 """
 import argparse
 import json
@@ -24,7 +24,7 @@ BATCHES = (128, 256, 512, 1024, 2048, 4096)
 LENGTHS = tuple(4**i for i in range(5, 12))         # of vectors that are summed by themselves
 WIDTHS = (784, 512, 512, 10)
 WEIGHTS = sum((inputs + 1) * units for inputs, units in zip(WIDTHS, WIDTHS[1:]))
-MODES: dict = {"alone": None, "fixed order": {}, "any order": {"deterministic": False}}
+MODES: dict = {"alone": None, "threads": None, "fixed order": {}, "any order": {"deterministic": False}}
 RANKS = (16, 64, 256)
 WANTED = 0.8
 # What a message costs beside its bytes (s), and bytes a second: figures of such networks that are usual, not measured.
@@ -41,7 +41,8 @@ def main():
         return work(args.rank[0], int(args.rank[1]))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     counts = [2**i for i in range(10) if 2**i <= cores]
-    setups = [("alone", 1), *(("fixed order", ranks) for ranks in counts), *(("any order", ranks) for ranks in counts)]
+    setups = [("alone", 1), ("threads", cores),
+              *((mode, ranks) for mode in ("fixed order", "any order") for ranks in counts)]
     runs: dict = {}
     for turn in range(args.rounds):
         for batch in BATCHES:
@@ -68,10 +69,11 @@ def main():
 def measured(mode, ranks, batch):
     """What rank 0 of a run of its own reports."""
     mpiexec = Path(sys.executable).parent / "mpiexec"
-    command = [] if mode == "alone" else [str(mpiexec) if mpiexec.exists() else "mpiexec", "-n", str(ranks)]
+    command = [] if MODES[mode] is None else [str(mpiexec) if mpiexec.exists() else "mpiexec", "-n", str(ranks)]
     run = subprocess.run([*command, sys.executable, __file__, "--rank", mode, str(batch)], stdout=subprocess.PIPE,
                          stderr=subprocess.DEVNULL, text=True, check=True,
-                         env=os.environ | {"TINYNET_THREADS": "1", "TINYNET_BACKEND": "numpy"})
+                         env=os.environ | {"TINYNET_THREADS": str(ranks) if mode == "threads" else "1",
+                                           "TINYNET_BACKEND": "numpy"})
     return json.loads(run.stdout)
 
 
@@ -125,7 +127,7 @@ def fitted(steps, sums):
     by least squares of relative errors.
     """
     alone = [s for s in steps if s["mode"] == "alone"]
-    shared = [s for s in steps if s["mode"] != "alone"]
+    shared = [s for s in steps if MODES[s["mode"]] is not None]
     fixed, row = least_squares([[1, s["batch"]] for s in alone], [s["step"] for s in alone])
     own = [shards(s) / s["ranks"] for s in shared]
     cost = {"alone": {"fixed": fixed, "row": row}, "ranks": dict(zip(("fixed", "shard", "row"), least_squares(
@@ -186,11 +188,13 @@ def table(record):
     by = {(s["mode"], s["ranks"], s["batch"]): s for s in record["steps"]}
     counts = sorted({ranks for mode, ranks, _ in by if mode == "fixed order"})
     most = counts[-1]
-    lines = [f"| batch size, {most} ranks | alone, ms | 1 rank, ms | {most} ranks, ms | times 1 rank | times alone | "
-             "efficiency | waiting, ms | moving, ms | MB sent | any order, ms |", "| --- " * 11 + "|"]
+    threads = max(ranks for mode, ranks, _ in by if mode == "threads")
+    lines = [f"| batch size | alone, ms | {threads} threads, ms | 1 rank, ms | {most} ranks, ms | times 1 rank | times "
+             "alone | efficiency | waiting, ms | moving, ms | MB sent | any order, ms |", "| --- " * 12 + "|"]
     for batch in BATCHES:
         alone, one, all_ = by["alone", 1, batch], by["fixed order", 1, batch], by["fixed order", most, batch]
-        lines.append(f"| {batch} | {1e3 * alone['step']:.2f} | {1e3 * one['step']:.2f} | {1e3 * all_['step']:.2f} | "
+        lines.append(f"| {batch} | {1e3 * alone['step']:.2f} | {1e3 * by['threads', threads, batch]['step']:.2f} | "
+                     f"{1e3 * one['step']:.2f} | {1e3 * all_['step']:.2f} | "
                      f"{one['step'] / all_['step']:.2f} | {alone['step'] / all_['step']:.2f} | "
                      f"{alone['step'] / all_['step'] / most:.0%} | {1e3 * all_['waiting']:.2f} | "
                      f"{1e3 * all_['moving']:.2f} | {all_['bytes'] / 1e6:.2f} | "
@@ -231,8 +235,8 @@ def draw(record):
 
 def _draw_parts(axes, record):
     shown = [s for s in record["steps"] if s["batch"] == 1024]
-    names = [f"{s['mode']}, {s['ranks']} rank{'s' * (s['ranks'] > 1)}" if s["mode"] != "alone" else "one process"
-             for s in shown]
+    names = [{"alone": "one process", "threads": f"its {s['ranks']} threads"}.get(
+        s["mode"], f"{s['ranks']} rank{'s' * (s['ranks'] > 1)}, {s['mode']}") for s in shown]
     left = np.zeros(len(shown))
     waiting, moving = (np.array([1e3 * s[name] for s in shown]) for name in ("waiting", "moving"))
     computing = np.array([1e3 * s["step"] for s in shown]) - waiting - moving
