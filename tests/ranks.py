@@ -194,6 +194,22 @@ def different(what):
               epochs=1 if what != "weights" and what != "learning rate" else 20)
 
 
+def caught():
+    """Rank 1 is interrupted while it waits for rank 0, and goes on as if nothing had been."""
+    distributed.init(timeout=20)
+    model = network()
+    if first():
+        time.sleep(1)
+    else:
+        signal.signal(signal.SIGALRM, lambda *_: 1 / 0)
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        try:
+            model.fit(X, Y, verbose=0)
+        except ZeroDivisionError:
+            pass
+    model.fit(X, Y, verbose=0)
+
+
 def stopped():
     """One rank alone wants to stop after a batch, and all do."""
     distributed.init()

@@ -249,12 +249,21 @@ def test_ranks_that_differ_are_an_error_in_words(tmp_path, what, said):
     assert time.time() - begun < 10
 
 
+@needs_mpi
+def test_a_rank_that_has_missed_a_meeting_does_not_go_to_the_next():
+    status, _, err = ended(start(2, "caught"))
+    assert status != 0 and "RuntimeError: Rank 1 has come to comparing" in err
+    assert "after an error, which kept it from meeting the others before. They cannot go on together" in err
+
+
 # Starting
 
 
 def test_shards_are_a_power_of_two_and_as_many_as_ranks():
     with pytest.raises(ValueError, match="shards must be 1, 2, 4, 8 ..., got 3"):
         distributed.init(shards=3)
+    with pytest.raises(ValueError, match="deterministic must be True or False, got 8"):
+        distributed.init(8)
     with pytest.raises(ValueError, match="timeout"):
         distributed.init(timeout=0)
     assert not distributed.active() and distributed.rank() == 0 and distributed.size() == 1

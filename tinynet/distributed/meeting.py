@@ -21,15 +21,21 @@ __all__ = ["add_up", "agree", "anyone", "by_first", "gathered", "meet", "wait"]
 LONGEST_PLACE, LONGEST_WORD = 128, 32       # bytes of a place's name and of the word that each rank brings there
 
 
-def meet(place: str, word: bytes = b"") -> list[bytes]:
+def meet(place: str, word: bytes = b"", timeout: float | None = None) -> list[bytes]:
     """Wait until every rank has come to this place; returns the word, of 32 bytes, that each of them brings.
 
-    Raises RuntimeError, on all ranks, if one has come to another place; or on this one, if it has waited too long.
+    timeout: seconds; what `init` was given by default.
+
+    Raises RuntimeError, on all ranks, if one has come to another place; on this one, if it has waited too long, or if
+    an error has kept it from an earlier meeting, to which the others have come.
     """
     if size() == 1:
         return [word.ljust(LONGEST_WORD, b"\0")]
+    if settings().broken:
+        raise RuntimeError(f"Rank {rank()} has come to {place} after an error, which kept it from meeting the others "
+                           "before. They cannot go on together: let such an error end the program, and start it again.")
     own = place.encode()[:LONGEST_PLACE].ljust(LONGEST_PLACE) + word.ljust(LONGEST_WORD, b"\0")
-    records = [bytes(record) for record in gathered(np.frombuffer(own, np.uint8), place)]
+    records = [bytes(record) for record in gathered(np.frombuffer(own, np.uint8), place, timeout)]
     places = [record[:LONGEST_PLACE].decode(errors="replace").strip() for record in records]
     if len(set(places)) > 1:
         raise RuntimeError(f"The ranks have gone different ways: {_in_words(places)}. Every rank must run the same "
@@ -103,23 +109,29 @@ def _in_words(texts) -> str:
 # Moving bytes
 
 
-def wait(request, place) -> None:
+give_way = getattr(os, "sched_yield", lambda: time.sleep(0))        # the core, to another process that wants it
+
+
+def wait(request, place, timeout=None) -> None:
     """Wait until all ranks have done their part of a transfer.  Raises RuntimeError if that takes too long."""
+    timeout = settings().timeout if timeout is None else timeout
     started, turns = time.monotonic(), 0
+    settings().broken = True        # unless it comes to its end
     while not request.Test():
         turns += 1
         if turns > 50:      # let another rank on this core get on; and rest once it plainly takes long
-            time.sleep(0.001) if time.monotonic() - started > 0.1 else os.sched_yield()
-            if time.monotonic() - started > settings().timeout:
-                raise RuntimeError(f"Rank {rank()} has waited {settings().timeout:g} s for the others at this place: "
-                                   f"{place}. Is one of them stuck, or does it need longer? Then give "
+            time.sleep(0.001) if time.monotonic() - started > 0.1 else give_way()
+            if time.monotonic() - started > timeout:
+                raise RuntimeError(f"Rank {rank()} has waited {timeout:g} s for the others at this place: {place}. Is "
+                                   "one of them stuck, or does it need longer? Then give "
                                    "distributed.init(timeout=...).")
+    settings().broken = False
 
 
-def gathered(own, place) -> np.ndarray:
+def gathered(own, place, timeout=None) -> np.ndarray:
     """The arrays of all ranks, which are of one shape, as the rows of one array."""
     rows = np.empty((size(), *own.shape), own.dtype)
-    wait(settings().comm.Iallgather(np.ascontiguousarray(own), rows), place)
+    wait(settings().comm.Iallgather(np.ascontiguousarray(own), rows), place, timeout)
     return rows
 
 

@@ -15,6 +15,7 @@ class Settings:
         self.size: int = 1 if comm is None else comm.size
         self.deterministic, self.timeout, self.cuda_aware = deterministic, timeout, cuda_aware
         self.shards = shards if deterministic else self.size
+        self.broken = False     # whether an error has kept this rank from a meeting
 
 
 _settings: Settings | None = None

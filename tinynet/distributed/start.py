@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import sys
 
@@ -32,8 +33,11 @@ def init(deterministic=True, shards=4, timeout=600, cuda_aware=False) -> None:
         cuda_aware: hand arrays on the GPU to MPI as they are; else they go through a pinned buffer on the CPU.
 
     Raises ImportError without mpi4py or an MPI, RuntimeError when mpiexec and mpi4py belong to different MPIs,
-    ValueError for fewer shards than ranks.
+    ValueError for a value out of range, and for fewer shards than ranks.
     """
+    for name, value in (("deterministic", deterministic), ("cuda_aware", cuda_aware)):
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be True or False, got {value!r}.")
     shards, timeout = whole_number("shards", shards, least=1), number("timeout", timeout, positive=True)
     if shards & (shards - 1):
         raise ValueError(f"shards must be 1, 2, 4, 8 ..., got {shards}.")
@@ -81,7 +85,7 @@ def _join():
         """Wait for the others at the end of the program, for they may be waiting elsewhere."""
         if os.getpid() == here:
             try:
-                meet("the end of the program")
+                meet("the end of the program", timeout=math.inf)     # rank 0 may have long to draw
             except BaseException as error:
                 end_all(type(error), error, error.__traceback__)
 
@@ -90,8 +94,8 @@ def _join():
     if ranks.rank():
         sys.stdout = open(os.devnull, "w")
     else:
-        print(f"tinynet trains as one of {ranks.size()} ranks, with {parallel.threads()} threads in each here.",
-              file=sys.stderr)
+        print(f"tinynet trains on {ranks.size()} ranks; each on this machine may use {parallel.threads()} of its "
+              "cores.", file=sys.stderr)
 
 
 def _abort(status):
