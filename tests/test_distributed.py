@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tinynet import backend, distributed, launcher, parallel
 from tinynet.distributed import ranks
 from tinynet.distributed.sums import RankSum, subtrees
-from tinynet.layers import ActivityRegularization, Dense, Dropout, GaussianNoise
+from tinynet.layers import ActivityRegularization, BatchNormalization, Dense, Dropout, GaussianNoise
 from tinynet.losses import MeanSquaredError
 from tinynet.models import Sequential, load_model
 
@@ -143,6 +143,23 @@ def test_a_batch_in_shards_is_the_batch(as_ranks, float64, rows, loss):
     for shards in (1, 4, 16):
         as_ranks(shards=shards)
         assert fitted(rows, loss) == pytest.approx(whole, rel=1e-9, abs=1e-12)
+
+
+def test_what_layers_keep_is_averaged_over_the_shards(as_ranks, float64):
+    def running_means():
+        np.random.seed(1)
+        model = Sequential([BatchNormalization(momentum=0.5, input_shape=(3,)), Dense(1)])
+        model.compile("sgd", "mse")
+        x = np.random.random((40, 3)) * [1, 10, 100]
+        model.fit(x, x[:, :1], batch_size=40, epochs=2, shuffle=False, verbose=0)
+        return model.layers[0].moving_mean.value, model.layers[0].moving_variance.value, x
+
+    mean, variance, x = running_means()
+    as_ranks()
+    shared_mean, shared_variance, _ = running_means()
+    assert shared_mean == pytest.approx(mean, rel=1e-12) == 0.75 * x.mean(axis=0)
+    within = np.mean([part.var(axis=0) * 10 / (9 - 1e-3) for part in x.reshape(4, 10, 3)], axis=0)
+    assert shared_variance == pytest.approx(0.25 + 0.75 * within, rel=1e-9)
 
 
 def test_after_training_layers_and_losses_see_whole_batches_again(as_ranks, classifier):
