@@ -18,11 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinynet import backend, distributed, launcher, parallel
+from tinynet.callbacks import BackupAndRestore, LambdaCallback
+from tinynet.constraints import max_norm
 from tinynet.distributed import ranks
 from tinynet.distributed.sums import RankSum, subtrees
 from tinynet.layers import ActivityRegularization, BatchNormalization, Dense, Dropout, GaussianNoise
 from tinynet.losses import MeanSquaredError
 from tinynet.models import Sequential, load_model
+from tinynet.serialization.layout import ModelFileError
 
 TESTS = Path(__file__).parent
 MPIEXEC = next((str(path) for path in (Path(sys.executable).parent / "mpiexec",) if path.exists()),
@@ -126,7 +129,8 @@ def as_ranks():
 def fitted(rows, loss="mse"):
     np.random.seed(1)
     model = Sequential([Dense(16, activation="relu", input_shape=(10,), kernel_regularizer="l2"), Dropout(0.3),
-                        GaussianNoise(0.1), Dense(8, activation="tanh", activity_regularizer="l2"),
+                        GaussianNoise(0.1), Dense(8, activation="tanh", activity_regularizer="l2",
+                                                  kernel_constraint=max_norm(0.7)),
                         ActivityRegularization(l1=0.01), Dense(4, activation="softmax", activity_regularizer="l1")])
     model.compile("rmsprop", loss, metrics=["accuracy", "data_loss", "regularization"])
     x, y = np.random.random((rows, 10)), np.eye(4)[np.arange(rows) % 4]
@@ -160,6 +164,34 @@ def test_what_layers_keep_is_averaged_over_the_shards(as_ranks, float64):
     assert shared_mean == pytest.approx(mean, rel=1e-12) == 0.75 * x.mean(axis=0)
     within = np.mean([part.var(axis=0) * 10 / (9 - 1e-3) for part in x.reshape(4, 10, 3)], axis=0)
     assert shared_variance == pytest.approx(0.25 + 0.75 * within, rel=1e-9)
+
+
+def test_the_logs_of_batches_are_the_means_so_far(as_ranks, float64, classifier):
+    model, x, y = classifier
+    start = model.get_weights()
+
+    def logs():
+        seen = []
+        model.set_weights(start)
+        model.fit(x, y, batch_size=4, shuffle=False, verbose=0,
+                  callbacks=[LambdaCallback(on_batch_end=lambda batch, logs: seen.append(dict(logs)))])
+        return [value for logs in seen for value in logs.values()]
+
+    plain = logs()
+    as_ranks()
+    assert logs() == pytest.approx(plain, rel=1e-6) and len(plain) == 12
+
+
+def test_a_backup_of_other_shards_is_refused(as_ranks, classifier, tmp_path):
+    model, x, y = classifier
+    as_ranks(shards=8)
+    model.fit(x, y, epochs=1, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+    as_ranks(shards=4)
+    with pytest.raises(ModelFileError, match=r"other ways of sharing batches \(distributed.init\): 8 shards there, 4"):
+        model.fit(x, y, epochs=2, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+    ranks.set_settings(None)
+    with pytest.raises(ModelFileError, match="8 shards there, none here"):
+        model.fit(x, y, epochs=2, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
 
 
 def test_after_training_layers_and_losses_see_whole_batches_again(as_ranks, classifier):
