@@ -142,7 +142,7 @@ def saved(folder):
     model.save(path)
     assert (load_model(path).predict(X) == model.predict(X)).all()
     if not first():
-        model.load_weights("no such name here, which only rank 0 looks for")
+        model.load_weights("no folder of this name/model.safetensors")      # only rank 0 looks
     else:
         model.load_weights(path)
     try:
@@ -170,7 +170,7 @@ def different(what):
     model = network(16 if first() or what != "layers" else 17)
     if what == "optimizer" and not first():
         model.compile("sgd", "categorical_crossentropy", metrics=["accuracy", "data_loss", "regularization"])
-    if what == "float type" and not first():
+    if what == "epsilon" and not first():
         model.optimizer.epsilon = 1e-6
     if what == "a save" and first():
         model.save(os.path.join(os.environ["FOLDER"], "x"))
@@ -188,6 +188,10 @@ def different(what):
     if what == "batch":
         size = 30 if first() else 31
         return model.fit(itertools.cycle([(X[:size], Y[:size])]), steps_per_epoch=5, verbose=0)
+    if what == "batches":
+        np.random.seed(distributed.rank())
+        same = itertools.cycle([(X[:30] + (0 if first() else 1e-3), Y[:30])])
+        return model.fit(same, steps_per_epoch=5, verbose=0)
     if what == "no fit" and not first():
         return
     model.fit(x, Y, batch_size=32 if first() or what != "batch_size" else 33, verbose=0, callbacks=callbacks,
@@ -231,6 +235,9 @@ def alone():
     distributed.init()
     model = network()
     model.fit(X, Y, verbose=0)
+    if first():
+        model.evaluate(X, Y, verbose=0)
+    model.fit(X, Y, verbose=0)      # what rank 0 did alone must not matter
     if first():
         print("accuracy", model.evaluate(X, Y, verbose=0)[1], model.predict(X).shape)
 

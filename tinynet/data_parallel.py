@@ -5,81 +5,22 @@ dL/dw = sum_s n_s / N dL_s/dw.  It must not know how ranks talk to each other, n
 """
 from __future__ import annotations
 
-import hashlib
-import json
 from contextlib import closing
 
 import numpy as np
 
-import tinynet
+from tinynet.agreement import check, mark
 from tinynet.backend import to_numpy, xp
 from tinynet.cuda_graph import recorded
-from tinynet.distributed import rank
-from tinynet.distributed.meeting import add_up, agree, by_first
+from tinynet.distributed.meeting import DIFFERENT_BATCHES, add_up, meet
 from tinynet.distributed.ranks import settings
 from tinynet.distributed.sums import RankSum, own_shards
 from tinynet.metrics import RunningMeans
-from tinynet.saving import by_layer, mask_streams, numbers_of, training_change, weights_change
-from tinynet.serialization import layout
+from tinynet.saving import mask_streams
 
-__all__ = ["SharedMeans", "begin", "check_order", "testing", "training"]
+__all__ = ["SharedMeans", "testing", "training"]
 
 STEPS_BETWEEN_CHECKS = 100      # of the weights; a check takes about as long as one step of a small network
-
-
-# Before training
-
-
-def begin(model, data, validation, arguments):
-    """See that all ranks are about to do the same, and let all start from what rank 0 has.
-
-    Raises ValueError, on all ranks, where they differ in anything but numbers that training changes.
-    """
-    facts = {"tinynet's version": tinynet.__version__,
-             "init(deterministic, shards)": f"{settings().deterministic}, {settings().shards}",
-             "layers": ", ".join(f"{type(link).__name__} to {link.output_shape}" for link in model.chain),
-             "the float type": str(model.dtype),
-             "optimizer, loss and their numbers": str([type(model.optimizer).__name__, type(model.loss).__name__, *(
-                 value for name, value in model.constants() if name != "name")]),
-             "the metrics": str(model.metrics_names),
-             "the arguments of fit": str(arguments),
-             "the training data": _fingerprint(data),
-             "the validation data": _fingerprint(validation)}
-    agree(facts, "Every rank runs the same program on the same data, and takes its rows of each batch by itself.")
-    arrays, words = numbers_of(model)
-    kind, keys, *others = np.random.get_state()
-    raw = by_first("starting from the weights of rank 0", lambda: layout.encode(
-        arrays | {"random": keys}, words | {"random": json.dumps([kind, *others])}))
-    arrays, words = layout.decode(raw)
-    kind, *others = json.loads(words["random"])
-    if rank():
-        weights_change(model, by_layer(words, arrays))()
-        training_change(model, words, arrays)()
-        np.random.set_state((kind, arrays["random"], *others))
-
-
-def _fingerprint(data) -> str:
-    """Shapes, types and SHA-256 of arrays; of a generator, which every rank has by itself, no more than its length."""
-    if data is None:
-        return "none"
-    if data.samples is None:
-        return f"a {type(data.source).__name__} of {data.steps} batches"
-    return f"batches of {data.batch_size} of " + ", ".join(
-        "nothing" if a is None else f"{a.dtype} {a.shape} with SHA-256 {_sha256(a)}" for a in data.given)
-
-
-def _sha256(array) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()[:16]
-
-
-def check_order(data):
-    """Raise ValueError unless all ranks have put the samples in the same order."""
-    order, _ = data.place
-    agree({"the order of the samples": "none" if order is None else _sha256(order)},
-          "Something has drawn from np.random on some ranks only, such as a callback under `if rank() == 0:`.")
-
-
-# A batch
 
 
 def own_parts(model, data, means, size, train):
@@ -133,7 +74,7 @@ class TrainingBatch:
     def __call__(self, size):
         model = self.model
         self.own(size)
-        self.sum("a step", str(size).encode())
+        self.sum("a step", mark(self.data, size))
         total = self.sum.vector
         model.parameters.grad[...] = total[:self.weights]
         for p, move in zip(self.kept, self._moves(total)):
@@ -143,7 +84,7 @@ class TrainingBatch:
         model.parameters.constrain()
         self.steps += 1
         if self.steps % STEPS_BETWEEN_CHECKS == 0:
-            self.check_weights()
+            check(model, self.data)
         return total[self.loss_place][0]
 
     def _own(self, size):
@@ -171,7 +112,11 @@ class TrainingBatch:
             return
         model, (x, y, weights) = self.model, batch
         before = [p.value.copy() for p in self.kept]
+        position = np.random.get_state()
         y_pred = model.forward(x, training=True)
+        if not all(map(np.array_equal, position, np.random.get_state())):
+            raise RuntimeError("A layer draws from np.random in forward, where ranks would draw for other rows. Let "
+                               "it draw from a tinynet.random.MaskStream that it keeps in self.masks, as Dropout does.")
         loss = model.loss.forward(y, y_pred, weights) + model.penalty()
         model.propagate(model.loss.backward(y, y_pred, weights))
         self.means.add(loss, y, y_pred, weights)
@@ -194,12 +139,6 @@ class TrainingBatch:
             yield vector[start:start + p.value.size].reshape(p.shape)
             start += p.value.size
 
-    def check_weights(self):
-        """Raise ValueError unless all ranks have the same weights."""
-        agree({"their weights": _sha256(to_numpy(self.model.parameters.value))},
-              f"That has happened in the last {STEPS_BETWEEN_CHECKS} steps. Something has changed weights, optimizer or"
-              " learning rate on some ranks only, such as a callback under `if rank() == 0:`.")
-
 
 def training(model, data, means):
     """The function batch(size) for an `Epoch` that trains."""
@@ -209,6 +148,8 @@ def training(model, data, means):
 def testing(model, data, means):
     """The function batch(size) for an `Epoch` that tests; returns the loss of this rank's shards."""
     def batch(size):
+        if len(set(meet("a batch to test", mark(data, size)))) > 1:
+            raise RuntimeError(DIFFERENT_BATCHES)
         total, rows = 0.0, 0.0
         for share, samples in own_parts(model, data, means, size, train=False):
             if samples is not None:
@@ -218,7 +159,7 @@ def testing(model, data, means):
                 total, rows = total + share * loss, rows + share
         return total / rows if rows else total
 
-    return recorded(batch, model.memory, model.constants)
+    return batch
 
 
 class SharedMeans(RunningMeans):

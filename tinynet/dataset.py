@@ -238,5 +238,6 @@ class Stream:
         for buffer, array in zip(self.buffers[size], batch):
             if buffer is not None:
                 buffer[...] = xp.asarray(array)
+        self.batch = batch
         self.loaded, self.cursor = size, 0      # the batch, and how much of it has been handed over
         return size

@@ -12,7 +12,7 @@ import numpy as np
 from tinynet import kernels
 from tinynet.backend import xp
 
-__all__ = ["MaskStream", "draw_seed", "set_random_seed"]
+__all__ = ["MaskStream", "draw_seed", "global_state", "set_random_seed"]
 
 
 def set_random_seed(seed: int) -> None:
@@ -23,6 +23,17 @@ def set_random_seed(seed: int) -> None:
     True
     """
     np.random.seed(seed)
+
+
+def global_state():
+    """Where NumPy's global generator stands, for np.random.set_state: (kind, words, position, has_gauss, gauss).
+
+    Raises ValueError for another generator than NumPy's own there, MT19937.
+    """
+    kind = np.random.get_state(legacy=False)["bit_generator"]
+    if kind != "MT19937":
+        raise ValueError(f"NumPy's global generator must be its own MT19937, to be saved or shared, got {kind}.")
+    return np.random.get_state()
 
 
 def draw_seed() -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from tinynet import distributed
 from tinynet.backend import xp
 from tinynet.distributed.ranks import settings
+from tinynet.random import global_state
 from tinynet.saving import about, by_layer, model_state, plain, training_change, weights_change
 from tinynet.serialization import atomic, layout
 from tinynet.serialization.layout import ModelFileError
@@ -39,9 +40,7 @@ class Run:
     def save(self, path):
         """Write everything into a file, which `load_model` reads, too.  Raises OSError if it cannot be written."""
         arrays, words = model_state(self.model)
-        kind, keys, position, has_gauss, gauss = np.random.get_state()
-        if kind != "MT19937":
-            raise ValueError(f"NumPy's global generator must be its own MT19937 to be saved, got {kind}.")
+        _, keys, position, has_gauss, gauss = global_state()
         arrays |= {"run/random": keys, "run/gauss": np.array(gauss), "run/sums": self.means.all_sums()}
         order, place = self.data.place
         if order is not None:

@@ -11,7 +11,7 @@ import weakref
 
 import numpy as np
 
-from tinynet import data_parallel, distributed
+from tinynet import agreement, data_parallel, distributed
 from tinynet.backend import to_numpy, working, xp
 from tinynet.callbacks import CallbackList, History, ProgbarLogger, TerminateOnNaN, TestLogger
 from tinynet.callbacks.base import check_callbacks
@@ -93,7 +93,7 @@ class Model(OlderNames, Saving, Explaining):
         data = self._source(x, y, batch_size, steps_per_epoch, "steps_per_epoch", sample_weight, class_weight)
         data, validation = self._validation(data, batch_size, validation_data, validation_split, validation_steps)
         if distributed.active():
-            data_parallel.begin(self, data, validation, [epochs, initial_epoch, shuffle, sorted(validation_epochs), *(
+            agreement.begin(self, data, validation, [epochs, initial_epoch, shuffle, sorted(validation_epochs), *(
                 type(callback).__name__ for callback in callbacks or [])])
         history = History()
         callbacks = self._fitting_callbacks(verbose, callbacks, history, epochs, data, validation)
@@ -132,7 +132,7 @@ class Model(OlderNames, Saving, Explaining):
             else:
                 data.reorder(shuffle)
             if distributed.active():
-                data_parallel.check_order(data)
+                agreement.check(self, data)
             logs = train.run("train", callbacks, stopped=lambda: anyone(self.stop_training), first=done)
             if validation and epoch + 1 in validation_epochs and train.finished:
                 callbacks("on_test_begin", {})
@@ -144,6 +144,8 @@ class Model(OlderNames, Saving, Explaining):
             train.means.reset()
             self.stop_training = anyone(self.stop_training)
             callbacks("backup_run", run)
+        if distributed.active():
+            agreement.check(self, data)
         callbacks("on_train_end", {})
 
     # Evaluating and predicting

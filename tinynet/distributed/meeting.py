@@ -21,6 +21,9 @@ __all__ = ["add_up", "agree", "anyone", "by_first", "gathered", "meet", "wait"]
 LONGEST_PLACE, LONGEST_WORD = 128, 32       # bytes of a place's name and of the word that each rank brings there
 
 
+DIFFERENT_BATCHES = "The ranks have different batches. A generator must make the same batches on every rank."
+
+
 def meet(place: str, word: bytes = b"", timeout: float | None = None) -> list[bytes]:
     """Wait until every rank has come to this place; returns the word, of 32 bytes, that each of them brings.
 
@@ -33,7 +36,8 @@ def meet(place: str, word: bytes = b"", timeout: float | None = None) -> list[by
         return [word.ljust(LONGEST_WORD, b"\0")]
     if settings().broken:
         raise RuntimeError(f"Rank {rank()} has come to {place} after an error, which kept it from meeting the others "
-                           "before. They cannot go on together: let such an error end the program, and start it again.")
+                           "before, or from a second thread. They cannot go on together: let such an error end the "
+                           "program, and start it again.")
     own = place.encode()[:LONGEST_PLACE].ljust(LONGEST_PLACE) + word.ljust(LONGEST_WORD, b"\0")
     records = [bytes(record) for record in gathered(np.frombuffer(own, np.uint8), place, timeout)]
     places = [record[:LONGEST_PLACE].decode(errors="replace").strip() for record in records]
@@ -139,6 +143,7 @@ def add_up(numbers: np.ndarray) -> np.ndarray:
     """The sum over all ranks of their arrays, in any order."""
     if size() == 1:
         return numbers
+    meet("adding up what an epoch has come to")
     total = np.empty_like(numbers)
     wait(settings().comm.Iallreduce(np.ascontiguousarray(numbers), total), "adding up")
     return total

@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import math
 import os
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -15,6 +17,8 @@ from tinynet.distributed.meeting import meet
 from tinynet.distributed.ranks import Settings, settings
 
 __all__ = ["init"]
+
+PATIENCE = 600      # seconds to wait for all ranks to call `init`
 
 
 def init(deterministic=True, shards=4, timeout=600, cuda_aware=False) -> None:
@@ -35,55 +39,85 @@ def init(deterministic=True, shards=4, timeout=600, cuda_aware=False) -> None:
     Raises ImportError without mpi4py or an MPI, RuntimeError when mpiexec and mpi4py belong to different MPIs,
     ValueError for a value out of range, and for fewer shards than ranks.
     """
+    comm = settings().comm if ranks.active() else _joined()
     for name, value in (("deterministic", deterministic), ("cuda_aware", cuda_aware)):
         if not isinstance(value, bool):
             raise ValueError(f"{name} must be True or False, got {value!r}.")
     shards, timeout = whole_number("shards", shards, least=1), number("timeout", timeout, positive=True)
     if shards & (shards - 1):
         raise ValueError(f"shards must be 1, 2, 4, 8 ..., got {shards}.")
-    joined = ranks.active()
-    comm = settings().comm if joined else _communicator()
     if deterministic and comm is not None and comm.size > shards:
         raise ValueError(f"{comm.size} ranks cannot share {shards} shards of a batch. Give init(shards="
                          f"{1 << (comm.size - 1).bit_length()}), in every run that is to come to the same bits, or "
                          "init(deterministic=False).")
     ranks.set_settings(Settings(comm, deterministic, shards, timeout, cuda_aware))
-    if not joined and ranks.size() > 1:
-        _join()
 
 
-def _communicator():
-    """A communicator of tinynet's own over all processes that mpiexec has started; None if none has started this."""
+def _joined():
+    """A communicator of tinynet's own over all processes that mpiexec has started; None if none has started this.
+
+    From here on an error or an early end of this process ends all of them.
+    """
     if not launcher.launched() and "mpi4py.MPI" not in sys.modules:
         return None
+    with _watched():
+        try:
+            from mpi4py import MPI
+        except (ImportError, RuntimeError) as error:    # no mpi4py, or no MPI that it could load
+            raise ImportError(f"Training in several processes needs mpi4py and an MPI: {error}. Install them with: "
+                              'python -m pip install "tinynet[mpi]"') from error
+        world = MPI.COMM_WORLD
+        if launcher.size() not in (None, world.size):
+            raise RuntimeError(f"mpiexec has started {launcher.size()} processes, and mpi4py sees {world.size}: they "
+                               "belong to different MPIs. Use the mpiexec that stands beside this Python; "
+                               'python -m pip install "tinynet[mpi]" puts one there.')
+        comm = world.Dup()
+        if comm.size > 1:
+            _end_together(comm)
+            _share_cores(comm)
+    launcher.forget()
+    if comm.rank:
+        sys.stdout.flush()
+        sys.stdout = open(os.devnull, "w")
+        os.dup2(sys.stdout.fileno(), 1)     # for what writes there by another way
+    elif comm.size > 1:
+        print(f"tinynet trains on {comm.size} ranks; each on this machine may use {parallel.threads()} of its cores.",
+              file=sys.stderr)
+    return comm
+
+
+@contextmanager
+def _watched():
+    """MPI begins when all ranks have come, and cannot be interrupted: end the program if one never comes."""
     try:
-        from mpi4py import MPI
-    except (ImportError, RuntimeError) as error:    # no mpi4py, or no MPI that it could load
-        raise ImportError(f"Training in several processes needs mpi4py and an MPI: {error}. Install them with: "
-                          'python -m pip install "tinynet[mpi]"') from error
-    if launcher.size() not in (None, MPI.COMM_WORLD.size):
-        raise RuntimeError(f"mpiexec has started {launcher.size()} processes, and mpi4py sees {MPI.COMM_WORLD.size}: "
-                           "they belong to different MPIs. Use the mpiexec that stands beside this Python; "
-                           'python -m pip install "tinynet[mpi]" puts one there.')
-    return MPI.COMM_WORLD.Dup()
+        faulthandler.dump_traceback_later(PATIENCE, exit=True)      # prints where this was
+    except (AttributeError, ValueError, OSError):       # a stderr that is no file
+        pass
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
-def _join():
-    """Share this machine's cores with its other ranks, keep quiet unless first, and end with the others."""
-    share_cores()
+def _end_together(comm):
+    """Let an error in this rank end all of them, and its program end only with theirs."""
     here, inner = os.getpid(), sys.excepthook
 
     def end_all(kind, error, traceback):
         """Python's own end of a program that an error ends, and then the end of all ranks, which would wait forever."""
         if os.getpid() != here:     # a process that was forked from a rank is none
             return inner(kind, error, traceback)
-        print(f"Rank {ranks.rank()} of {ranks.size()} ends all ranks by this error:", file=sys.stderr)
-        inner(kind, error, traceback)
-        _abort(130 if issubclass(kind, KeyboardInterrupt) else 1)
+        try:
+            print(f"Rank {comm.rank} of {comm.size} ends all ranks by this error:", file=sys.stderr)
+            inner(kind, error, traceback)
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            comm.Abort(130 if issubclass(kind, KeyboardInterrupt) else 1)
 
     def leave():
         """Wait for the others at the end of the program, for they may be waiting elsewhere."""
-        if os.getpid() == here:
+        if os.getpid() == here and ranks.active():
             try:
                 meet("the end of the program", timeout=math.inf)     # rank 0 may have long to draw
             except BaseException as error:
@@ -91,26 +125,15 @@ def _join():
 
     sys.excepthook = end_all
     atexit.register(leave)
-    if ranks.rank():
-        sys.stdout = open(os.devnull, "w")
-    else:
-        print(f"tinynet trains on {ranks.size()} ranks; each on this machine may use {parallel.threads()} of its "
-              "cores.", file=sys.stderr)
 
 
-def _abort(status):
-    sys.stdout.flush()
-    sys.stderr.flush()
-    settings().comm.Abort(status)
-
-
-def share_cores():
+def _share_cores(comm):
     """Let the ranks on one machine have an even share of the cores that they may use together."""
     from mpi4py import MPI
     own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     cores = np.zeros(4096, np.uint8)
     cores[[core for core in own if core < len(cores)]] = 1
-    machine = settings().comm.Split_type(MPI.COMM_TYPE_SHARED)
+    machine = comm.Split_type(MPI.COMM_TYPE_SHARED)
     together = np.empty((machine.size, len(cores)), np.uint8)
     machine.Allgather(cores, together)
     parallel.share(int(together.any(axis=0).sum()), machine.size)

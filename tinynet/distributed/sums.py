@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 
 from tinynet.device import from_host, host_array, on_gpu, synchronize, to_host, xp
-from tinynet.distributed.meeting import meet, wait
+from tinynet.distributed.meeting import DIFFERENT_BATCHES, meet, wait
 from tinynet.distributed.ranks import settings
 
 __all__ = ["RankSum", "own_shards", "spent", "subtrees"]
@@ -69,8 +69,7 @@ class RankSum:
         begun = time.perf_counter()
         words = meet(place, word)
         if len(set(words)) > 1:
-            raise RuntimeError(f"At {place} the ranks have batches of different sizes. A generator must make the same "
-                               "batches on every rank.")
+            raise RuntimeError(DIFFERENT_BATCHES)
         met = time.perf_counter()
         if self.through_host:
             to_host(self.vector, out=self.sent)

@@ -61,7 +61,10 @@ class Dropout(Random):
     def draw(self, x):
         """m: 1 where x is kept, else 0."""
         shape = [length if n is None else n for n, length in zip(self.noise_shape or [None] * x.ndim, x.shape)]
-        return self.masks.keep(tuple(shape), self.rate, bool(self.noise_shape) and self.noise_shape[0] == 1)
+        same_for_all = bool(self.noise_shape) and self.noise_shape[0] == 1
+        if self.batch_share < 1 and not same_for_all:       # noise_shape may hold the length of the whole batch
+            shape[0] = len(x)
+        return self.masks.keep(tuple(shape), self.rate, same_for_all)
 
     def forward(self, x, training=False):
         if not training:

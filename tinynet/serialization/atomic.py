@@ -28,7 +28,7 @@ def write(path, data: bytes, overwrite=True) -> None:
     FileExistsError when there is one and overwrite is False.
     Source: rename(2) and fsync(2) of POSIX.1-2017.
     """
-    by_first("saving a file", lambda: _write(path, data, overwrite))
+    by_first(f"saving {os.path.basename(os.fspath(path))}", lambda: _write(path, data, overwrite))
 
 
 def _write(path, data, overwrite):

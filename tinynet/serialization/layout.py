@@ -49,7 +49,7 @@ def encode(arrays: dict[str, np.ndarray], words: dict[str, str]) -> bytes:
 
 def read(path) -> bytes:
     """What a file holds, on all ranks what rank 0 finds.  Raises OSError if it is missing or not an ordinary file."""
-    return by_first("loading a file", lambda: _read(path))
+    return by_first(f"loading {os.path.basename(os.fspath(path))}", lambda: _read(path))
 
 
 def _read(path):
