@@ -6,6 +6,7 @@ that came of it.
 import hashlib
 import itertools
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -16,11 +17,11 @@ import numpy as np
 if os.environ.get("TINYNET_STANDIN") == "1":
     import cupy_standin     # noqa: F401: before tinynet
 
-from tinynet import backend, distributed, parallel
+from tinynet import backend, distributed, launcher, parallel
 from tinynet.backend import to_numpy
 from tinynet.callbacks import BackupAndRestore, Callback, CSVLogger, LambdaCallback, ModelCheckpoint, ReduceLROnPlateau
 from tinynet.dataset import Sequence
-from tinynet.layers import BatchNormalization, Dense, Dropout, GaussianNoise
+from tinynet.layers import BatchNormalization, Dense, Dropout, GaussianNoise, Layer
 from tinynet.models import Sequential, load_model
 
 random = np.random.RandomState(5)
@@ -196,6 +197,34 @@ def different(what):
         return
     model.fit(x, Y, batch_size=32 if first() or what != "batch_size" else 33, verbose=0, callbacks=callbacks,
               epochs=1 if what != "weights" and what != "learning rate" else 20)
+
+
+class Noise(Layer):
+    def forward(self, x, training=False):
+        return x + np.random.rand(*x.shape)
+
+    def backward(self, dy):
+        return dy
+
+
+def odd(what):
+    """Odd things that a program may do."""
+    if what == "early":
+        distributed.init(shards=4 if launcher.rank() == 0 else 3)
+    distributed.init()
+    if what == "spawn":     # a child is no rank
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            print(pool.map(abs, [-1]))
+    if what == "deaf":      # stdout that cannot be flushed must not keep an error from ending all
+        sys.stdout = type("Deaf", (), {"write": lambda self, text: None})()
+    model = Sequential([Noise(input_shape=(10,)), Dense(3)]) if what == "noise" else network()
+    model.compile("sgd", "mse")
+    callbacks = {"deaf": [LambdaCallback(on_batch_end=lambda batch, logs: first() or 1 / 0)],
+                 "validation": [LambdaCallback(on_test_begin=lambda logs: first() or sys.exit())],
+                 "order": [LambdaCallback(on_epoch_begin=lambda e, logs: first() or np.random.rand(99))]}.get(what, [])
+    if what == "order":
+        model.fit(Batches(), verbose=0, callbacks=callbacks)
+    model.fit(X, Y, verbose=0, validation_data=(X, Y), callbacks=callbacks)
 
 
 def caught():

@@ -300,6 +300,24 @@ def test_ranks_that_differ_are_an_error_in_words(tmp_path, what, said):
 
 
 @needs_mpi
+@pytest.mark.parametrize("what, said", [
+    ("early", "ValueError: shards must be 1, 2, 4, 8 ..., got 3"),
+    ("deaf", "ZeroDivisionError"),
+    ("validation", "rank 0: a batch to test; rank 1: the end of the program"),
+    ("order", "RuntimeError: The ranks have different batches"),
+    ("noise", "RuntimeError: A layer draws from np.random in forward, where ranks would draw for other rows"),
+])
+def test_odd_programs_end_in_words(what, said):
+    status, _, err = ended(start(2, "odd", what), timeout=20)
+    assert status != 0 and said in err
+
+
+@needs_mpi
+def test_processes_that_a_rank_starts_are_no_ranks():
+    assert printed(2, "odd", "spawn") == "[1]\n"
+
+
+@needs_mpi
 def test_a_rank_that_has_missed_a_meeting_does_not_go_to_the_next():
     status, _, err = ended(start(2, "caught"))
     assert status != 0 and "RuntimeError: Rank 1 has come to comparing" in err
