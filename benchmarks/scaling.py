@@ -52,9 +52,9 @@ def main():
     steps = [{"mode": mode, "ranks": ranks, "batch": batch} | {
         name: median(run[name] for run in found) for name in ("step", "waiting", "moving", "bytes")}
         for (mode, ranks, batch), found in runs.items()]
-    sums = [{"ranks": ranks, "length": length, "seconds": median(run["sums"][i] for run in found)}
-            for ranks in counts[1:] for i, length in enumerate(LENGTHS)
-            for found in [runs["fixed order", ranks, BATCHES[0]]]]
+    sums = [{"ranks": ranks, "length": length,
+             "seconds": median(run["sums"][i] for run in runs["fixed order", ranks, BATCHES[0]])}
+            for ranks in counts[1:] for i, length in enumerate(LENGTHS)]
     record = {"steps": steps, "sums": sums, "cost": fitted(steps, sums)}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "scaling.json").write_text(json.dumps(record, indent=1) + "\n")
@@ -79,14 +79,15 @@ def measured(mode, ranks, batch):
 
 def work(mode, batch):
     """One rank: train, and print the seconds of a step and what they went to."""
-    from tinynet import distributed
+    from tinynet import distributed, launcher
     from tinynet.callbacks import LambdaCallback
+    from tinynet.distributed.meeting import meet
     from tinynet.distributed.sums import RankSum, spent
     from tinynet.layers import Dense, Dropout
     from tinynet.models import Sequential
 
     if MODES[mode] is not None:
-        distributed.init(**{"shards": max(4, int(os.environ.get("PMI_SIZE", 1)))} | MODES[mode])
+        distributed.init(**{"shards": max(4, launcher.size() or 1)} | MODES[mode])
     np.random.seed(0)
     inputs, first, second, classes = WIDTHS
     model = Sequential([Dense(first, activation="relu", input_shape=(inputs,)), Dropout(0.2),
@@ -108,7 +109,7 @@ def work(mode, batch):
         rank_sum, seconds = RankSum(length, np.float32), []
         for _ in range(40):
             before = spent["moving"]
-            rank_sum("summing")
+            rank_sum(lambda: meet("summing"))
             seconds.append(spent["moving"] - before)
         report["sums"].append(median(seconds))
     print(json.dumps(report))
@@ -159,7 +160,7 @@ def moved_bytes(ranks, length=WEIGHTS):
 def predict(cost, ranks, shards, batch, network):
     """t(P, B) in seconds."""
     ours = cost["ranks"]
-    moved = network and 2 * (ranks - 1) * network["message"] + moved_bytes(ranks) / network["bandwidth"] or 0
+    moved = 2 * (ranks - 1) * network["message"] + moved_bytes(ranks) / network["bandwidth"] if network else 0
     return ours["fixed"] + ours["shard"] * shards / ranks + ours["row"] * batch / ranks + moved
 
 
@@ -191,7 +192,8 @@ def table(record):
     most = counts[-1]
     threads = max(ranks for mode, ranks, _ in by if mode == "threads")
     lines = [f"| batch size | alone, ms | {threads} threads, ms | 1 rank, ms | {most} ranks, ms | times 1 rank | times "
-             "alone | efficiency | waiting, ms | moving, ms | MB sent | any order, ms |", "| --- " * 12 + "|"]
+             "alone | efficiency | waiting, ms | moving, ms | MB sent, by formula | any order, ms |",
+             "| --- " * 12 + "|"]
     for batch in BATCHES:
         alone, one, all_ = by["alone", 1, batch], by["fixed order", 1, batch], by["fixed order", most, batch]
         lines.append(f"| {batch} | {1e3 * alone['step']:.2f} | {1e3 * by['threads', threads, batch]['step']:.2f} | "

@@ -12,22 +12,27 @@ import numpy as np
 import tinynet
 from tinynet.arguments import arguments
 from tinynet.backend import to_numpy
-from tinynet.distributed import rank
-from tinynet.distributed.meeting import agree, by_first
+from tinynet.distributed import rank, size
+from tinynet.distributed.meeting import agree, by_first, meet
 from tinynet.distributed.ranks import settings
 from tinynet.random import global_state
 from tinynet.saving import by_layer, numbers_of, training_change, weights_change
 from tinynet.serialization import layout
 from tinynet.step import Trainable
 
-__all__ = ["begin", "check", "mark"]
+__all__ = ["begin", "check", "same_batch"]
 
 
-def begin(model, data, validation, arguments):
+def begin(model, data, validation, given):
     """See that all ranks are about to do the same, and let all start from what rank 0 has.
 
     Raises ValueError, on all ranks, where they differ in anything but numbers that training changes.
     """
+    if getattr(model.train_step, "__func__", None) is not Trainable.train_step:
+        raise TypeError(f"{type(model).__name__} has a train_step of its own, which ranks cannot share.")
+    kind, keys, *others = global_state()
+    if size() == 1:     # a hash of all data takes as long as many steps
+        return
     facts = {"tinynet's version": tinynet.__version__,
              "init(deterministic, shards)": f"{settings().deterministic}, {settings().shards}",
              "layers": ", ".join(f"{type(link).__name__} to {link.output_shape}" for link in model.chain),
@@ -35,19 +40,19 @@ def begin(model, data, validation, arguments):
              "optimizer, loss and all numbers": "; ".join(
                  _described(part) for part in (model.optimizer, model.loss, *model.layers)),
              "the metrics": str(model.metrics_names),
-             "the arguments of fit": str(arguments),
+             "the arguments of fit": str(given),
              "the training data": _fingerprint(data),
              "the validation data": _fingerprint(validation)}
-    if getattr(model.train_step, "__func__", None) is not Trainable.train_step:
-        raise TypeError(f"{type(model).__name__} has a train_step of its own, which ranks cannot share.")
     agree(facts, "Every rank runs the same program on the same data, and takes its rows of each batch by itself.")
-    arrays, words = numbers_of(model)
-    kind, keys, *others = global_state()
-    raw = by_first("starting from the weights of rank 0", lambda: layout.encode(
-        arrays | {"random": keys}, words | {"random": json.dumps([kind, *others])}))
-    arrays, words = layout.decode(raw)
-    kind, *others = json.loads(words["random"])
+
+    def encoded():
+        arrays, words = numbers_of(model)
+        return layout.encode(arrays | {"random": keys}, words | {"random": json.dumps([kind, *others])})
+
+    raw = by_first("starting from the weights of rank 0", encoded)
     if rank():
+        arrays, words = layout.decode(raw)
+        kind, *others = json.loads(words["random"])
         weights_change(model, by_layer(words, arrays))()
         training_change(model, words, arrays)()
         np.random.set_state((kind, arrays["random"], *others))
@@ -60,7 +65,7 @@ def _described(part) -> str:
 
 
 def _fingerprint(data) -> str:
-    """Shapes, types and SHA-256 of arrays; of a generator, which every rank has by itself, no more than its length."""
+    """Shapes, types and hashes of arrays; of a generator, which every rank has by itself, no more than its length."""
     if data is None:
         return "none"
     if data.samples is None:
@@ -70,11 +75,14 @@ def _fingerprint(data) -> str:
 
 
 def _sha256(array) -> str:
+    """The first 64 bits of it, as text."""
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()[:16]
 
 
 def check(model, data):
     """Raise ValueError unless all ranks have the same weights, and the samples in the same order."""
+    if size() == 1:
+        return
     order, _ = data.place
     agree({"their weights": _sha256(to_numpy(model.parameters.value)),
            "the order of the samples": "none" if order is None else _sha256(order)},
@@ -82,7 +90,13 @@ def check(model, data):
           "such as a callback under `if rank() == 0:`.")
 
 
-def mark(data, size) -> bytes:
-    """What tells a batch from others: of arrays, which have been compared, its size; of a generator, all of it."""
+def same_batch(place, data, rows):
+    """Raise RuntimeError unless all ranks have come to this place with the same batch.
+
+    Of arrays, which have been compared, its number of rows tells it from others; of a generator, all that is in it.
+    """
+    if size() == 1:
+        return
     content = "" if data.samples is not None else "".join(_sha256(a) for a in data.batch if a is not None)
-    return hashlib.sha256(f"{size} {content}".encode()).digest()
+    if len(set(meet(place, hashlib.sha256(f"{rows} {content}".encode()).digest()))) > 1:
+        raise RuntimeError("The ranks have different batches. A generator must make the same batches on every rank.")

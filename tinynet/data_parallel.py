@@ -9,16 +9,16 @@ from contextlib import closing
 
 import numpy as np
 
-from tinynet.agreement import check, mark
+from tinynet.agreement import check, same_batch
 from tinynet.backend import to_numpy, xp
 from tinynet.cuda_graph import recorded
-from tinynet.distributed.meeting import DIFFERENT_BATCHES, add_up, meet
+from tinynet.distributed.meeting import add_up
 from tinynet.distributed.ranks import settings
 from tinynet.distributed.sums import RankSum, own_shards
 from tinynet.metrics import RunningMeans
 from tinynet.saving import mask_streams
 
-__all__ = ["SharedMeans", "testing", "training"]
+__all__ = ["SharedMeans", "TrainingBatch", "testing"]
 
 STEPS_BETWEEN_CHECKS = 100      # of the weights; a check takes about as long as one step of a small network
 
@@ -66,15 +66,16 @@ class TrainingBatch:
         # What layers keep without learning it, such as running means: each shard moves it, and the moves are averaged.
         self.kept = [p for layer in model.layers for p in layer.parameters if not p.trainable]
         length = self.weights + sum(p.value.size for p in self.kept) + 1     # and the loss
+        self.loss_place = slice(length - 1, length)
         self.sum = RankSum(length, model.dtype)
-        self.gradients = {1: xp.zeros(length, model.dtype)}
+        self.halves: dict = {}      # for each number of shards the sum over the second half of so many
         self.own = recorded(self._own, model.memory, model.constants)
         self.steps = 0
 
     def __call__(self, size):
         model = self.model
         self.own(size)
-        self.sum("a step", mark(self.data, size))
+        self.sum(lambda: same_batch("a step", self.data, size))
         total = self.sum.vector
         model.parameters.grad[...] = total[:self.weights]
         for p, move in zip(self.kept, self._moves(total)):
@@ -99,10 +100,10 @@ class TrainingBatch:
             self._gradient(next(shards), out)
             return
         self._total(shards, count // 2, out)
-        if count not in self.gradients:
-            self.gradients[count] = xp.zeros_like(out)
-        self._total(shards, count // 2, self.gradients[count])
-        out += self.gradients[count]
+        if count not in self.halves:
+            self.halves[count] = xp.zeros_like(out)
+        self._total(shards, count // 2, self.halves[count])
+        out += self.halves[count]
 
     def _gradient(self, shard, out):
         """out = n_s / N (dL_s/dw, moves of what layers keep, L_s)"""
@@ -126,12 +127,6 @@ class TrainingBatch:
             p.value = old
         out[self.loss_place] = share * loss
 
-    @property
-    def loss_place(self) -> slice:
-        """Where in the vector the loss is."""
-        end = self.weights + sum(p.value.size for p in self.kept)
-        return slice(end, end + 1)
-
     def _moves(self, vector):
         """The pieces of the vector in which what layers keep moves."""
         start = self.weights
@@ -140,16 +135,10 @@ class TrainingBatch:
             start += p.value.size
 
 
-def training(model, data, means):
-    """The function batch(size) for an `Epoch` that trains."""
-    return TrainingBatch(model, data, means)
-
-
 def testing(model, data, means):
     """The function batch(size) for an `Epoch` that tests; returns the loss of this rank's shards."""
     def batch(size):
-        if len(set(meet("a batch to test", mark(data, size)))) > 1:
-            raise RuntimeError(DIFFERENT_BATCHES)
+        same_batch("a batch to test", data, size)
         total, rows = 0.0, 0.0
         for share, samples in own_parts(model, data, means, size, train=False):
             if samples is not None:

@@ -18,8 +18,7 @@ import numpy as np
 from tinynet import cublas, launcher, parallel
 from tinynet.arguments import find
 
-__all__ = ["xp", "on_gpu", "working", "matmul", "to_numpy", "from_host", "host_array", "to_host",
-           "synchronize"]
+__all__ = ["xp", "on_gpu", "working", "matmul", "to_numpy", "host_array", "synchronize"]
 
 
 def _choose() -> tuple[Any, Any, str]:
@@ -100,27 +99,9 @@ def to_numpy(array) -> np.ndarray:
 
 
 def host_array(size, dtype) -> np.ndarray:
-    """An array in the CPU's memory; pinned, so that a GPU copies to and from it at full speed."""
-    if not on_gpu:
-        return np.zeros(size, dtype)
+    """An array in the CPU's memory, pinned, so that the GPU copies to and from it at full speed."""
     memory = xp.cuda.alloc_pinned_memory(size * np.dtype(dtype).itemsize)
     return np.frombuffer(memory, dtype, size)
-
-
-def to_host(array, out) -> None:
-    """Copy the array to `out`, of `host_array`, once all work on it is done."""
-    if on_gpu:
-        array.get(out=out)
-    else:
-        out[...] = array
-
-
-def from_host(array, out) -> None:
-    """Copy the array, of `host_array`, to `out`, on the device."""
-    if on_gpu:
-        out.set(array)
-    else:
-        out[...] = array
 
 
 def synchronize() -> None:

@@ -91,6 +91,6 @@ class MaskStream:
         self.advance()
         return (xp.sqrt(-2 * xp.log(a)) * xp.cos(2 * np.pi * b)).reshape(shape).astype(dtype)
 
-    def advance(self, steps=1):
-        """One step on; or back, with steps=-1."""
-        self.counter += steps
+    def advance(self):
+        """One step on."""
+        self.counter += 1

@@ -238,7 +238,7 @@ class Model(OlderNames, Saving, Explaining):
     def _shared_epochs(self, data, validation):
         """The same for batches that all ranks share: to train and to test."""
         means, tested = (data_parallel.SharedMeans(self.metrics) for _ in range(2))
-        return (Epoch(data_parallel.training(self, data, means), data, means),
+        return (Epoch(data_parallel.TrainingBatch(self, data, means), data, means),
                 Epoch(data_parallel.testing(self, validation, tested), validation, tested))
 
     def _fitting_callbacks(self, verbose, callbacks, history, epochs, data, validation):

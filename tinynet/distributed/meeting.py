@@ -21,9 +21,6 @@ __all__ = ["add_up", "agree", "anyone", "by_first", "gathered", "meet", "wait"]
 LONGEST_PLACE, LONGEST_WORD = 128, 32       # bytes of a place's name and of the word that each rank brings there
 
 
-DIFFERENT_BATCHES = "The ranks have different batches. A generator must make the same batches on every rank."
-
-
 def meet(place: str, word: bytes = b"", timeout: float | None = None) -> list[bytes]:
     """Wait until every rank has come to this place; returns the word, of 32 bytes, that each of them brings.
 

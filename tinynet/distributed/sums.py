@@ -9,8 +9,8 @@ from collections import Counter
 
 import numpy as np
 
-from tinynet.device import from_host, host_array, on_gpu, synchronize, to_host, xp
-from tinynet.distributed.meeting import DIFFERENT_BATCHES, meet, wait
+from tinynet.device import host_array, on_gpu, synchronize, xp
+from tinynet.distributed.meeting import wait
 from tinynet.distributed.ranks import settings
 
 __all__ = ["RankSum", "own_shards", "spent", "subtrees"]
@@ -62,17 +62,15 @@ class RankSum:
         self.received = empty((self.ranks, self.piece), dtype)
         self.parts = subtrees(settings().shards, self.ranks) if settings().deterministic else []
 
-    def __call__(self, place, word=b""):
-        """Meet at the place, and add up.  Raises RuntimeError if ranks have come to different places or words."""
+    def __call__(self, meeting):
+        """Add up, once all ranks have come: `meeting()` waits for them, and raises an error where they cannot go on."""
         if self.ranks == 1:
             return
-        begun = time.perf_counter()
-        words = meet(place, word)
-        if len(set(words)) > 1:
-            raise RuntimeError(DIFFERENT_BATCHES)
+        place, begun = "adding up gradients", time.perf_counter()
+        meeting()
         met = time.perf_counter()
         if self.through_host:
-            to_host(self.vector, out=self.sent)
+            self.vector.get(out=self.sent)      # waits for all work on it
         else:
             synchronize()
         if self.parts:
@@ -85,7 +83,7 @@ class RankSum:
             from mpi4py import MPI
             wait(settings().comm.Iallreduce(MPI.IN_PLACE, self.sent), place)
         if self.through_host:
-            from_host(self.sent, out=self.vector)
+            self.vector.set(self.sent)
         spent.update({"waiting": met - begun, "moving": time.perf_counter() - met, "sums": 1,
                       "bytes": 2 * (self.ranks - 1) * self.piece * self.vector.itemsize})
 
