@@ -171,6 +171,14 @@ def different(what):
     model = network(16 if first() or what != "layers" else 17)
     if what == "optimizer" and not first():
         model.compile("sgd", "categorical_crossentropy", metrics=["accuracy", "data_loss", "regularization"])
+    if what == "activation":
+        model = Sequential([Dense(3, activation="relu" if first() else "tanh", input_shape=(10,))])
+    if what == "regularizer":
+        model = Sequential([Dense(3, kernel_regularizer="l1" if first() else "l2", input_shape=(10,))])
+    if what in ("activation", "regularizer", "loss"):
+        model.compile("sgd", "mae" if what == "loss" and first() else "mse")
+    if what == "trainable" and not first():
+        model.layers[0].trainable = False
     if what == "epsilon" and not first():
         model.optimizer.epsilon = 1e-6
     if what == "a save" and first():

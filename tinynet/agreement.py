@@ -16,6 +16,7 @@ from tinynet.distributed import rank, size
 from tinynet.distributed.meeting import agree, by_first, meet
 from tinynet.distributed.ranks import settings
 from tinynet.random import global_state
+from tinynet.registry import serialize
 from tinynet.saving import by_layer, numbers_of, training_change, weights_change
 from tinynet.serialization import layout
 from tinynet.step import Trainable
@@ -38,7 +39,7 @@ def begin(model, data, validation, given):
              "layers": ", ".join(f"{type(link).__name__} to {link.output_shape}" for link in model.chain),
              "the float type": str(model.dtype),
              "optimizer, loss and all numbers": "; ".join(
-                 _described(part) for part in (model.optimizer, model.loss, *model.layers)),
+                 _described(part) for part in (model.optimizer, model._loss, *model.layers)),
              "the metrics": str(model.metrics_names),
              "the arguments of fit": str(given),
              "the training data": _fingerprint(data),
@@ -59,9 +60,11 @@ def begin(model, data, validation, given):
 
 
 def _described(part) -> str:
-    """A layer's, optimizer's or loss's class, with those of its arguments that are numbers or words."""
-    given = {name: getattr(part, name, None) for name in arguments(type(part)) if name not in ("name", "learning_rate")}
-    return f"{type(part).__name__} {({name: v for name, v in given.items() if isinstance(v, (int, float, str))})}"
+    """A layer's, optimizer's or loss's class, with its arguments as they are saved; not its name, nor what training
+    changes."""
+    given = {name: serialize(getattr(part, name, None)) for name in arguments(type(part))
+             if name not in ("name", "learning_rate", "weights")} | getattr(part, "arguments", {})
+    return f"{type(part).__name__} {json.dumps(given, default=lambda thing: type(thing).__name__)}"
 
 
 def _fingerprint(data) -> str:
