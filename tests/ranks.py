@@ -41,10 +41,10 @@ def network(units=16):
     return model
 
 
-def report(model, history, text=""):
+def report(model, history, text="", x=X):
     """Print a hash of weights, what the optimizer keeps, history and predictions, in stdout and so once."""
     arrays = [*model.get_weights(), *map(to_numpy, model.optimizer.slots), to_numpy(model.optimizer.clock),
-              model.predict(X)]
+              model.predict(x)]
     print("SHA-256", hashlib.sha256(b"".join(a.tobytes() for a in arrays) + f"{history.history}{text}".encode())
           .hexdigest())
 
@@ -102,18 +102,15 @@ def any_order(*given):
 
 
 def tutorial():
-    """A thousand samples for the tutorial's network, several threads in each rank."""
-    parallel.set_threads(2)
+    """Five thousand samples for the tutorial's network, two threads in each rank."""
     distributed.init()
+    parallel.set_threads(2)
     np.random.seed(0)
     model = Sequential([Dense(512, activation="relu", input_shape=(784,)), Dropout(0.2),
                         Dense(512, activation="relu"), Dropout(0.2), Dense(10, activation="softmax")])
     model.compile("rmsprop", "sparse_categorical_crossentropy", metrics=["accuracy"])
     x = np.random.random((5000, 784))
-    report_of = model.fit(x, np.arange(5000) % 10, batch_size=128, verbose=0)
-    global X
-    X = x
-    report(model, report_of)
+    report(model, model.fit(x, np.arange(5000) % 10, batch_size=128, verbose=0), x=x)
 
 
 class Batches(Sequence):
@@ -249,6 +246,28 @@ def caught():
         except ZeroDivisionError:
             pass
     model.fit(X, Y, verbose=0)
+
+
+def unasked():
+    """Nobody calls init."""
+    print(distributed.active(), distributed.size())
+
+
+def interrupted(folder):
+    """Rank 1 alone gets Ctrl-C between two epochs, and all end after the backup."""
+    distributed.init()
+    network().fit(X, Y, epochs=3, verbose=0, callbacks=[
+        BackupAndRestore(folder), LambdaCallback(on_epoch_end=lambda e, logs: first() or FAULTS["Ctrl-C"]())])
+
+
+def backup_of_rank_0(folder):
+    """Each rank has a folder of its own, as on machines without a common disk, and only that of rank 0 holds a backup.
+    """
+    distributed.init()
+    np.random.seed(0)
+    model = network()
+    report(model, model.fit(X, Y, epochs=2, verbose=0, callbacks=[
+        BackupAndRestore(os.path.join(folder, str(distributed.rank())))]))
 
 
 def stopped():

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinynet import backend, distributed, launcher, parallel
-from tinynet.callbacks import BackupAndRestore, LambdaCallback
+from tinynet.callbacks import BackupAndRestore, Callback
 from tinynet.constraints import max_norm
 from tinynet.distributed import ranks
 from tinynet.distributed.sums import RankSum, subtrees
@@ -37,7 +37,7 @@ needs_mpi = pytest.mark.skipif(not MPIEXEC or not importlib.util.find_spec("mpi4
 def start(number, *command, **environment):
     """The process of so many ranks (0: without mpiexec) that run a scenario of ranks.py."""
     mpiexec = [MPIEXEC, "-n", str(number)] if number else []
-    if "OMPI_VERSION" in os.environ or number and "Open MPI" in subprocess.run(
+    if number and "Open MPI" in subprocess.run(
             [MPIEXEC, "--version"], capture_output=True, text=True).stdout:
         mpiexec += ["--oversubscribe"]
         environment |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
@@ -103,8 +103,29 @@ def test_plain_allreduce_agrees_to_all_digits_but_the_last():
 
 @needs_mpi
 def test_asked_for_by_the_environment():
+    assert printed(2, "unasked", TINYNET_DISTRIBUTED="1") == "True 2\n"
+    assert printed(0, "unasked", TINYNET_DISTRIBUTED="1") == "True 1\n"
+    assert printed(2, "unasked") == "False 1\n" * 2
+
+
+@needs_mpi
+def test_one_rank_that_wants_to_stop_stops_all():
     out = printed(2, "stopped", TINYNET_DISTRIBUTED="1")
     assert out == "stopped by all\n" == printed(1, "stopped")
+
+
+@needs_mpi
+def test_ctrl_c_between_epochs_in_one_rank_ends_all_after_the_backup(tmp_path):
+    status, _, err = ended(start(2, "interrupted", tmp_path))
+    assert status != 0 and err.count("KeyboardInterrupt: ") >= 1 and "gone different ways" not in err
+    assert "holds all batches that were done" in err
+
+
+@needs_mpi
+def test_the_backup_of_rank_0_counts(tmp_path):
+    first = printed(2, "backup_of_rank_0", tmp_path)
+    assert (tmp_path / "0" / "backup.safetensors").exists() and not (tmp_path / "1").exists()
+    assert printed(2, "backup_of_rank_0", tmp_path) == first
 
 
 @needs_mpi
@@ -172,14 +193,21 @@ def test_the_logs_of_batches_are_the_means_so_far(as_ranks, float64, classifier)
 
     def logs():
         seen = []
+
+        class Watch(Callback):
+            def on_batch_end(self, batch, logs=None):
+                seen.extend(logs.values())
+
+            def progress(self, means):
+                seen.extend(means.result().values())
+
         model.set_weights(start)
-        model.fit(x, y, batch_size=4, shuffle=False, verbose=0,
-                  callbacks=[LambdaCallback(on_batch_end=lambda batch, logs: seen.append(dict(logs)))])
-        return [value for logs in seen for value in logs.values()]
+        model.fit(x, y, batch_size=4, shuffle=False, verbose=0, callbacks=[Watch()])
+        return seen
 
     plain = logs()
     as_ranks()
-    assert logs() == pytest.approx(plain, rel=1e-6) and len(plain) == 12
+    assert logs() == pytest.approx(plain, rel=1e-6) and len(plain) == 18
 
 
 def test_a_backup_of_other_shards_is_refused(as_ranks, classifier, tmp_path):
@@ -203,6 +231,15 @@ def test_after_training_layers_and_losses_see_whole_batches_again(as_ranks, clas
         model.layers[1].forward = lambda x, training: 1 / 0
         model.fit(x, y, verbose=0)
     assert model.layers[0].batch_share == 1.0
+    model = Sequential([Dropout(0.5, input_shape=(4,)), Dense(3)])
+    model.compile("sgd", "mse")
+    model.fit(x, y, verbose=0)
+    assert model.layers[0].masks.first_row == 0
+    with pytest.raises(ZeroDivisionError):
+        inner = model.layers[1].forward
+        model.layers[1].forward = lambda x, training: inner(x) / (model.layers[0].masks.first_row < 2 or 1 // 0)
+        model.fit(x, y, verbose=0)
+    assert model.layers[0].masks.first_row == 0
 
 
 @given(st.integers(0, 5).flatmap(lambda power: st.tuples(st.just(2**power), st.integers(1, 2**power))))
