@@ -1,7 +1,8 @@
 """What the program that started this process says of it: mpiexec gives each process that it starts a number.
 
 It must not know what the processes do together.
-Source: the environment that MPICH 5's Hydra (PMI_*, MPI_LOCAL*), Open MPI 5 (OMPI_*) and PMIx 5 (PMIX_*) set.
+Source: the environment that MPICH 5's Hydra (PMI_*, MPI_LOCAL*), Open MPI 5 (OMPI_*), PMIx 5 (PMIX_*) and Slurm
+(SLURM_LOCALID) set.
 """
 from __future__ import annotations
 

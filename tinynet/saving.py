@@ -31,7 +31,7 @@ class Saving:
 
         The file has the layout of safetensors, whatever its name, so other tools can read the arrays; a name that ends
         in .h5 gets Keras 2.3.1's layout, without the optimizer's state, and needs h5py.  It is written whole or not at
-        all, and is on the disk when this returns.
+        all, and is on the disk when this returns.  Where training is distributed every rank calls this.
 
         Raises OSError, with an earlier file as it was, when it cannot be written; FileExistsError when there is one and
         overwrite is False; ValueError for a layer whose config is not plain data.

@@ -27,7 +27,10 @@ def init(deterministic=True, shards=4, timeout=600, cuda_aware=False) -> None:
     Every rank runs the same program, on the same data.  batch_size is that of all ranks together; each computes the
     gradient of its rows, the gradients are added up, and all take the same step.  Rank 0 alone prints (what others
     print to stdout is dropped) and writes files.  An error that ends one rank ends all.  Without mpiexec this process
-    is the only rank, needs no MPI, and comes to the weights of any number of ranks, bit for bit.
+    is the only rank, needs no MPI, and comes, if deterministic, to the weights of any number of ranks, bit for bit.
+
+    Without TINYNET_THREADS in the environment, each rank is given an even share of its machine's cores, whatever
+    `set_threads` said before.
 
     Parameters
         deterministic: cut every batch into `shards` parts, however many ranks there are, and add up their gradients in
