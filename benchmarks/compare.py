@@ -308,11 +308,11 @@ def draw_sizes(results, speeds):
 def profile(data):
     """{part: {"forward" or "backward" ...: microseconds a step}} of tinynet's epoch."""
     import peers
-    from tinynet import dataset
     from tinynet.layers import Layer
     from tinynet.losses import Loss
     from tinynet.metrics import RunningMeans
     from tinynet.optimizers import Optimizer
+    from tinynet.training.dataset import Dataset
 
     x, y = np.load(data["x"]), np.load(data["y"])
     spent: dict = {}
@@ -338,7 +338,7 @@ def profile(data):
     timed(Loss, "forward", lambda loss: "loss", "forward")
     timed(Loss, "backward", lambda loss: "loss", "backward")
     timed(Optimizer, "update", lambda optimizer: "optimizer", "update")
-    timed(dataset.Dataset, "next", lambda data: "data", "gather")
+    timed(Dataset, "next", lambda data: "data", "gather")
     timed(RunningMeans, "add", lambda means: "metrics", "add")
     epoch, _ = peers.tinynet(x, y, NETWORK, BATCH)
     epoch()

@@ -2,7 +2,7 @@
 
     python -m pip install -e ".[test]" && python benchmarks/faults.py [--share 1.0]
 
-Kills while saving, damaged files, lies, full disks, killed runs and nonsense as arguments; a table of what came of each
+Kills while saving, damaged files, lies, full disks, killed runs and random invalid arguments; a table of the results
 goes to benchmarks/results/faults.md.
 """
 import argparse
@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests"))
+sys.path.insert(0, str(HERE.parent / "tests" / "support"))
 
 import harm  # noqa: E402
 from bad_arguments import bad_call  # noqa: E402
@@ -34,16 +34,16 @@ def main():
     rows = []
     for what, measure, number in (
             ("SIGKILL while saving", kills, many(500)), ("damaged files", damage, many(100_000)),
-            ("damaged files of Keras", keras_damage, many(2000)), ("bombs and lies", bombs, 1),
+            ("damaged files of Keras", keras_damage, many(2000)), ("hand-made malicious files", bombs, 1),
             ("full disk while saving", full_disk, many(20)),
             ("SIGKILL while training, started again", resumed, many(20)),
-            ("nonsense as arguments", nonsense, many(50_000))):
+            ("random invalid arguments", nonsense, many(50_000))):
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             number, came = measure(Path(folder), number)
         rows.append(f"| {what} | {number:,} | {came} | {time.perf_counter() - start:.0f} s |")
         print(rows[-1], flush=True)
-    text = "| what is done | times | what came of it | took |\n| --- | --- | --- | --- |\n" + "\n".join(rows) + "\n"
+    text = "| what is done | times | result | took |\n| --- | --- | --- | --- |\n" + "\n".join(rows) + "\n"
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / "faults.md").write_text(text)
 
@@ -71,7 +71,7 @@ def damage(folder, number):
 
 def keras_damage(folder, number):
     chance, counts = random.Random(0), Counter[str]()
-    files = [path.read_bytes() for path in (HERE.parent / "tests" / "golden").iterdir()
+    files = [path.read_bytes() for path in (HERE.parent / "tests" / "support" / "golden").iterdir()
              if path.name in ("keras231.h5", "keras3.keras")]
     for _ in range(number):
         data = bytearray(chance.choice(files))

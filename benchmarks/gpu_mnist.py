@@ -48,7 +48,7 @@ def main():
             run = subprocess.run([sys.executable, __file__, "--contender", name], env=gpu | settings,
                                  capture_output=True, text=True, timeout=120)
             reason = (run.stderr.strip().splitlines() or ["no reason given"])[-1]
-            if run.returncode or "launches every step anew" in run.stderr:
+            if run.returncode or "runs this model without a CUDA graph" in run.stderr:
                 missing[name] = reason
             else:
                 seconds[name] = json.loads(run.stdout.splitlines()[-1])
@@ -116,8 +116,10 @@ def timed(epoch):
 
 
 def tinynet_graph():
-    from tinynet import device, utils
+    from tinynet import utils
+    from tinynet.backend import xp
     from tinynet.callbacks import LambdaCallback
+    from tinynet.device.matmul import _gpu_matmul
     from tinynet.layers import Dense, Dropout
     from tinynet.models import Sequential
 
@@ -130,20 +132,20 @@ def tinynet_graph():
         LambdaCallback(on_epoch_begin=lambda epoch, logs: ends.append(time.perf_counter()),
                        on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()))])
     assert model.history.history["accuracy"][-1] > 0.97
-    assert device._gpu_matmul() is not device.xp.matmul, "cuBLAS was not found, so nothing was recorded"
+    assert _gpu_matmul() is not xp.matmul, "cuBLAS was not found, so nothing was captured"
     return [end - begin for begin, end in zip(ends[::2], ends[1::2])][WARM:]
 
 
 def tinynet_eager():
-    from tinynet import cuda_graph
-    setattr(cuda_graph.Recorded, "__call__", lambda self, size: self.work(size))
+    from tinynet.device import cuda_graph
+    setattr(cuda_graph.CapturedWork, "__call__", lambda self, size: self.work(size))
     return tinynet_graph()
 
 
 def products():
     """The eight products of every step alone, recorded as a graph like tinynet's step."""
     from tinynet import backend
-    from tinynet.cuda_graph import Recorded
+    from tinynet.device.cuda_graph import CapturedWork
     xp = backend.xp
 
     def array(*shape):
@@ -161,12 +163,12 @@ def products():
             backend.matmul(a, b, out)
         return shapes[0][2]
 
-    recorded = Recorded(step, lambda: [], lambda: [])
+    captured = CapturedWork(step, lambda: ([], []))
 
     def epoch():
         with backend.working():
             for _ in range(-(-60000 // BATCH)):
-                recorded(BATCH)
+                captured(BATCH)
             backend.synchronize()
         return 0.1
     return timed(epoch)

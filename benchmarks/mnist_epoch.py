@@ -17,7 +17,7 @@ from tinynet.datasets import mnist
 from tinynet.layers import Dense, Dropout
 from tinynet.models import Sequential
 from tinynet.optimizers import RMSprop
-from tinynet.parallel import workers
+from tinynet.device.threads import workers
 
 BATCH, SIZES = 128, (784, 512, 512, 10)
 

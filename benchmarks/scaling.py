@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from statistics import median
 
@@ -79,10 +80,11 @@ def measured(mode, ranks, batch):
 
 def work(mode, batch):
     """One rank: train, and print the seconds of a step and what they went to."""
-    from tinynet import distributed, launcher
+    from tinynet import distributed
     from tinynet.callbacks import LambdaCallback
-    from tinynet.distributed.meeting import meet
-    from tinynet.distributed.sums import RankSum, spent
+    from tinynet.device import launcher
+    from tinynet.distributed.allreduce import AllReduce
+    from tinynet.distributed.collectives import barrier
     from tinynet.layers import Dense, Dropout
     from tinynet.models import Sequential
 
@@ -97,6 +99,20 @@ def work(mode, batch):
     x = np.random.random((steps * batch, inputs)).astype("float32")
     y = np.eye(classes, dtype="float32")[np.arange(len(x)) % classes]
     times: list = []
+    spent: Counter[str] = Counter()     # seconds "waiting" for the last rank and "moving" bytes, "bytes" sent, "sums"
+    all_reduce = AllReduce.__call__
+
+    def timed(self, barrier):
+        begun = met = time.perf_counter()
+
+        def timed_barrier():
+            nonlocal met
+            barrier()
+            met = time.perf_counter()
+        all_reduce(self, timed_barrier)
+        spent.update({"waiting": met - begun, "moving": time.perf_counter() - met, "sums": 1,
+                      "bytes": 2 * (self.ranks - 1) * self.piece * self.vector.itemsize})
+    AllReduce.__call__ = timed          # type: ignore[method-assign]
     clock = LambdaCallback(on_epoch_begin=lambda epoch, logs: times.append(time.perf_counter()),
                            on_epoch_end=lambda epoch, logs: times.append(time.perf_counter()))
     model.fit(x, y, batch_size=batch, verbose=0)
@@ -106,10 +122,10 @@ def work(mode, batch):
     report = {"step": step} | {name: spent[name] / max(spent["sums"], 1) for name in ("waiting", "moving", "bytes")}
     report["sums"] = []
     for length in LENGTHS if distributed.size() > 1 else ():
-        rank_sum, seconds = RankSum(length, np.float32), []
+        vector_sum, seconds = AllReduce(length, np.float32), []
         for _ in range(40):
             before = spent["moving"]
-            rank_sum(lambda: meet("summing"))
+            vector_sum(lambda: barrier("summing"))
             seconds.append(spent["moving"] - before)
         report["sums"].append(median(seconds))
     print(json.dumps(report))

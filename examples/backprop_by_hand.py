@@ -2,8 +2,8 @@
 
     python examples/backprop_by_hand.py
 
-All one needs to know is the chain rule: if L depends on y, and y on x, then dL/dx = dL/dy dy/dx, summed over every way
-by which x reaches L.  Here dx is short for dL/dx, for whatever x.
+It needs the chain rule only: if L depends on y, and y on x, then dL/dx = dL/dy dy/dx, summed over all paths from x to
+L. Here dx is short for dL/dx, for every x.
 """
 import math
 
@@ -14,11 +14,11 @@ from tinynet.layers import Dense
 from tinynet.models import Sequential
 from tinynet.optimizers import SGD
 
-# Two inputs, and the answer that should come out: class 1 of 0 and 1.
+# Two inputs, and the target: class 1 of 0 and 1.
 x = [0.5, -1.0]
 t = [0.0, 1.0]
 
-# The weights: W1[i][j] leads from input i to hidden unit j, W2[j][k] from there to output k.
+# The weights: W1[i][j] connects input i to hidden unit j, W2[j][k] hidden unit j to output k.
 W1 = [[0.1, 0.4, -0.2], [0.3, -0.5, 0.6]]
 b1 = [0.0, 0.1, 0.2]
 W2 = [[0.7, -0.3], [-0.4, 0.2], [0.5, 0.9]]
@@ -36,7 +36,7 @@ def terms(pairs):
     return " + ".join(f"{a:.3g} ({b:.3g})" for a, b in pairs)
 
 
-print(f"The data: x = {x}, and t = {t}: class 1 is right.\nThe weights: W1 = {W1}, b1 = {b1},\n"
+print(f"The data: x = {x}, and t = {t}: class 1 is the true one.\nThe weights: W1 = {W1}, b1 = {b1},\n"
       f"             W2 = {W2}, b2 = {b2}.\n")
 print("Forward: from the data to the loss.\n\n  Hidden units, z = x W1 + b1 and h = tanh(z):")
 z, h = [0.0] * 3, [0.0] * 3
@@ -53,7 +53,7 @@ for k in range(2):
 total = sum(math.exp(value) for value in o)
 p = [say(f"p[{k}]", f"exp({o[k]:.4f}) / {total:.4f}", math.exp(o[k]) / total) for k in range(2)]
 
-print("\n  The loss, how surprising the right answer was:")
+print("\n  The loss, the negative log probability of the true class:")
 L = say("L", f"-log p[1] = -log({p[1]:.4f})", -math.log(p[1]))
 
 print("""

@@ -2,8 +2,8 @@
 
     python examples/regularized_mnist.py [--epochs 40] [--seed 0] [--output-dir regularized_mnist_output]
 
-The network has 270,000 weights and learns from 2,460 digits, among which 8 and 9 are rare: it soon knows them by heart.
-One thing at a time is changed.  Prints a table, and draws the loss on these digits and on 5,000 others by epoch.
+A network of 270,000 weights is trained on 2,460 digits, of which few are 8 or 9: it overfits soon. One thing at a time
+is changed. Prints a table, and plots the loss on these digits and on 5,000 others by epoch.
 """
 import argparse
 from pathlib import Path
@@ -23,7 +23,7 @@ from tinynet.regularizers import l1, l2
 parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
 parser.add_argument("--epochs", type=int, default=40)
 parser.add_argument("--seed", type=int, default=0)
-parser.add_argument("--output-dir", type=Path, default=Path("regularized_mnist_output"), help="where the picture goes")
+parser.add_argument("--output-dir", type=Path, default=Path("regularized_mnist_output"), help="for the plot")
 args = parser.parse_args()
 
 (images, digits), (test_images, test_digits) = mnist.load_data()
@@ -43,7 +43,7 @@ def normalized():
     return [Dense(256, use_bias=False), BatchNormalization(momentum=0.9), Activation("relu")]
 
 
-# name: (makes the links of a hidden layer, arguments of fit)
+# name: (a function that makes a hidden layer, arguments of fit)
 VARIANTS: dict = {
     "nothing": (hidden, {}),
     "kernel_regularizer l2(0.001)": (lambda: hidden(kernel_regularizer=l2(1e-3)), {}),

@@ -1,10 +1,10 @@
-"""Newton's idea without his matrix: L-BFGS trains a small network on all samples at once, beside SGD and Adam.
+"""Second-order training: L-BFGS trains a small network on all samples at once, beside SGD and Adam.
 
     python -m pip install -e ".[lessons]" && python examples/second_order.py
 
-Gradient descent knows the slope.  Newton's method also knows how the slope changes, the matrix of second derivatives,
-which for n weights has n^2 numbers; L-BFGS guesses what it needs of them from the last ten gradients.  All of it is in
-scipy.optimize.minimize, to which a model is a function of one vector: `model.loss_and_gradient(theta, x, y)`.
+Gradient descent uses the gradient. Newton's method also uses the Hessian, the matrix of second derivatives, which for n
+weights has n^2 numbers; L-BFGS approximates it from the last ten gradients. scipy.optimize.minimize has it, and to it a
+model is a function of one vector: `model.loss_and_gradient(theta, x, y)`.
 """
 import time
 

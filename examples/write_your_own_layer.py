@@ -1,9 +1,9 @@
-"""A layer of your own, with a bug in its backward: how the gradient check finds it, and what the mended layer learns.
+"""A layer of your own with a bug in its backward: how the gradient check finds it, and what the corrected layer learns.
 
     python examples/write_your_own_layer.py
 
-The layer is a smooth relu whose steepness each unit learns: y = x s, with s = sigmoid(beta x).  Where beta is large it
-is relu; where beta is zero it is a straight line.  (Ramachandran et al., arXiv:1710.05941, call it Swish.)
+The layer is Swish, a smooth relu whose steepness is learned for each unit: y = x s, with s = sigmoid(beta x). With a
+large beta it is relu; with beta = 0 it is linear. Source: Ramachandran et al., arXiv:1710.05941.
 """
 import numpy as np
 
@@ -37,11 +37,11 @@ report = check_layer(Swish(), (4, 3))
 print(report)
 assert report.blamed == [report.entries[0].name]
 
-print("\nThe gradient of beta is right, so forward and half of backward are.  That of the input is wrong everywhere.")
+print("\nThe gradient of beta is right. The gradient with respect to the input is wrong everywhere.")
 print("y = x s(beta x) is a product, and both factors depend on x: dy/dx = s + x s' beta = s + beta x s (1 - s).\n")
 
 
-class MendedSwish(Swish):
+class CorrectSwish(Swish):
     """y = x s, s = sigmoid(beta x), with a weight beta for each unit"""
 
     def backward(self, dy):
@@ -51,18 +51,18 @@ class MendedSwish(Swish):
         return dy * (s + beta * x * s * (1 - s))
 
 
-print("2. Check the mended layer:\n")
-report = check_layer(MendedSwish(), (4, 3))
+print("2. Check the corrected layer:\n")
+report = check_layer(CorrectSwish(), (4, 3))
 print(report)
 assert_gradients(report)
 
 
-# Two spirals that wind around each other, and the question to which of them a point belongs.
+# Two spirals around each other: classify to which of them a point belongs.
 def spirals(n, rng):
-    turn = rng.uniform(0.5, 2.5, n) * np.pi
-    which = rng.integers(0, 2, n)
-    points = np.stack([np.cos(turn + np.pi * which), np.sin(turn + np.pi * which)], axis=1) * turn[:, None] / 8
-    return points + rng.normal(0, 0.02, points.shape), which
+    angle = rng.uniform(0.5, 2.5, n) * np.pi
+    label = rng.integers(0, 2, n)
+    points = np.stack([np.cos(angle + np.pi * label), np.sin(angle + np.pi * label)], axis=1) * angle[:, None] / 8
+    return points + rng.normal(0, 0.02, points.shape), label
 
 
 def network(activation):
@@ -75,12 +75,12 @@ def network(activation):
 rng = np.random.default_rng(0)
 (x, y), (x_test, y_test) = spirals(1000, rng), spirals(1000, rng)
 
-print("\n3. In a network the check names the layers in which the bug is, and no others:\n")
+print("\n3. In a network the check names the layers that have the bug, and no others:\n")
 print("   wrong:", ", ".join(check_model(network(Swish), x[:4], y[:4]).blamed))
-assert_gradients(check_model(network(MendedSwish), x[:4], y[:4]))
+assert_gradients(check_model(network(CorrectSwish), x[:4], y[:4]))
 
-print("\n4. Does it matter?  A network with the bug learns too, only worse: that is why one needs a check.\n")
-for layer in (Swish, MendedSwish):
+print("\n4. A network with the bug learns too, but worse: that is why a check is needed.\n")
+for layer in (Swish, CorrectSwish):
     model = network(layer)
     model.fit(x, y, batch_size=32, epochs=100, verbose=0)
     loss, accuracy = model.evaluate(x_test, y_test, verbose=0)

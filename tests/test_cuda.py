@@ -4,20 +4,20 @@ Three ways: every CUDA text is compiled by NVIDIA's own compiler, NVRTC, which n
 compiled by g++, and give NumPy's numbers bit for bit; and whole trainings run on a stand-in for CuPy (cupy_standin.py)
 that refuses what CuPy refuses and counts what a GPU would wait for.  tests/test_gpu.py is for a real GPU.
 """
+import copy
 import ctypes
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import cupy_standin
 import numpy as np
 import pytest
 
-from tinynet import cuda, kernels
+from tinynet.device import cuda, kernels, optimizer_kernels
 from tinynet.layers import Dense, Dropout, Flatten
 from tinynet.layers.fused import DenseReluDropout, fuse
 from tinynet.models import Sequential
@@ -29,7 +29,8 @@ OPTIMIZERS = {"SGD": SGD(0.1), "momentum": SGD(0.1, momentum=0.9), "Nesterov": S
               "RMSprop": RMSprop(decay=0.1), "Adagrad": Adagrad(), "Adadelta": Adadelta(), "Adam": Adam(),
               "AMSgrad": Adam(amsgrad=True), "Adamax": Adamax(), "Nadam": Nadam()}
 TAKES_POWERS = {"Adam", "AMSgrad", "Adamax", "Nadam"}       # of two libraries
-TEXTS = {"kernels": kernels.CUDA} | {name: kernels.move_source(optimizer) for name, optimizer in OPTIMIZERS.items()}
+TEXTS = {"kernels": kernels.CUDA} | {
+    name: kernels.CUDA + optimizer_kernels.source(optimizer) for name, optimizer in OPTIMIZERS.items()}
 each_text = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 each_real = pytest.mark.parametrize("real", [np.float32, np.float64])
 needs_gxx = pytest.mark.skipif(not shutil.which("g++"), reason="no g++ here, which runs the CUDA kernels on a CPU")
@@ -104,16 +105,16 @@ def on_cpu(function, *arguments):
 def test_masks_are_numpys(device, shape, rate):
     for seed, step in ((7, 0), (2**64 - 1, 3), (123456789012345, 10**12)):
         for first in (0, 7, 31, 160):
-            mask = kernels.keep(seed, device([step]), shape, rate, first)
-            assert (mask.inside == on_cpu(kernels.keep, seed, np.array([step]), shape, rate, first)).all()
+            mask = kernels.dropout_mask(seed, device([step]), shape, rate, first)
+            assert (mask.inside == on_cpu(kernels.dropout_mask, seed, np.array([step]), shape, rate, first)).all()
 
 
 @needs_gxx
 def test_random_bits_are_numpys(device):
     for count, first in ((1, 0), (4, 0), (1001, 0), (1, 3), (3, 6), (1000, 41)):
-        bits = kernels.words(9, device([5]), count, first)
+        bits = kernels.random_bits(9, device([5]), count, first)
         assert bits.inside.dtype == np.uint64
-        assert (bits.inside == on_cpu(kernels.words, 9, np.array([5]), count, first)).all()
+        assert (bits.inside == on_cpu(kernels.random_bits, 9, np.array([5]), count, first)).all()
 
 
 @needs_gxx
@@ -165,17 +166,16 @@ def test_an_optimizer_s_kernel_is_its_equation(device, name, real):
     p = np.random.standard_normal(n).astype(real)
     slots = [np.zeros(n, real) for _ in optimizer.slot_names]
     p_device, slots_device = device(p), [device(slot) for slot in slots]
-    optimizer.reset()
-    settings = {key: getattr(optimizer, key) for key in ("decay", *optimizer.constants)}
+    optimizer.step_state[1:] = [0, 1][:len(optimizer.step_state) - 1]       # the last is Nadam's schedule
     for step in range(3):
         g = np.random.standard_normal(n).astype(real)
         if name == "Nadam":
-            optimizer.clock[2:] *= optimizer._momentum(optimizer.clock[1:2] + 1)
-        clock = types.SimpleNamespace(**settings, cuda=optimizer.cuda, slot_names=optimizer.slot_names,
-                                      constants=optimizer.constants, clock=device(optimizer.clock))
-        kernels.move(clock, p_device, device(g), slots_device)
-        on_cpu(kernels.move, optimizer, p, g, slots)
-        optimizer.clock[1] += 1
+            optimizer.step_state[2:] *= optimizer._momentum(optimizer.step_state[1:2] + 1)
+        twin = copy.copy(optimizer)
+        twin.step_state = device(optimizer.step_state)
+        kernels.optimizer_update(twin, p_device, device(g), slots_device)
+        on_cpu(kernels.optimizer_update, optimizer, p, g, slots)
+        optimizer.step_state[1] += 1
     assert all((a.inside == b).all() for a, b in zip(slots_device, slots))
     assert p_device.inside == pytest.approx(p, rel=8 * float(np.finfo(real).eps) if name in TAKES_POWERS else 0)
 
@@ -183,15 +183,15 @@ def test_an_optimizer_s_kernel_is_its_equation(device, name, real):
 # Links that run as one
 
 
-def test_fused_links_train_like_separate_ones_bit_for_bit():
+def test_fused_layers_train_like_separate_ones_bit_for_bit():
     def trained(as_one):
         np.random.seed(0)
         model = Sequential([Flatten(input_shape=(2, 4)), Dense(16, activation="relu"), Dropout(0.3),
                             Dense(16, activation="relu"), Dense(16, activation="relu", trainable=False),
                             Dense(4, activation="relu", use_bias=False), Dropout(0.3), Dense(3, activation="softmax")])
         if as_one:
-            model.chain = fuse(model.chain)
-            assert sum(type(link) is DenseReluDropout for link in model.chain) == 3
+            model.stack = fuse(model.stack)
+            assert sum(type(link) is DenseReluDropout for link in model.stack) == 3
         model.compile("rmsprop", "categorical_crossentropy")
         x, y = np.random.random((40, 2, 4)), np.eye(3)[np.arange(40) % 3]
         history = model.fit(x, y, batch_size=16, epochs=3, verbose=0, validation_data=(x, y)).history
@@ -207,11 +207,13 @@ def test_fused_links_train_like_separate_ones_bit_for_bit():
 
 def run(*command, **environment):
     """A Python process in which CuPy is the stand-in."""
-    ours = {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}", "TINYNET_BACKEND": "cupy", "TINYNET_STANDIN": "1"}
+    path = os.pathsep.join(map(str, (TESTS, TESTS / "support", TESTS.parent)))
+    ours = {"PYTHONPATH": path, "TINYNET_BACKEND": "cupy", "TINYNET_STANDIN": "1"}
     return subprocess.run([sys.executable, *command], cwd=TESTS.parent, capture_output=True, text=True, timeout=300,
                           env=os.environ | ours | environment)
 
 
+@pytest.mark.slow
 @needs_gxx
 @pytest.mark.parametrize("name", ["test_training", "test_keras_parity", "test_optimizers", "test_errors", "test_gpu",
                                   "test_callbacks", "test_generators", "test_noise"])
@@ -257,9 +259,9 @@ def test_what_cannot_be_recorded_runs_step_by_step_and_says_why():
     metric = "[lambda y_true, y_pred: float(y_pred.sum()) + y_pred[:, 0]]"
     result = run("-c", COUNTING.replace("OPTIMIZER", "sgd").replace("METRICS", metric))
     assert result.returncode == 0, result.stderr
-    assert ("tinynet launches every step anew: it cannot be recorded as a CUDA graph. float(): the current stream is "
+    assert ("tinynet runs this model without a CUDA graph: it cannot be captured. float(): the current stream is "
             "capturing") in result.stderr
-    assert result.stderr.count("anew") == 1
+    assert result.stderr.count("without a CUDA graph") == 1
     assert "'launch': 0" in result.stdout.splitlines()[-1]
 
 

@@ -2,7 +2,6 @@
 import gzip
 import hashlib
 import shutil
-import time
 
 import numpy as np
 import pytest
@@ -12,16 +11,13 @@ from tinynet.datasets import fashion_mnist, mnist
 LABELS = "t10k-labels-idx1-ubyte.gz"
 
 
-def test_load_data_has_keras_shapes_and_takes_a_moment():
-    start = time.perf_counter()
+def test_load_data_has_keras_shapes():
     (x_train, y_train), (x_test, y_test) = mnist.load_data()
-    seconds = time.perf_counter() - start
     arrays = (x_train, y_train, x_test, y_test)
     assert [a.shape for a in arrays] == [(60000, 28, 28), (60000,), (10000, 28, 28), (10000,)]
     assert all(a.dtype == np.uint8 and a.flags.writeable for a in arrays)
     assert np.bincount(y_train).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert x_test.max() == 255 and x_test.min() == 0
-    assert seconds < 2, "0.2 s on a quiet machine"
 
 
 def test_the_data_is_small_enough_to_ship():
@@ -36,12 +32,12 @@ def damaged(tmp_path, change):
 
 
 @pytest.mark.parametrize("change, message", [
-    (lambda data: data[:-100], "is cut short: it holds .* of 10,008 bytes|is damaged"),
-    (lambda data: b"", "is cut short: it holds 0 of 10,008 bytes"),
+    (lambda data: data[:-100], "is truncated: it holds .* of 10,008 bytes|is damaged"),
+    (lambda data: b"", "is truncated: it holds 0 of 10,008 bytes"),
     (lambda data: data[:2000] + bytes([data[2000] ^ 1]) + data[2001:], "is damaged"),
-    (lambda data: b"PK" + data[2:], "is damaged, or no gzip file"),
+    (lambda data: b"PK" + data[2:], "is damaged, or not a gzip file"),
     (lambda data: gzip.compress(gzip.decompress(data)[:-1] + b"\x09"), "is damaged, or another file: its SHA-256 is"),
-    (lambda data: gzip.compress(b"hello"), "is cut short: it holds 5 of"),
+    (lambda data: gzip.compress(b"hello"), "is truncated: it holds 5 of"),
     (lambda data: gzip.compress(bytes(10**7)), "is damaged, or another file"),
 ], ids=["cut", "empty", "one bit", "no gzip", "one label", "short", "long"])
 def test_a_damaged_file_is_named(tmp_path, change, message):

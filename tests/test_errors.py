@@ -5,8 +5,7 @@ import tempfile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from bad_arguments import bad_call
 from tinynet import losses, metrics
@@ -27,7 +26,7 @@ BAD_DATA = {
     "wrong width": (lambda x, y: (x[:, :3], y),
                     r"expected \w+_input to have shape \(4,\) but got array with shape \(3,\)"),
     "pictures not flattened": (lambda x, y: (x.reshape(10, 2, 2), y), "Flatten the samples"),
-    "a single sample": (lambda x, y: (x[0], y), r"This is a single sample: hand over x\[np.newaxis\]"),
+    "a single sample": (lambda x, y: (x[0], y), r"This is a single sample: pass x\[np.newaxis\]"),
     "labels as class numbers": (lambda x, y: (x, y.argmax(axis=1)),
                                 r"\(10, 1\) while using as loss `categorical_crossentropy`.*to_categorical\(y, 3\)"),
     "too few classes": (lambda x, y: (x, y[:, :2]),
@@ -157,10 +156,10 @@ def test_errors_name_the_layer():
     (("sgd", "mse", ["nope"]), ValueError, "Unknown metric function: nope"),
     (("sgd",), TypeError, "compile expects a loss"),
     (("sgd", ["mse", "mse"]), ValueError, "Expected a name, a function of tinynet.losses or a Loss"),
-    (("sgd", "mse", [lambda t, p: t[:, 0], lambda t, p: p[:, 0]]), ValueError, "would stand for two things"),
+    (("sgd", "mse", [lambda t, p: t[:, 0], lambda t, p: p[:, 0]]), ValueError, "Two different metrics"),
     (("sgd", "categorical_crossentropy", ["sparse_categorical_accuracy"]), ValueError,
      "does not read the targets of categorical_crossentropy, which are one-hot rows. Use 'accuracy'"),
-    (("sgd", "sparse_categorical_crossentropy", ["categorical_accuracy"]), ValueError, "which are class numbers"),
+    (("sgd", "sparse_categorical_crossentropy", ["categorical_accuracy"]), ValueError, "which are integer classes"),
 ])
 def test_a_failed_compile_changes_nothing(classifier, arguments, error, message):
     model, x, y = classifier
@@ -180,9 +179,9 @@ def test_training_before_compile():
 
 
 @pytest.mark.parametrize("labels, message", [
-    ([0, 1, 3], "has 3 outputs, so class numbers go from 0 to 2; got 0 to 3"),
+    ([0, 1, 3], "has 3 outputs, so integer classes go from 0 to 2; got 0 to 3"),
     ([0, 1, -1], "got -1 to 1"),
-    ([0, 1, 0.5], "whole class numbers, got 0.5"),
+    ([0, 1, 0.5], "integer classes, got 0.5"),
     ([0, 1, np.nan], r"target\[2, 0\] is nan"),
     (np.eye(3), "one-hot rows go with categorical_crossentropy"),
 ])
@@ -219,7 +218,7 @@ def test_what_is_not_a_layer_cannot_be_added(classifier):
     model, _, _ = classifier
     with pytest.raises(TypeError, match="must be an instance of class Layer. Found: 'relu'"):
         model.add("relu")
-    with pytest.raises(ValueError, match="stands once in a model"):
+    with pytest.raises(ValueError, match="can be used only once in a model"):
         model.add(model.layers[0])
     with pytest.raises(ValueError, match='The name "twice" is used 2 times'):
         Sequential([Dense(1, name="twice"), Dense(1, name="twice")])
@@ -408,7 +407,7 @@ def test_weights_may_not_become_infinite_by_a_class(classifier):
     (lambda: Sequential([InputLayer(input_shape=(4,)), Dense(3, input_shape=(5,))]), ValueError, "InputLayer before"),
     (lambda: Sequential([InputLayer(input_shape=(4,)), InputLayer(input_shape=(4,))]), ValueError, "must come first"),
     (lambda: Sequential([Dense(3)]).build((None, "a")), ValueError, "build expects the shape of a batch"),
-    (lambda: Sequential.from_config({}), ValueError, "from_config expects what get_config gave"),
+    (lambda: Sequential.from_config({}), ValueError, "from_config expects what get_config returned"),
     (lambda: Reshape(3), ValueError, "target_shape must be a tuple of whole numbers"),
     (lambda: Reshape((None, 4)), ValueError, "target_shape must be a tuple of whole numbers"),
     (lambda: ActivityRegularization(0.1, regularizer="l2"), ValueError, "give l1 and l2, or a regularizer"),
@@ -445,7 +444,7 @@ def test_metrics_that_cannot_read_class_numbers(classifier, metric):
 def test_metrics_that_do_not_fit_a_model(classifier):
     with pytest.raises(ValueError, match="class_id must be below the number of outputs, 3"):
         classifier[0].compile("sgd", "mse", metrics=[metrics.Precision(class_id=9)])
-    with pytest.raises(ValueError, match="averages values that are handed to it"):
+    with pytest.raises(ValueError, match="averages values, and cannot compare"):
         classifier[0].compile("sgd", "mse", metrics=[metrics.Mean()])
 
 

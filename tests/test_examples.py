@@ -28,15 +28,16 @@ def test_backprop_by_hand_agrees_with_tinynet():
     assert max(map(len, text.splitlines())) <= 115
 
 
-def test_the_bug_in_the_layer_is_found_and_mended():
+def test_the_bug_in_the_layer_is_found_and_corrected():
     text = printed("write_your_own_layer.py")
-    broken, mended = text.split("2. Check the mended layer")
-    assert "swish_1: input" in broken and "WRONG" in broken and "WRONG" not in mended
-    assert "wrong: swish_2: input, swish_3: input" in mended
-    losses = [float(line.split("test loss ")[1].split(",")[0]) for line in mended.splitlines() if "test loss" in line]
+    broken, correct = text.split("2. Check the corrected layer")
+    assert "swish_1: input" in broken and "WRONG" in broken and "WRONG" not in correct
+    assert "wrong: swish_2: input, swish_3: input" in correct
+    losses = [float(line.split("test loss ")[1].split(",")[0]) for line in correct.splitlines() if "test loss" in line]
     assert losses[1] < losses[0]
 
 
+@pytest.mark.slow
 def test_second_order():
     pytest.importorskip("scipy")
     rows = {line.split()[0]: line.split()[1:] for line in printed("second_order.py").splitlines()[1:]}

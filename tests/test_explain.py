@@ -21,7 +21,7 @@ def network(loss="categorical_crossentropy", optimizer=None):
 def everything(model):
     """All numbers that training changes."""
     return [*model.get_weights(), np.array(model.optimizer.iterations), np.array(model.layers[2].masks.step),
-            *map(to_numpy, model.optimizer.slots)]
+            *map(to_numpy, model.parameters.slots)]
 
 
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", "mse"])
@@ -32,7 +32,7 @@ def test_it_is_the_step_that_comes_next(loss):
         explained = model.explain_step(X, Y)
         assert all((a == b).all() for a, b in zip(before, everything(model)))
         assert model.train_on_batch(X, Y) == explained.loss
-        records = {name: link for link in explained.links for name in link.gradients}
+        records = {name: link for link in explained.layers for name in link.gradients}
         assert list(records) == [p.name for p in model.trainable_weights]
         for p in model.trainable_weights:
             record = records[p.name]
@@ -48,7 +48,7 @@ def test_it_shows_every_link_with_its_formulas_in_a_hundred_columns():
     for part in ("Step 1 of sequential_1, by RMSprop(), on 6 samples", "y = x W + b", "dW = x^T dy", "y = max(x, 0)",
                  "dx = dy where y > 0, else 0", "y = x m / (1 - rate)", "dgamma = sum of dy z",
                  "dl/dz = softmax(z) - t; dy = dl/dz / N",
-                 "dense_2/softmax      (passed by)", "dense_1/kernel:0", "of which regularization"):
+                 "dense_2/softmax      (skipped)", "dense_1/kernel:0", "of which regularization"):
         assert part in text, part
 
 
@@ -69,17 +69,17 @@ def test_a_layer_of_ones_own_explains_itself_by_its_docstrings():
     model = Sequential([Dense(2, input_shape=(4,)), Double(), Dense(3, trainable=False)])
     model.compile(SGD(0.1), "mse")
     explained = model.explain_step(X, Y)
-    record = explained.links[1]
+    record = explained.layers[1]
     assert (record.forward, record.backward) == ("y = 2 x", "dx = 2 dy")
     assert "More words" not in str(explained)
-    assert (record.y == 2 * explained.links[0].y).all() and (explained.links[0].dy == 2 * record.dy).all()
+    assert (record.y == 2 * explained.layers[0].y).all() and (explained.layers[0].dy == 2 * record.dy).all()
     assert list(explained.gradients) == ["dense_1/kernel:0", "dense_1/bias:0"]
 
 
 def test_what_the_way_back_does_not_reach_says_so():
     model = Sequential([Dense(2, input_shape=(4,), trainable=False), Dense(3)])
     model.compile("sgd", "mse")
-    assert "dense_1              (passed by)" in str(model.explain_step(X, Y))
+    assert "dense_1              (skipped)" in str(model.explain_step(X, Y))
 
 
 def test_gradients_are_those_of_the_step():
@@ -119,3 +119,12 @@ def test_l_bfgs_trains_a_network(float64):
 def test_before_compile_there_is_no_step():
     with pytest.raises(RuntimeError, match="You must compile a model"):
         Sequential([Dense(3, input_shape=(4,))]).explain_step(X, Y)
+
+
+@pytest.mark.parametrize("loss, share", [("mse", "/ N"), ("huber_loss", "/ 24")])
+def test_the_table_divides_by_the_number_of_losses_of_the_batch(loss, share):
+    """mse returns one for each sample; huber_loss, as in Keras, one for each output."""
+    model = Sequential([Dense(3, input_shape=(4,))])
+    model.compile("sgd", loss)
+    x, y = np.random.random_sample((8, 4)), np.random.random_sample((8, 3))
+    assert model.explain_step(x, y).loss_backward.endswith(f"dy = dl/dp {share}")

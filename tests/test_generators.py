@@ -169,7 +169,7 @@ def bad(item):
     (lambda m: m.fit(bad((X,)), steps_per_epoch=1), "Found: tuple of 1"),
     (lambda m: m.fit(bad((X[:, :3], Y)), steps_per_epoch=1), r"to have shape \(4,\) but got array with shape \(3,\)"),
     (lambda m: m.fit(bad((X, Y * np.nan)), steps_per_epoch=1), "must be finite"),
-    (lambda m: m.fit(iter([(X, Y)]), steps_per_epoch=1, epochs=2), "The generator has ended, and training was to go"),
+    (lambda m: m.fit(iter([(X, Y)]), steps_per_epoch=1, epochs=2), "The generator has ended before training has"),
     (lambda m: m.fit(iter([(X, Y), (X, Y, np.ones(10))]), steps_per_epoch=2), "or none"),
 ])
 def test_bad_generators(call, message):

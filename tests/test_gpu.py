@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from test_keras_parity import assert_reference
 
-from tinynet import backend, cuda_graph, kernels, losses, utils
+from tinynet import backend, losses, utils
+from tinynet.device import cuda_graph, kernels
 from tinynet.backend import on_gpu, to_numpy, xp
 from tinynet.datasets import mnist
 from tinynet.layers import Activation, Dense, Dropout, ReLU
@@ -56,7 +57,7 @@ def test_training_with_dropout_gives_a_cpu_s_numbers(optimizer):
             f"json.dump(test_gpu.trained({optimizer!r}), sys.stdout)")
     tests = Path(__file__).parent
     environment = os.environ | {"TINYNET_BACKEND": "numpy", "TINYNET_STANDIN": "0",
-                                "PYTHONPATH": f"{tests}{os.pathsep}{tests.parent}"}
+                                "PYTHONPATH": os.pathsep.join(map(str, (tests, tests / "support", tests.parent)))}
     on_cpu = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, env=environment)
     backend.set_floatx("float64")
     for ours, expected in zip(trained(optimizer), json.loads(on_cpu.stdout)):
@@ -66,15 +67,15 @@ def test_training_with_dropout_gives_a_cpu_s_numbers(optimizer):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_recorded_steps_are_eager_steps_bit_for_bit(optimizer, monkeypatch, capsys):
     recorded = trained(optimizer, epochs=25)        # 100 steps of 32 samples and 25 of 22
-    assert "launches every step anew" not in capsys.readouterr().err
-    monkeypatch.setattr(cuda_graph.Recorded, "__call__", lambda self, size: self.work(size))
+    assert "runs this model without a CUDA graph" not in capsys.readouterr().err
+    monkeypatch.setattr(cuda_graph.CapturedWork, "__call__", lambda self, size: self.work(size))
     assert trained(optimizer, epochs=25) == recorded
 
 
 def test_masks_are_a_cpu_s():
     for shape, rate, seed, step in (((128, 512), 0.2, 3, 0), ((7, 33), 0.5, 2**63, 10**10)):
         with backend.working():
-            mask = to_numpy(kernels.keep(seed, xp.asarray(np.array([step])), shape, rate))
+            mask = to_numpy(kernels.dropout_mask(seed, xp.asarray(np.array([step])), shape, rate))
         bits = np.random.Philox(key=seed, counter=[0, 0, step, 0]).random_raw(-(-mask.size // 4)).view(np.uint16)
         assert (mask.ravel() == (bits[:mask.size] >= round(rate * 2**16))).all()
 
@@ -115,7 +116,7 @@ def test_a_constant_that_changes_in_mid_training_counts():
 
     recorded = train(False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cuda_graph.Recorded, "__call__", lambda self, size: self.work(size))
+        patch.setattr(cuda_graph.CapturedWork, "__call__", lambda self, size: self.work(size))
         assert train(True) == recorded
 
 

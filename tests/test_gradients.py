@@ -21,7 +21,7 @@ from tinynet.models import Sequential
 from tinynet.regularizers import L1L2
 
 pytestmark = pytest.mark.usefixtures("float64")
-rng = np.random.default_rng(0)
+numbers = np.random.default_rng(0)         # for the tables below; each test has its own: the fixture rng
 
 # name of a class of tinynet.layers: makers of the layers to check, each with the shape of one sample
 LAYERS = {
@@ -84,25 +84,25 @@ def test_no_layer_is_left_unchecked():
 
 
 @pytest.mark.parametrize("function", activations.ACTIVATIONS.values(), ids=lambda f: f.__name__)
-def test_derivative_of_an_activation_is_found_from_its_output(function):
+def test_derivative_of_an_activation_is_found_from_its_output(function, rng):
     x, dy = rng.standard_normal((3, 5)), rng.standard_normal((3, 5))
     dx = activations.BACKWARD[function](function(x), dy.copy())
     assert dx == pytest.approx(numeric_gradient(lambda: (dy * function(x)).sum(), x), rel=1e-6, abs=1e-9)
 
 
 def distributions(n, c):
-    p = rng.uniform(0.1, 1, (n, c))
+    p = numbers.uniform(0.1, 1, (n, c))
     return p / p.sum(axis=1, keepdims=True)
 
 
 # name of a loss: (y_true, y_pred) to check it on.  Predictions need not be distributions: the derivative with respect
 # to each of them must be right by itself.
-NUMBERS = rng.standard_normal((4, 3)), rng.standard_normal((4, 3))
-POSITIVE = rng.uniform(0.1, 2, (4, 3)), rng.uniform(0.1, 2, (4, 3))
-ONE_HOT = distributions(4, 3), rng.uniform(0.1, 2, (4, 3))
-CLASS_NUMBERS = np.array([[0], [2], [1], [2]]), rng.uniform(0.1, 0.9, (4, 3))
-YES_OR_NO = rng.integers(0, 2, (4, 3)).astype(float), rng.uniform(0.1, 0.9, (4, 3))
-LOGITS = rng.standard_normal((4, 3))
+NUMBERS = numbers.standard_normal((4, 3)), numbers.standard_normal((4, 3))
+POSITIVE = numbers.uniform(0.1, 2, (4, 3)), numbers.uniform(0.1, 2, (4, 3))
+ONE_HOT = distributions(4, 3), numbers.uniform(0.1, 2, (4, 3))
+CLASS_NUMBERS = np.array([[0], [2], [1], [2]]), numbers.uniform(0.1, 0.9, (4, 3))
+YES_OR_NO = numbers.integers(0, 2, (4, 3)).astype(float), numbers.uniform(0.1, 0.9, (4, 3))
+LOGITS = numbers.standard_normal((4, 3))
 LOSSES = {
     "mean_squared_error": NUMBERS,
     "mean_absolute_error": NUMBERS,
@@ -150,7 +150,7 @@ def test_no_loss_is_left_unchecked():
 
 
 @pytest.mark.parametrize("make", regularizers.REGULARIZERS.values(), ids=regularizers.REGULARIZERS)
-def test_regularizer(make):
+def test_regularizer(make, rng):
     assert_gradients(check_regularizer(make(0.3), rng.standard_normal((4, 3))))
 
 
@@ -221,11 +221,11 @@ MODELS = {
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 @pytest.mark.parametrize("weights", [None, [1, 2, 0, 0.5]], ids=["unweighted", "weighted"])
-def test_model(make, weights):
+def test_model(make, weights, rng):
     assert_gradients(check_model(make(), rng.standard_normal((4, 4)), np.eye(3)[[0, 2, 1, 2]], sample_weight=weights))
 
 
-def test_model_with_class_numbers_and_with_yes_or_no():
+def test_model_with_class_numbers_and_with_yes_or_no(rng):
     x = rng.standard_normal((4, 4))
     sparse = model_of(Dense(3, activation="softmax", input_shape=(4,)), loss="sparse_categorical_crossentropy")
     assert_gradients(check_model(sparse, x, [0, 2, 1, 2]))

@@ -1,8 +1,7 @@
 """Each layer keeps the contract printed in `Layer`, and does what its equation says."""
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tinynet import activations
@@ -27,7 +26,7 @@ each_layer = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
 def built(layer, *shape):
-    for link in layer.chain():
+    for link in layer.stack():
         link.build_once((None, *shape))
         shape = link.output_shape[1:]
     return layer
@@ -162,7 +161,7 @@ def test_numpys_seed_fixes_weights_and_masks():
 
 def test_masks_of_successive_steps_do_not_overlap():
     masks = built(Dropout(0.5, seed=7), 64).masks
-    first, second = masks.keep((64, 64), 0.5), masks.keep((64, 64), 0.5)
+    first, second = masks.dropout_mask((64, 64), 0.5), masks.dropout_mask((64, 64), 0.5)
     assert not any((first[i] == second[j]).all() for i in range(64) for j in range(64))
 
 

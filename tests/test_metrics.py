@@ -83,10 +83,10 @@ def test_weighted_metrics_weigh_and_others_do_not(classifier):
 class Largest(metrics.Metric):
     """A metric of one's own: the mean of the largest output, squared at the end."""
 
-    def amounts(self, y_true, y_pred, sample_weight=None):
+    def update(self, y_true, y_pred, sample_weight=None):
         return y_pred.max(axis=-1).sum(), len(y_pred)
 
-    def value(self, total, count):
+    def compute(self, total, count):
         return (total / count) ** 2
 
 
@@ -119,7 +119,7 @@ def test_a_copied_model_measures_itself(copied):
     (lambda: metrics.Recall(top_k=0), ValueError, "top_k must be a whole number of at least 1, got 0"),
     (lambda: metrics.Recall(class_id=-1), ValueError, "class_id must be a whole number of at least 0"),
     (lambda: metrics.BinaryAccuracy(limit=1), TypeError, "Unexpected keyword argument: 'limit'"),
-    (lambda: metrics.Metric()([1.0], [2.0]), NotImplementedError, "Metric must define amounts"),
+    (lambda: metrics.Metric()([1.0], [2.0]), NotImplementedError, "Metric must define update"),
     (lambda: losses.CategoricalCrossentropy(label_smoothing=1), ValueError, "label_smoothing must be a number"),
     (lambda: losses.Huber(delta=0), ValueError, "delta must be a number above 0"),
     (lambda: losses.MeanSquaredError(reduction="mean"), ValueError, "Unknown reduction: mean. Known: none, sum"),
@@ -169,3 +169,17 @@ def test_a_metric_in_the_words_of_keras_backend(classifier):
     assert [w.shape for w in model.weights] == [w.shape for w in model.get_weights()]
     with pytest.raises(AttributeError, match="tinynet.backend has no 'gradients'. Of Keras's functions"):
         K.gradients
+
+
+def test_a_metric_of_a_compiled_model_reads_the_predictions_that_it_is_given():
+    """In training it reads the logits; called with other predictions, those."""
+    model = Sequential([Dense(3, activation="softmax", input_shape=(4,))])
+    model.compile("sgd", "categorical_crossentropy", metrics=["categorical_crossentropy"])
+    x, y = np.random.random_sample((6, 4)), np.eye(3)[[0, 1, 2, 0, 1, 2]]
+    loss, reported = model.evaluate(x, y, verbose=0)
+    metric = model.metrics[0].metric
+    assert reported == pytest.approx(loss, rel=1e-6)
+    metric.reset_states()
+    assert metric(y, 0.97 * y + 0.01) == pytest.approx(-np.log(0.98), rel=1e-5)
+    metric.reset_states()
+    assert metric(y, np.full((6, 3), 1 / 3)) == pytest.approx(np.log(3), rel=1e-6)

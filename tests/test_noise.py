@@ -83,7 +83,7 @@ def test_noise_is_for_training_only_and_one_seed_fixes_it(make):
 @pytest.mark.parametrize("make, message", [
     (lambda: GaussianNoise(-1), "stddev must be a number of at least 0, got -1"),
     (lambda: GaussianDropout(1), "rate must be a number of at least 0 and below 1, got 1"),
-    (lambda: AlphaDropout(-0.5), "rate, the share of inputs to drop, must be a number of at least 0 and below"),
+    (lambda: AlphaDropout(-0.5), "rate, the fraction of inputs to drop, must be a number of at least 0 and below"),
 ])
 def test_bad_arguments(make, message):
     with pytest.raises(ValueError, match=message):

@@ -63,8 +63,8 @@ def test_confusion_matrix_counts():
     figure = plotting.plot_confusion_matrix([0, 0, 0, 1, 2], [0, 1, 1, 1, 2])
     found = {(text.get_position(), text.get_text()) for text in figure.axes[0].texts}
     assert found == {((0, 0), "1"), ((1, 0), "2"), ((1, 1), "1"), ((2, 2), "1")}       # (column, row)
-    assert figure.axes[0].get_title() == "3 of 5 right"
-    with pytest.raises(ValueError, match="expects class numbers"):
+    assert figure.axes[0].get_title() == "3 of 5 correct"
+    with pytest.raises(ValueError, match="expects integer classes"):
         plotting.plot_confusion_matrix(np.eye(3), [0, 1, 2])
     saved(figure)
     saved(plotting.plot_confusion_matrix([0, 1], [0, 1], classes=["cat", "dog"]))
@@ -76,7 +76,7 @@ def test_mistakes_shows_the_worst_first():
     probabilities[3], probabilities[7] = 0.0, 0.05
     probabilities[3, 5], probabilities[7, 1] = 1.0, 0.5
     figure = plotting.plot_mistakes(images, labels, probabilities)
-    assert [axes.get_title() for axes in figure.axes] == ["is 3, said 5", "is 7, said 1"]
+    assert [axes.get_title() for axes in figure.axes] == ["true 3, predicted 5", "true 7, predicted 1"]
     saved(figure)
 
 
@@ -94,7 +94,7 @@ def test_comparison_draws_each_run_over_the_first():
         plotting.plot_comparison({"bare": history_of(loss=[1])})
 
 
-def test_gradient_flow_shows_links_and_parameters_and_changes_nothing():
+def test_gradient_flow_shows_layers_and_parameters_and_changes_nothing():
     model = Sequential([Dense(5, "relu", input_shape=(4,), trainable=False), Dropout(0.5), Dense(3, "softmax")])
     model.compile("sgd", "categorical_crossentropy")
     x, y = np.random.default_rng(0).standard_normal((6, 4)), np.eye(3)[[0, 1, 2, 0, 1, 2]]
@@ -105,7 +105,7 @@ def test_gradient_flow_shows_links_and_parameters_and_changes_nothing():
     assert [label.get_text() for label in left.get_yticklabels()] == [last]      # the way back ends at the frozen layer
     names = [label.get_text().split("  ")[0] for label in right.get_yticklabels()]
     assert names == [f"{last}/kernel:0", f"{last}/bias:0"]
-    gradient = model.explain_step(x, y).links[-2].dy
+    gradient = model.explain_step(x, y).layers[-2].dy
     assert left.lines[0].get_xdata()[0] == pytest.approx(np.sqrt((gradient ** 2).mean()))
     assert all((a == b).all() for a, b in zip(before, model.get_weights()))
     saved(figure)

@@ -73,7 +73,7 @@ def test_losses_are_the_penalties_of_now():
     ("unit_norm", lambda w: np.linalg.norm(w, axis=0) == pytest.approx(1, rel=1e-5)),
     ("non_neg", lambda w: w.min() >= 0),
     (constraints.MinMaxNorm(0.5, 0.6), lambda w: (np.abs(np.linalg.norm(w, axis=0) - 0.55) <= 0.0501).all()),
-], ids=str)
+], ids=["max_norm", "MaxNorm", "unit_norm", "non_neg", "MinMaxNorm"])
 def test_a_constraint_holds_after_every_step(constraint, holds):
     model = network(kernel_constraint=constraint)
     x, y = data()
@@ -127,6 +127,7 @@ def test_batch_normalization_normalizes_and_its_running_means_approach_those_of_
     layer.build_once((None, 4))
     for _ in range(200):
         y = layer.forward(x, training=True)
+        layer.update_state()
     assert y.mean(axis=0) == pytest.approx(0, abs=1e-12) and y.std(axis=0) == pytest.approx(1, rel=1e-3)
     assert layer.moving_mean.value == pytest.approx(x.mean(axis=0))
     assert layer.moving_variance.value == pytest.approx(x.var(axis=0) * 1000 / (999 - 1e-3))

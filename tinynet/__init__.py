@@ -1,22 +1,23 @@
 """tinynet: neural networks with backprop written by hand, under the interface of Keras 2.3.1.
 
-Read `tinynet/layers/dense.py` first, then `tinynet/step.py`.
+Read `tinynet/layers/dense.py` first, then `tinynet/training/step.py`; `tinynet/README.md` has the whole order.
 """
 import importlib
 
-from tinynet import (activations, aliases, backend, callbacks, constraints, distributed, initializers, layers, losses,
-                     metrics, models, optimizers, regularizers, utils)
+from tinynet import (activations, backend, callbacks, constraints, distributed, initializers, layers, losses, metrics,
+                     models, optimizers, regularizers, utils)
 from tinynet.layers import Input
+from tinynet.legacy import module_names     # noqa: F401: adds them
 from tinynet.models import Model, Sequential
 
 __version__ = "0.1.0"
 
-__all__ = ["Input", "Model", "Sequential", "activations", "aliases", "backend", "callbacks", "constraints", "datasets",
+__all__ = ["Input", "Model", "Sequential", "activations", "backend", "callbacks", "constraints", "datasets",
            "distributed", "gradient_check", "initializers", "layers", "losses", "metrics", "models", "optimizers",
            "plotting", "regularizers", "utils"]
 
 
 def __getattr__(name):
-    if name in ("datasets", "gradient_check", "plotting"):     # training needs none of them
+    if name in ("datasets", "gradient_check", "plotting"):     # which training does not need
         return importlib.import_module(f"tinynet.{name}")
     raise AttributeError(f"tinynet has no {name!r}. It has: {', '.join(__all__)}.")

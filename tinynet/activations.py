@@ -1,14 +1,14 @@
-"""Activation functions, each followed by its derivative; they must not know about layers.
+"""Activation functions, each followed by its derivative.
 
-`f(x, out=None)` returns y = f(x).  `f_backward(y, dy)` returns dx = dy f'(x), written over dy, and finds f'(x) from
-the output y alone.
+`f(x, out=None)` returns y = f(x). `f_backward(y, dy)` returns dx = dy f'(x), written over dy, where f'(x) is computed
+from the output y alone.
 """
 from __future__ import annotations
 
 import numpy as np
 
-from tinynet.backend import xp
 from tinynet import registry
+from tinynet.backend import xp
 from tinynet.registry import serialize
 
 __all__ = ["deserialize", "elu", "exponential", "get", "hard_sigmoid", "linear", "relu", "selu", "serialize", "sigmoid",
@@ -34,8 +34,8 @@ def linear_backward(y, dy):
 def relu(x, alpha=0.0, max_value=None, threshold=0.0, out=None):
     """y = max(x, 0)
 
-    In full: y = x where x > threshold, else alpha (x - threshold), and a max_value also limits the former to
-    [0, max_value].  Without limit and threshold alpha is rounded to float32, as in TensorFlow's leaky_relu.
+    With arguments: y = x where x > threshold, clipped to [0, max_value], else alpha (x - threshold). Without max_value
+    and threshold alpha is rounded to float32, as in TensorFlow's leaky_relu.
 
     >>> relu(xp.array([-1.0, 2.0])), relu(xp.array([-1.0, 9.0]), alpha=0.5, max_value=6)
     (array([0., 2.]), array([-0.5,  6. ]))
@@ -64,7 +64,7 @@ def sigmoid(x, out=None):
     >>> sigmoid(xp.array([0.0, -1000.0]))
     array([0.5, 0. ])
     """
-    # exp only ever sees numbers <= 0: it cannot overflow, and small results keep all their digits.
+    # exp is taken of numbers <= 0 only: it cannot overflow, and small results keep all their digits.
     positive = x.real >= 0
     z = xp.exp(xp.where(positive, -x, x))
     return xp.divide(xp.where(positive, 1, z), 1 + z, out=out)
@@ -94,7 +94,7 @@ def tanh_backward(y, dy):
 def softmax(x, axis=-1, out=None):
     """y_i = exp(x_i) / sum_j exp(x_j), along `axis`
 
-    Raises ValueError for a one-dimensional x, in which nothing tells samples from classes.
+    Raises ValueError for a one-dimensional x, which has no axis of samples.
 
     >>> softmax(xp.array([[0.0, 0.0], [1000.0, 0.0]]))
     array([[0.5, 0.5],
@@ -134,7 +134,7 @@ def elu_backward(y, dy, alpha=1.0):
 
 
 def selu(x, out=None):
-    """y = scale elu(x, alpha), scale 1.0507 and alpha 1.6733: layers of it keep mean 0 and variance 1 by themselves.
+    """y = scale elu(x, alpha), scale 1.0507 and alpha 1.6733, with which layers keep mean 0 and variance 1.
 
     Source: Klambauer et al., NIPS 2017.
 
@@ -182,7 +182,7 @@ def softsign_backward(y, dy):
 
 
 def hard_sigmoid(x, out=None):
-    """y = 0.2 x + 0.5, brought within [0, 1]: a sigmoid of three straight lines
+    """y = 0.2 x + 0.5, clipped to [0, 1]: a sigmoid of three straight lines
 
     >>> hard_sigmoid(xp.array([-3.0, 0.0, 1.0]))
     array([0. , 0.5, 0.7])
@@ -230,12 +230,12 @@ ACTIVATIONS = {function.__name__: function for function in BACKWARD}
 
 
 def deserialize(config, custom_objects=None):
-    """What a name or a config stands for."""
+    """The activation function of a name or a config."""
     return registry.deserialize("activation function", config, ACTIVATIONS, custom_objects)
 
 
 def get(identifier):
-    """The activation function that a name, a function of this module, or None (linear) stands for.
+    """The activation function of a name, of a function of this module, or of None (linear).
 
     Raises ValueError for an unknown name, and for a function whose derivative tinynet does not know.
 

@@ -1,7 +1,4 @@
-"""What every layer shares, under the names of `keras.backend`: float type, epsilon, names, and arrays to compute with.
-
-It must not know about layers, models or training.
-"""
+"""The names of `keras.backend`: the float type, epsilon, unique names, and functions of arrays."""
 from __future__ import annotations
 
 import math
@@ -10,9 +7,10 @@ from collections import Counter
 
 import numpy as np
 
-from tinynet.arguments import number
-from tinynet.device import matmul, on_gpu, synchronize, to_numpy, working, xp
-from tinynet.parallel import set_threads, threads
+from tinynet.device.arrays import on_gpu, synchronize, to_numpy, working, xp
+from tinynet.device.matmul import matmul
+from tinynet.device.threads import set_threads, threads
+from tinynet.validation import number
 
 __all__ = ["xp", "on_gpu", "working", "matmul", "to_numpy", "synchronize", "floatx", "set_floatx", "epsilon",
            "set_epsilon", "set_threads", "threads", "get_uid", "unique_name", "clear_session", "backend",
@@ -50,7 +48,7 @@ def set_floatx(dtype: str) -> None:
 
 
 def epsilon() -> float:
-    """The small number that keeps divisions and logarithms finite; 1e-7 as in Keras 2.3.1.
+    """The small number that keeps divisions and logarithms finite: 1e-7, as in Keras 2.3.1.
 
     >>> epsilon()
     1e-07
@@ -71,7 +69,7 @@ _uids: Counter[str] = Counter()
 
 
 def get_uid(prefix: str) -> int:
-    """How often `prefix` has been asked for in this process: 1, 2, 3 ...
+    """How many times this process has called it with this prefix: 1, 2, 3 ...
 
     >>> get_uid("doctest"), get_uid("doctest")
     (1, 2)
@@ -86,17 +84,22 @@ def unique_name(class_name: str) -> str:
     >>> unique_name("LeakyReLU")
     'leaky_re_lu_1'
     """
-    words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", class_name)
-    prefix = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+    prefix = snake_case(class_name)
     return f"{prefix}_{get_uid(prefix)}"
 
 
+def snake_case(class_name: str) -> str:
+    """The name of a class in lower case, as in default names."""
+    words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", class_name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+
+
 def clear_session() -> None:
-    """Let names be numbered from 1 again."""
+    """Number default names from 1 again."""
     _uids.clear()
 
 
-# Arrays, under the names that Keras has for its symbolic ones
+# Arrays, under the names that Keras has for its tensors
 
 
 def backend() -> str:
@@ -105,7 +108,7 @@ def backend() -> str:
 
 
 def image_data_format() -> str:
-    """"channels_last": the axes of a picture are rows, columns, channels."""
+    """"channels_last": the axes of an image are rows, columns, channels."""
     return "channels_last"
 
 
@@ -138,7 +141,7 @@ def cast_to_floatx(x):
 
 
 def get_value(x):
-    """What a weight, an array or the learning rate of an optimizer holds: a NumPy array, or a number.
+    """The value of a weight, an array or the learning rate of an optimizer: a NumPy array, or a number.
 
     >>> get_value(variable([1.0]))
     array([1.], dtype=float32)
@@ -152,9 +155,9 @@ eval = get_value
 
 
 def set_value(x, value) -> None:
-    """Let a weight, an array or the learning rate of an optimizer (`set_value(optimizer.lr, 0.1)`) hold another value.
+    """Set a weight, an array or the learning rate of an optimizer: `set_value(optimizer.lr, 0.1)`.
 
-    Raises TypeError for a number that belongs to nothing.
+    Raises TypeError for a plain number.
     """
     if hasattr(x, "assign"):
         x.assign(value)
@@ -165,11 +168,11 @@ def set_value(x, value) -> None:
 
 
 def count_params(x) -> int:
-    """How many numbers a weight or array holds."""
+    """The number of elements of a weight or array."""
     return math.prod(x.shape)
 
 
-# Keras's name of a function of arrays: the array library's.  A metric or constraint of one's own is written in them.
+# Keras's names of functions of arrays, and the array library's, for metrics and constraints of one's own
 _FUNCTIONS = {name: name for name in (
     "mean sum prod max min std var any all argmax argmin abs square sqrt exp log clip round sign maximum minimum equal "
     "not_equal greater greater_equal less less_equal dot transpose reshape squeeze expand_dims concatenate stack zeros "

@@ -1,20 +1,17 @@
-"""Where weights may be: each constraint moves them back there after every step of the optimizer.
-
-They must not know which layer a weight belongs to.
-"""
+"""Constraints: functions that are applied to a weight after every step of the optimizer."""
 from __future__ import annotations
 
-from tinynet.arguments import number
-from tinynet.backend import epsilon, xp
 from tinynet import registry
+from tinynet.backend import epsilon, xp
 from tinynet.registry import Configurable, serialize
+from tinynet.validation import number
 
 __all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm",
            "min_max_norm", "non_neg", "serialize", "unit_norm"]
 
 
 class Constraint(Configurable):
-    """The base class: your own, or any function, takes a weight w and returns what it becomes, of the same shape."""
+    """The base class: your own, or any function, takes a weight w and returns the new weight, of the same shape."""
 
     def __call__(self, w):
         raise NotImplementedError(f"{type(self).__name__} must define __call__(w).")
@@ -24,8 +21,8 @@ class MaxNorm(Constraint):
     """w <- w min(n, max_value) / (epsilon + n), with n = sqrt(sum w^2) along `axis`
 
     Parameters
-        max_value: the longest that a vector of weights may be, zero or above.
-        axis: 0 for the weights that lead into each unit of a kernel (D, U).
+        max_value: the largest norm of a vector of weights, zero or above.
+        axis: along which the norm is taken; 0 for the weights into each unit of a kernel (D, U).
 
     Source: Srivastava et al., JMLR 15 (2014); keras/constraints.py of Keras 2.3.1.
 
@@ -46,7 +43,7 @@ class MaxNorm(Constraint):
 class MinMaxNorm(Constraint):
     """w <- w (rate clip(n, min_value, max_value) + (1 - rate) n) / (epsilon + n), n as in `MaxNorm`
 
-    Parameters: min_value and max_value, zero or above; rate from 0, no force, to 1, at once; axis.
+    Parameters: min_value and max_value, zero or above; rate from 0 (no effect) to 1 (at once); axis.
     Source: keras/constraints.py of Keras 2.3.1.
 
     >>> MinMaxNorm(1, 2)(xp.array([[3.0, 0.3], [4.0, 0.4]])).round(5)
@@ -93,7 +90,7 @@ class NonNeg(Constraint):
 
 
 def norms(w, axis):
-    """sqrt(sum w^2) along the axis (or a list of them), which stays with length 1."""
+    """sqrt(sum w^2) along the axis (or a list of axes), which is kept with length 1."""
     axis = tuple(axis) if isinstance(axis, list) else axis
     return xp.sqrt((w * w).sum(axis=axis, keepdims=True))
 
@@ -109,12 +106,12 @@ CONSTRAINTS = {"MaxNorm": MaxNorm, "MinMaxNorm": MinMaxNorm, "NonNeg": NonNeg, "
 
 
 def deserialize(config, custom_objects=None):
-    """What a name or a config stands for."""
+    """The constraint of a name or a config."""
     return registry.deserialize("constraint", config, CONSTRAINTS, custom_objects)
 
 
 def get(identifier):
-    """The constraint that a name such as "max_norm", a config, a function of w or None stands for.
+    """The constraint of a name such as "max_norm", a config, a function of w or None.
 
     Raises ValueError for an unknown name, TypeError for anything else.
 

@@ -1,7 +1,7 @@
-"""The numbers a weight starts from; they must not know which layer asks.
+"""Initializers: the initial values of weights.
 
-An initializer is called with a shape and returns an array.  Without a seed it draws from NumPy's global generator,
-so `np.random.seed` fixes the weights.  With one it draws from a generator of that seed, and from the next at each call.
+An initializer is called with a shape and returns an array. Without a seed it draws from NumPy's global generator, so
+`np.random.seed` fixes the weights. With a seed it draws from a generator of that seed, at the next call of seed + 1.
 """
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
-from tinynet.backend import floatx, xp
-from tinynet.arguments import find, number, whole_number
 from tinynet import registry
+from tinynet.backend import floatx, xp
 from tinynet.registry import Configurable, serialize
+from tinynet.validation import find, number, whole_number
 
 __all__ = ["Constant", "Identity", "Initializer", "Ones", "Orthogonal", "RandomNormal", "RandomUniform",
            "TruncatedNormal", "VarianceScaling", "Zeros", "deserialize", "get", "glorot_normal", "glorot_uniform",
@@ -31,7 +31,7 @@ class Initializer(Configurable):
         raise NotImplementedError(f"{type(self).__name__} must define draw(shape).")
 
     def generator(self):
-        """Where the numbers of one call come from."""
+        """The generator of one call."""
         if self.seed is None:
             return np.random
         self.seed += 1
@@ -67,7 +67,7 @@ class Ones(Initializer):
 
 
 class Identity(Initializer):
-    """w = gain I, filled up with zeros where it is not square; (D, U) only.  Raises ValueError for another shape.
+    """w = gain I, padded with zeros if it is not square; (D, U) only.  Raises ValueError for another shape.
 
     >>> Identity()((2, 3))
     array([[1., 0., 0.],
@@ -113,9 +113,9 @@ class RandomUniform(Initializer):
 
 
 class Orthogonal(Initializer):
-    """w = gain Q with rows or columns at right angles, Q^T Q = I or Q Q^T = I; from the SVD of a random matrix.
+    """w = gain Q with orthonormal columns or rows, Q^T Q = I or Q Q^T = I, from the SVD of a random matrix.
 
-    Shapes: (D, U), or with more axes in front, which count as one with D.
+    Shapes: (D, U); more axes before U are flattened into D.
     Source: Saxe et al., ICLR 2014; keras/initializers.py of Keras 2.3.1.
 
     >>> w = Orthogonal(seed=1)((3, 2)).astype(float); (w.T @ w).round(6) + 0
@@ -135,13 +135,13 @@ class Orthogonal(Initializer):
 
 
 class VarianceScaling(Initializer):
-    """w ~ a distribution of mean 0 and variance scale / n, so that signals keep their size from layer to layer.
+    """w ~ a distribution of mean 0 and variance scale / n, so that activations keep their variance from layer to layer.
 
     Parameters
         scale: above 0.
         mode: n is "fan_in" (inputs D of a kernel (D, U)), "fan_out" (units U) or "fan_avg" ((D + U) / 2); at least 1.
         distribution: "uniform" on [-l, l] with l = sqrt(3 scale / n), or "normal", redrawn beyond two standard
-            deviations, its deviation widened by 1 / 0.87962566 to make up for the lost tails.
+            deviations, with its deviation divided by 0.87962566 to make up for the truncated tails.
         seed: None, or a whole number from 0 to 2**32 - 1.
 
     Source: Glorot and Bengio, AISTATS 2010; He et al., ICCV 2015; keras/initializers.py of Keras 2.3.1.
@@ -167,7 +167,7 @@ class VarianceScaling(Initializer):
 
 
 def fans(shape):
-    """How many inputs and outputs meet in a weight: D and U of a kernel (D, U), each times the axes before.
+    """(fan_in, fan_out) of a weight: D and U of a kernel (D, U), each times the lengths of the axes before.
 
     >>> fans((784, 512))
     (784, 512)
@@ -201,12 +201,12 @@ def glorot_normal(seed=None):
 
 
 def he_uniform(seed=None):
-    """w ~ U(-l, l), l = sqrt(6 / D), made for relu.  Source: He et al., ICCV 2015."""
+    """w ~ U(-l, l), l = sqrt(6 / D), for relu.  Source: He et al., ICCV 2015."""
     return VarianceScaling(2.0, "fan_in", "uniform", seed)
 
 
 def he_normal(seed=None):
-    """w ~ N(0, 2 / D), truncated, made for relu.  Source: He et al., ICCV 2015."""
+    """w ~ N(0, 2 / D), truncated, for relu.  Source: He et al., ICCV 2015."""
     return VarianceScaling(2.0, "fan_in", "normal", seed)
 
 
@@ -238,12 +238,12 @@ INITIALIZERS |= {
 
 
 def deserialize(config, custom_objects=None):
-    """What a name or a config stands for."""
+    """The initializer of a name or a config."""
     return registry.deserialize("initializer", config, INITIALIZERS, custom_objects)
 
 
 def get(identifier):
-    """The initializer that a name, a config or a callable `f(shape)` stands for.
+    """The initializer of a name, a config or a callable `f(shape)`.
 
     Raises ValueError for an unknown name, TypeError for anything else.
 

@@ -1,18 +1,17 @@
-"""Sequential: a chain of layers, each reading what the one before it wrote.
-
-It must not know how training goes; it inherits that from `Model`.
-"""
+"""Sequential: a stack of layers, each of which reads the output of the one before it."""
 from __future__ import annotations
 
 import json
 
-from tinynet import layers, saving
-from tinynet.backend import on_gpu, unique_name
+from tinynet import layers
+from tinynet.backend import unique_name
+from tinynet.device.kernels import fusing_pays
 from tinynet.layers import InputLayer, Layer
 from tinynet.layers.fused import fuse
 from tinynet.parameters import Parameter
-from tinynet.summary import print_summary
-from tinynet.training import Model
+from tinynet.saving import model_file
+from tinynet.training.model import Model
+from tinynet.utils import print_summary
 
 __all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json"]
 
@@ -24,9 +23,9 @@ class Sequential(Model):
         layers: a list of layers, or None to add them one by one.
         name: "sequential_1", "sequential_2" ... by default.
 
-    The first layer's input_shape (or input_dim) builds the weights at once; without it the first data does.
+    If the first layer has an input_shape (or input_dim), the weights are made at once, else by the first data.
 
-    Raises TypeError for what is not a Layer, ValueError for a layer or a name that is in the model already.
+    Raises TypeError for anything but a Layer, ValueError for a layer or a name that is in the model already.
 
     Source: keras/engine/sequential.py of Keras 2.3.1.
 
@@ -38,9 +37,9 @@ class Sequential(Model):
 
     def __init__(self, layers=None, name=None):
         self.name = name or unique_name(type(self).__name__)
-        self._chains: list[list[Layer]] = []    # for each layer: itself, and the links that came as its arguments
-        self.chain = []
-        self._declared = None                   # what an InputLayer says of the shape
+        self._stacks: list[list[Layer]] = []    # of each layer: itself, and the layers that are its arguments
+        self.stack = []
+        self._declared = None                   # the shape of an InputLayer
         if isinstance(layers, Layer):
             raise TypeError(f"Sequential expects a list of layers, got {layers!r}. Put it in brackets.")
         for layer in layers or []:
@@ -51,13 +50,13 @@ class Sequential(Model):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers as they were added; a list of its own, so change the model by `add` and `pop`."""
-        return [chain[0] for chain in self._chains]
+        """A list of the layers as they were added; `add` and `pop` change the model."""
+        return [stack[0] for stack in self._stacks]
 
     # The list of layers
 
     def add(self, layer):
-        """Put one more layer at the end."""
+        """Add a layer at the end."""
         if not isinstance(layer, Layer):
             raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}")
         if isinstance(layer, InputLayer):
@@ -65,41 +64,41 @@ class Sequential(Model):
             return
         if any(layer is other for other in self.layers):
             raise ValueError(f"{layer.name} is in {self.name} already. A layer keeps what its backward needs, so it "
-                             "stands once in a model: add another one.")
+                             "can be used only once in a model: add a new layer.")
         if any(layer.name == other.name for other in self.layers):
             raise ValueError(f'The name "{layer.name}" is used 2 times in the model. All layer names should be unique.')
         if not self.layers and self._declared:
             if layer.batch_input_shape not in (None, self._declared):
-                raise ValueError(f"{layer.name} says that batches have the shape {layer.batch_input_shape}, and the "
-                                 f"InputLayer before it {self._declared}.")
+                raise ValueError(f"{layer.name} declares the shape {layer.batch_input_shape}, and the InputLayer "
+                                 f"before it {self._declared}.")
             layer.batch_input_shape = self._declared
         shape = self.output_shape if self.layers else layer.batch_input_shape or layer.input_shape
-        chain = layer.chain()
+        stack = layer.stack()
         if shape is not None:
-            _build(chain, shape)
-        self._chains.append(chain)
-        self._link()
+            _build(stack, shape)
+        self._stacks.append(stack)
+        self._join()
 
     def _declare(self, layer):
-        """Let the shape of the samples be that of an InputLayer."""
+        """Take the shape of the samples from an InputLayer."""
         if self.layers or self._declared or layer.batch_input_shape is None:
-            raise ValueError(f"{layer.name} must come first in {self.name}, with an input_shape: it tells the shape of "
-                             "the samples and does nothing else.")
+            raise ValueError(f"{layer.name} must come first in {self.name}, with an input_shape: it declares the shape "
+                             "of the samples and does nothing else.")
         self._declared = layer.batch_input_shape
 
     def pop(self):
-        """Take the last layer away.  Raises TypeError when there is none."""
+        """Remove the last layer.  Raises TypeError if there is none."""
         if not self.layers:
             raise TypeError("There are no layers in the model.")
-        self._chains.pop()
-        self._link()
+        self._stacks.pop()
+        self._join()
 
-    def _link(self):
-        chain = [link for chain in self._chains for link in chain]
-        self.chain = fuse(chain) if on_gpu else chain
+    def _join(self):
+        stack = [layer for stack in self._stacks for layer in stack]
+        self.stack = fuse(stack) if fusing_pays else stack
 
     def get_layer(self, name=None, index=None) -> Layer:
-        """The layer of this name, or at this place.  Raises ValueError when there is none."""
+        """The layer of this name, or at this index.  Raises ValueError if there is none."""
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
                 raise ValueError(f"Was asked to retrieve layer at index {index}, but {self.name} has "
@@ -120,15 +119,15 @@ class Sequential(Model):
     @property
     def input_shape(self):
         """The shape of a batch of inputs, (None, ...); None before the model is built."""
-        return self._chains[0][0].input_shape if self._chains else None
+        return self._stacks[0][0].input_shape if self._stacks else None
 
     @property
     def output_shape(self):
         """The shape of a batch of outputs, (None, ...); None before the model is built."""
-        return self._chains[-1][-1].output_shape if self._chains else None
+        return self._stacks[-1][-1].output_shape if self._stacks else None
 
     def build(self, input_shape=None):
-        """Create the weights for batches of this shape, such as (None, 784)."""
+        """Make the weights for batches of this shape, such as (None, 784)."""
         if input_shape is None:
             if not self.built:
                 raise ValueError("Input shape must be defined when calling build on an unbuilt model: "
@@ -137,29 +136,25 @@ class Sequential(Model):
         if not isinstance(input_shape, (tuple, list)) or len(input_shape) < 2 or not all(
                 isinstance(n, int) and n > 0 for n in input_shape[1:]):
             raise ValueError(f"build expects the shape of a batch, such as (None, 784), got {input_shape!r}.")
-        _build([link for chain in self._chains for link in chain], (None, *input_shape[1:]))
-
-    def memory(self):
-        links = [link for chain in self._chains for link in chain]
-        return super().memory() + [array for link in links for array in link._buffers.values()]
+        _build([layer for stack in self._stacks for layer in stack], (None, *input_shape[1:]))
 
     def compute_output_shape(self, input_shape):
         """The shape of the outputs for a batch of inputs of this shape."""
         if not isinstance(input_shape, (tuple, list)):
             raise ValueError(f"A batch's shape is a tuple such as (None, 784), got {input_shape!r}.")
-        for link in self.chain:
-            input_shape = link.compute_output_shape(input_shape)
+        for layer in self.stack:
+            input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
     # Weights
 
     @property
     def weights(self) -> list[Parameter]:
-        """Every parameter: those that training moves, then the others."""
+        """All parameters: those that training moves, then the others."""
         return self.trainable_weights + self.non_trainable_weights
 
     def count_params(self) -> int:
-        """How many numbers the parameters hold."""
+        """The number of elements of all parameters."""
         return sum(layer.count_params() for layer in self.layers)
 
     def get_weights(self):
@@ -167,9 +162,9 @@ class Sequential(Model):
         return [w for layer in self.layers for w in layer.get_weights()]
 
     def set_weights(self, weights):
-        """Write arrays, in the order of `get_weights()`, into the parameters.
+        """Set the parameters to arrays, in the order of `get_weights()`.
 
-        Raises ValueError, and changes nothing, when their number or a shape is not the model's.
+        Raises ValueError, and changes nothing, if their number or a shape is not the model's.
         """
         parameters = [p for layer in self.layers for p in layer.parameters]
         if not isinstance(weights, (list, tuple)) or len(weights) != len(parameters):
@@ -185,25 +180,30 @@ class Sequential(Model):
             p.value = w
 
     def summary(self, line_length=None, positions=None, print_fn=None):
-        """Print the table of the layers; parameters as for `tinynet.summary.print_summary`."""
+        """Print the table of the layers; parameters as for `tinynet.utils.print_summary`."""
         print_summary(self, line_length, positions, print_fn)
 
     # The layers as plain data
 
     def get_config(self):
-        """The layers that build this model again, as plain data: not the weights, nor what compile was told."""
+        """The layers as plain data, without weights and without the arguments of compile."""
         config = {"name": self.name, "layers": [layers.serialize(layer) for layer in self.layers]}
         return config | ({"build_input_shape": list(self.input_shape)} if self.built else {})
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """The model that `get_config` described, with new weights."""
+    def from_config(cls, config, custom_objects=None, saved_weight=None):
+        """A model of what `get_config` returned; saved_weight(layer, shape) gives its weights, by default new ones."""
         config = {"layers": config} if isinstance(config, list) else config
         if not isinstance(config, dict) or "layers" not in config:
-            raise ValueError(f"{cls.__name__}.from_config expects what get_config gave, got {config!r}.")
-        model = cls([layers.deserialize(layer, custom_objects) for layer in config["layers"]], name=config.get("name"))
+            raise ValueError(f"{cls.__name__}.from_config expects what get_config returned, got {config!r}.")
+        stack = [layers.deserialize(layer, custom_objects) for layer in config["layers"]]
+        for layer in stack:
+            layer.saved_weight = saved_weight
+        model = cls(stack, name=config.get("name"))
         if config.get("build_input_shape") and not model.built:
             model.build(config["build_input_shape"])
+        for layer in stack:
+            layer.saved_weight = None
         return model
 
     def to_json(self, **options) -> str:
@@ -211,33 +211,33 @@ class Sequential(Model):
         return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **options)
 
 
-def _build(chain, shape):
-    """Build links one after the other, or none of them."""
-    fresh = [link for link in chain if not link.built]
+def _build(stack, shape):
+    """Build all layers, in order, or none of them."""
+    unbuilt = [layer for layer in stack if not layer.built]
     try:
-        for link in chain:
-            link.build_once(shape)
-            shape = link.output_shape
+        for layer in stack:
+            layer.build_once(shape)
+            shape = layer.output_shape
     except BaseException:
-        for link in fresh:
-            link.unbuild()
+        for layer in unbuilt:
+            layer.unbuild()
         raise
 
 
 def load_model(filepath, custom_objects=None, compile=True) -> Sequential:
-    """The model that `save` wrote into a file, or Keras 2.3.1 (.h5) or 3 (.keras), ready to predict or train on.
+    """The model of a file of `save`, of Keras 2.3.1 (.h5) or of Keras 3 (.keras), ready to predict or train.
 
     Parameters
         custom_objects: {name: object} for classes and functions of your own; a file can name no others.
-        compile: whether to compile it as it was, with the optimizer where it stood (anew, from a file of Keras's).
+        compile: whether to compile it as it was, with the state of the optimizer (a new one, from a file of Keras).
 
-    Raises ModelFileError, a ValueError, for a damaged file, or a newer one, or none of these; no file can run code.
+    Raises ModelFileError, a ValueError, for a file that is damaged, of another format or newer. No file can run code.
     """
-    return saving.load(filepath, Sequential.from_config, custom_objects, compile)
+    return model_file.load(Sequential, filepath, custom_objects, compile)
 
 
 def model_from_json(text, custom_objects=None) -> Sequential:
-    """The model that `to_json` described, with new weights.  Raises ValueError for another text.
+    """A model of what `to_json` returned, with new weights.  Raises ValueError for another text.
 
     >>> from tinynet.layers import Dense
     >>> model_from_json(Sequential([Dense(2, input_dim=3)]).to_json()).count_params()
@@ -247,14 +247,14 @@ def model_from_json(text, custom_objects=None) -> Sequential:
 
 
 def model_from_config(config, custom_objects=None) -> Sequential:
-    """The model that {"class_name": "Sequential", "config": its get_config()} describes, with new weights."""
+    """A model of {"class_name": "Sequential", "config": its get_config()}, with new weights."""
     if not isinstance(config, dict) or config.get("class_name") != "Sequential" or "config" not in config:
         raise ValueError("model_from_json expects the text of a Sequential's to_json().")
     return Sequential.from_config(config["config"], custom_objects)
 
 
 def clone_model(model) -> Sequential:
-    """A model of the same layers with new weights.  Raises TypeError for what is no Sequential."""
+    """A model of the same layers with new weights.  Raises TypeError unless it is a Sequential."""
     if not isinstance(model, Sequential):
         raise TypeError(f"clone_model expects a Sequential, got {model!r}.")
     return Sequential.from_config(model.get_config())

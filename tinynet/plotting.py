@@ -1,19 +1,16 @@
-"""Pictures of data, of training and of mistakes; each function returns a matplotlib Figure, and changes no model.
+"""Plots of data, training and predictions; each function returns a matplotlib Figure.
 
-In a notebook, `%matplotlib inline` shows them.  matplotlib is imported when a picture is drawn, never before.
+In a notebook `%matplotlib inline` shows them. matplotlib is imported when a plot is drawn.
 """
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["plot_comparison", "plot_confusion_matrix", "plot_gradient_flow", "plot_history", "plot_mistakes",
-           "plot_samples"]
-
 BLUE, ORANGE, GREY = "#1f5fa8", "#e0702d", "#8a8a8a"
 
 
 def plot_samples(images, labels=None, columns=8):
-    """The pictures (N, H, W) in rows of `columns`, each under its label."""
+    """Images (N, H, W) in rows of `columns`, each below its label."""
     rows = -(-len(images) // columns)
     figure = _figure(1.1 * columns, 1.3 * rows)
     for i, (axes, image) in enumerate(zip(_grid(figure, rows, columns, len(images)), images)):
@@ -24,7 +21,7 @@ def plot_samples(images, labels=None, columns=8):
 
 
 def plot_history(history, name="accuracy"):
-    """A metric or the loss by epoch, for the training samples and, where the history has it, for the validation's.
+    """A metric or the loss by epoch, for training and, if it is in the history, for validation.
 
     Parameters
         history: the `History` that fit returned.
@@ -53,20 +50,18 @@ def plot_history(history, name="accuracy"):
     axes.set_xlabel("epoch")
     axes.set_ylabel(name)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.grid(color="#e4e4e4")
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    _style(axes)
     axes.legend(frameon=False)
     return figure
 
 
 def plot_comparison(histories, name="loss", columns=4):
-    """A metric or the loss by epoch, of several runs: each in a field of its own, the first also in grey behind all.
+    """A metric or the loss by epoch of several runs, each in its own plot, with the first one in grey behind it.
 
     Parameters
         histories: {title: the `History` that fit returned}.
-        name: what to draw, for the training samples and the validation's; both must be in all histories.
-        columns: fields in a row.
+        name: of the metric, which must be in all histories, for training and validation.
+        columns: plots in a row.
 
     Raises ValueError for a name that a history does not have.
     """
@@ -88,8 +83,7 @@ def plot_comparison(histories, name="loss", columns=4):
         axes.plot(*lowest, "o", color=ORANGE, markersize=5)
         axes.annotate(f"{lowest[1]:.3f}", lowest, xytext=(0, -16), textcoords="offset points", fontsize=9, color=ORANGE)
         axes.set_title(title, fontsize=10)
-        axes.grid(color="#e4e4e4")
-        axes.spines[["top", "right"]].set_visible(False)
+        _style(axes)
     for axes in fields[len(histories):]:
         axes.set_visible(False)
     figure.supxlabel("epoch", fontsize=10)
@@ -101,9 +95,9 @@ def plot_comparison(histories, name="loss", columns=4):
 
 
 def plot_gradient_flow(model, x, y):
-    """How large the gradient is on its way back: of what each link puts out, and of each weight.
+    """The size of the gradient, layer by layer: with respect to the output y of each layer, and to each weight w.
 
-    The left field shows, link by link from the data to the loss, the root of the mean square of dL/dy; the right one
+    The left plot shows, from the data to the loss, the root mean square of dL/dy; the right one
     how |dL/dw| is distributed in each parameter: the middle half, the median, and from the 1st to the 99th hundredth.
 
     Parameters
@@ -111,52 +105,50 @@ def plot_gradient_flow(model, x, y):
         x, y: the samples of one batch.
     """
     explained = model.explain_step(x, y)
-    links = [link for link in explained.links if link.dy is not None]
+    layers = [layer for layer in explained.layers if layer.dy is not None]
     gradients = list(explained.gradients.items())
-    figure = _figure(11, 0.42 * max(len(links), len(gradients)) + 1.6)
+    figure = _figure(11, 0.42 * max(len(layers), len(gradients)) + 1.6)
     left, right = figure.subplots(1, 2)
-    places = range(len(links))
-    left.plot([np.sqrt(np.mean(link.dy ** 2)) for link in links], places, "o-", color=BLUE)
-    left.set_yticks(places, [link.name for link in links])
+    positions = range(len(layers))
+    left.plot([np.sqrt(np.mean(layer.dy ** 2)) for layer in layers], positions, "o-", color=BLUE)
+    left.set_yticks(positions, [layer.name for layer in layers])
     left.set_xlabel("root mean square of dL/dy")
-    for place, (_, gradient) in enumerate(gradients):
+    for row, (_, gradient) in enumerate(gradients):
         sizes = np.abs(gradient[gradient != 0])
         if sizes.size:
             low, quarter, middle, three_quarters, high = np.percentile(sizes, [1, 25, 50, 75, 99])
-            right.plot([low, high], [place, place], color=ORANGE, linewidth=1.5)
-            right.plot([quarter, three_quarters], [place, place], color=ORANGE, linewidth=7, solid_capstyle="butt")
-            right.plot(middle, place, "|", color="white", markersize=8)
+            right.plot([low, high], [row, row], color=ORANGE, linewidth=1.5)
+            right.plot([quarter, three_quarters], [row, row], color=ORANGE, linewidth=7, solid_capstyle="butt")
+            right.plot(middle, row, "|", color="white", markersize=8)
     zeros = [f"  ({np.mean(gradient == 0):.0%} zero)" if np.any(gradient == 0) else "" for _, gradient in gradients]
     right.set_yticks(range(len(gradients)), [name + zero for (name, _), zero in zip(gradients, zeros)])
     right.set_xlabel("|dL/dw|")
     for axes in (left, right):
         axes.set_xscale("log")
         axes.xaxis.set_minor_formatter("")
-        axes.grid(color="#e4e4e4", axis="x", which="both")
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
+        _style(axes, axis="x", which="both")
     figure.suptitle(f"The gradient in {model.name}, from the loss (top) to the data", fontsize=12)
     return figure
 
 
 def plot_confusion_matrix(y_true, y_pred, classes=None):
-    """How often each true class (row) was taken for each class (column); right answers are blue, mistakes orange.
+    """How often each true class (row) was predicted as each class (column): correct in blue, wrong in orange.
 
     Parameters
-        y_true, y_pred: class numbers (N,).
+        y_true, y_pred: integer classes (N,).
         classes: names of the classes; their numbers by default.
     """
     for numbers in (y_true, y_pred):
         if np.ndim(numbers) != 1 or np.min(numbers) < 0:
-            raise ValueError("plot_confusion_matrix expects class numbers (N,) from 0, got an array of shape "
-                             f"{np.shape(numbers)}. Of one-hot rows or probabilities hand over the argmax(axis=1).")
+            raise ValueError("plot_confusion_matrix expects integer classes (N,) from 0, got an array of shape "
+                             f"{np.shape(numbers)}. Of one-hot rows or probabilities pass the argmax(axis=1).")
     count = int(max(np.max(y_true), np.max(y_pred))) + 1 if classes is None else len(classes)
     matrix = np.zeros((count, count), int)
     np.add.at(matrix, (np.asarray(y_true, int), np.asarray(y_pred, int)), 1)
     right = np.eye(count, dtype=bool)
     figure = _figure(0.55 * count + 1.5, 0.55 * count + 1.2)
     axes = figure.add_subplot()
-    # Mistakes are a hundred times rarer than right answers: each kind is shaded against its own largest number.
+    # Errors are a hundred times rarer than correct predictions: each kind has a colour scale of its own.
     for kind, colours in ((right, "Blues"), (~right, "Oranges")):
         numbers = np.ma.masked_where(~kind | (matrix == 0), matrix)
         axes.imshow(numbers, cmap=colours, vmin=0, vmax=1.6 * max(matrix[kind].max(), 1))
@@ -167,17 +159,17 @@ def plot_confusion_matrix(y_true, y_pred, classes=None):
     axes.set_yticks(range(count), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(f"{np.trace(matrix):,} of {matrix.sum():,} right")
+    axes.set_title(f"{np.trace(matrix):,} of {matrix.sum():,} correct")
     axes.tick_params(length=0)
     axes.spines[:].set_color("#c8c8c8")
     return figure
 
 
 def plot_mistakes(images, y_true, probabilities, columns=8, rows=3):
-    """The pictures (N, H, W) whose true class was given the least probability among all that were predicted wrong.
+    """The images (N, H, W) that were predicted wrong with the least probability for the true class.
 
     Parameters
-        y_true: class numbers (N,).
+        y_true: integer classes (N,).
         probabilities: of the classes (N, C), as predict returns them.
     """
     y_true = np.asarray(y_true, int)
@@ -188,14 +180,15 @@ def plot_mistakes(images, y_true, probabilities, columns=8, rows=3):
     figure = _figure(1.35 * columns, 1.75 * rows)
     for axes, i in zip(_grid(figure, rows, columns, len(worst)), worst):
         axes.imshow(images[i], cmap="gray_r", interpolation="nearest")
-        axes.set_title(f"is {y_true[i]}, said {y_pred[i]}", fontsize=9, color=ORANGE, pad=3)
+        axes.set_title(f"true {y_true[i]}, predicted {y_pred[i]}", fontsize=8, color=ORANGE, pad=3)
         axes.set_xlabel(f"no. {i}", fontsize=7, color=GREY, labelpad=2)
-    figure.suptitle(f"{len(wrong)} of {len(images):,} wrong; the {len(worst)} furthest from the truth", fontsize=12)
+    title = f"{len(wrong)} of {len(images):,} wrong; the {len(worst)} with the lowest probability of the true class"
+    figure.suptitle(title, fontsize=12)
     return figure
 
 
 def _figure(width, height):
-    """A Figure of its own, in inches: no window opens, and pyplot's state stays as it is."""
+    """A new Figure, in inches, without a window and without pyplot."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -204,8 +197,15 @@ def _figure(width, height):
     return Figure(figsize=(width, height), dpi=120, layout="constrained")
 
 
+def _style(axes, **grid):
+    """A light grid behind the curves, and no frame at the top and on the right."""
+    axes.grid(color="#e4e4e4", **grid)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
 def _grid(figure, rows, columns, used):
-    """The first `used` axes of a grid, without ticks; the others are left out."""
+    """The first `used` axes of a grid, without ticks."""
     for i in range(used):
         axes = figure.add_subplot(rows, columns, i + 1)
         axes.set_xticks([])

@@ -1,7 +1,7 @@
-"""Every random number of a run, each a function of one seed: `np.random.seed(n)` fixes them all.
+"""Random numbers, all of them fixed by one seed: `np.random.seed(n)`.
 
-Weights and the order of the samples come from NumPy's global generator, as in Keras; the masks of dropout come
-from counted streams, which a training run can rejoin at any step.  It must not know what the numbers are used for.
+Initial weights and the order of the samples come from NumPy's global generator, as in Keras. Dropout masks come from
+counter-based streams, which can be continued at any step.
 """
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import math
 
 import numpy as np
 
-from tinynet import kernels
 from tinynet.backend import xp
-
-__all__ = ["MaskStream", "draw_seed", "global_state", "set_random_seed"]
+from tinynet.device import kernels
 
 
 def set_random_seed(seed: int) -> None:
-    """Fix weights, order of the samples and dropout masks of all that is built from here on; 0 <= seed < 2**32.
+    """Fix initial weights, the order of the samples and dropout masks from here on; 0 <= seed < 2**32.
 
     >>> set_random_seed(7); first = draw_seed()
     >>> set_random_seed(7); draw_seed() == first
@@ -26,9 +24,9 @@ def set_random_seed(seed: int) -> None:
 
 
 def global_state():
-    """Where NumPy's global generator stands, for np.random.set_state: (kind, words, position, has_gauss, gauss).
+    """The state of NumPy's global generator, for np.random.set_state: (kind, keys, position, has_gauss, gauss).
 
-    Raises ValueError for another generator than NumPy's own there, MT19937.
+    Raises ValueError if the generator is not NumPy's own, MT19937.
     """
     kind = np.random.get_state(legacy=False)["bit_generator"]
     if kind != "MT19937":
@@ -37,24 +35,24 @@ def global_state():
 
 
 def draw_seed() -> int:
-    """A fresh seed out of NumPy's global generator, so that one `np.random.seed` fixes whatever uses it."""
+    """A new seed from NumPy's global generator, so that `np.random.seed` fixes whatever uses it."""
     return int(np.random.randint(2**31 - 1))
 
 
 class MaskStream:
-    """Random masks that are a pure function of (seed, step, position): stream number `step` of generator `seed`.
+    """A stream of random masks, each a pure function of (seed, step, position in the batch).
 
-    A counter-based generator needs no state but the step, so a mask does not depend on how a batch was divided
-    among threads, and training goes on bit for bit from a saved step.
+    The only state of a counter-based generator is the step. So a mask does not depend on how the batch was divided
+    among threads, and a training run can continue from a saved step with the same bits.
 
-    >>> bool((MaskStream(1).keep((2, 8), 0.5) == MaskStream(1).keep((2, 8), 0.5)).all())
+    >>> bool((MaskStream(1).dropout_mask((2, 8), 0.5) == MaskStream(1).dropout_mask((2, 8), 0.5)).all())
     True
     """
 
     def __init__(self, seed: int):
         self.seed = seed
-        self.counter = xp.zeros(1, np.int64)    # the step, where a recorded step of training can count it up
-        self.first_row = 0      # of the rows that a mask is for, in the batch; above zero where ranks share it
+        self.counter = xp.zeros(1, np.int64)    # the step: an array, so that a captured training step can increase it
+        self.first_row = 0                      # in the batch, of the rows that are drawn for: not 0 in a shard
 
     @property
     def step(self) -> int:
@@ -66,26 +64,26 @@ class MaskStream:
         self.counter[...] = step
 
     def position(self, shape) -> int:
-        """Where in the stream the first element of a mask of this shape stands: before it come those of other rows."""
+        """The position in the stream of the first element of a mask of this shape."""
         return self.first_row * math.prod(shape[1:])
 
-    def keep(self, shape: tuple[int, ...], rate: float, same_for_all=False):
-        """True with probability 1 - rate, for each element; then one step on.  See `tinynet.kernels.keep`.
+    def dropout_mask(self, shape: tuple[int, ...], rate: float, same_for_all=False):
+        """True with probability 1 - rate, for each element; then one step on.
 
         same_for_all: the mask has one row, for all samples.
         """
         first = 0 if same_for_all else self.position(shape)
-        mask = kernels.keep(self.seed, self.counter, shape, rate, first)
+        mask = kernels.dropout_mask(self.seed, self.counter, shape, rate, first)
         self.advance()
         return mask
 
     def normal(self, shape: tuple[int, ...], dtype):
-        """Numbers u ~ N(0, 1), for each element one; then one step on.
+        """Numbers u ~ N(0, 1), one for each element; then one step on.
 
         u = sqrt(-2 log a) cos(2 pi b), with a in (0, 1] and b in [0, 1) from the halves of a 64-bit number.
         Source: Box and Muller, Annals of Mathematical Statistics 29 (1958).
         """
-        numbers = kernels.words(self.seed, self.counter, math.prod(shape), self.position(shape))
+        numbers = kernels.random_bits(self.seed, self.counter, math.prod(shape), self.position(shape))
         halves = numbers.view(np.uint32).reshape(-1, 2)
         a, b = (halves[:, 0] + 1.0) / 2**32, halves[:, 1] / 2.0**32
         self.advance()

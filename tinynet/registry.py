@@ -1,7 +1,6 @@
-"""From a name to an object and back: how a word in a script, or a dict in a file, becomes a layer or an optimizer.
+"""From a name or a config to an object, and back: "relu", {"class_name": "Dense", "config": {...}}.
 
-Each family of objects keeps its own fixed table of names, and a caller may hand in more; no other code is ever run.
-It must not know which families there are.
+Only names in a fixed table, or passed in by the caller as custom objects, are looked up: a file cannot run other code.
 """
 from __future__ import annotations
 
@@ -9,16 +8,13 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from tinynet.arguments import Pasteable, arguments, find
-
-__all__ = ["Configurable", "CustomObjectScope", "custom_object_scope", "deserialize", "get_custom_objects", "lookup",
-           "serialize"]
+from tinynet.validation import Pasteable, argument_names, find
 
 _custom_objects: dict[str, Any] = {}
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """The names that a script has added to all tables, as a dict that may be changed.
+    """The custom objects that are known everywhere, by name: a dict that a script may change.
 
     >>> get_custom_objects()
     {}
@@ -27,7 +23,7 @@ def get_custom_objects() -> dict[str, Any]:
 
 
 class CustomObjectScope:
-    """Names that hold within a `with` block, besides those that tinynet knows: CustomObjectScope({"name": object}).
+    """Custom objects that are known inside a `with` block: CustomObjectScope({"name": object}).
 
     Source: keras/utils/generic_utils.py of Keras 2.3.1.
 
@@ -37,7 +33,7 @@ class CustomObjectScope:
 
     def __init__(self, *custom_objects):
         if not all(isinstance(objects, (Mapping, type(None))) for objects in custom_objects):
-            raise TypeError(f"Custom objects are handed over as a dict {{name: object}}, got {custom_objects!r}.")
+            raise TypeError(f"Custom objects are a dict {{name: object}}, got {custom_objects!r}.")
         self.added = {name: value for objects in custom_objects for name, value in (objects or {}).items()}
 
     def __enter__(self):
@@ -54,16 +50,16 @@ custom_object_scope = CustomObjectScope
 
 
 def lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
-    """What a name stands for: a custom object's, or that of the table.  Raises ValueError for an unknown one."""
+    """The custom object of this name, or else the entry of the table.  Raises ValueError for an unknown name."""
     return _custom_objects[name] if name in _custom_objects else find(kind, name, table)
 
 
 def deserialize(kind: str, config: Any, table: Mapping[str, Any], custom_objects: Mapping | None = None) -> Any:
-    """The object that a name or a config {"class_name": name, "config": its arguments} stands for.
+    """The object of a name, or of a config {"class_name": name, "config": arguments}.
 
-    A class of the table is built, a function is returned as it is.
+    A class is instantiated, a function is returned as it is.
 
-    Raises ValueError for an unknown name, and for a dict that is no config.
+    Raises ValueError for an unknown name, and for a dict that is not a config.
     """
     with CustomObjectScope(custom_objects):
         if isinstance(config, Mapping):
@@ -77,7 +73,7 @@ def deserialize(kind: str, config: Any, table: Mapping[str, Any], custom_objects
 
 
 def serialize(thing: Any) -> Any:
-    """A name, a config or plain data, from which `deserialize` makes the same again.
+    """The name, config or plain data from which `deserialize` makes an equal object.
 
     >>> class Pair(Configurable):
     ...     def __init__(self, a, b=2): self.a, self.b = a, b
@@ -94,14 +90,14 @@ def serialize(thing: Any) -> Any:
 
 
 class Configurable(Pasteable):
-    """Gives an object `get_config` and `from_config`: its arguments by name, found in its attributes of these names."""
+    """Adds `get_config` and `from_config`: each constructor argument is kept as an attribute of the same name."""
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that build this object again, as plain data, which json can write."""
-        return self.config_of(arguments(type(self)))
+        """The constructor arguments as plain data that json can write."""
+        return self.config_of(argument_names(type(self)))
 
     def config_of(self, names) -> dict[str, Any]:
-        """The arguments of these names.  Raises NotImplementedError for one that is not an attribute."""
+        """The arguments of these names.  Raises NotImplementedError if one is not kept as an attribute."""
         for name in names:
             if not hasattr(self, name):
                 raise NotImplementedError(f"{type(self).__name__} keeps no attribute {name!r}: keep each argument "
@@ -110,5 +106,5 @@ class Configurable(Pasteable):
 
     @classmethod
     def from_config(cls, config):
-        """The object that `get_config` described."""
+        """An object made from what `get_config` returned."""
         return cls(**config)

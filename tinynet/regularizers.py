@@ -1,13 +1,10 @@
-"""The price of large weights or activities: a penalty that is added to the loss, with its derivative.
-
-They must not know whether they are given a weight or what a layer puts out.
-"""
+"""Regularizers: penalties for large weights or activations, added to the loss, each with its derivative."""
 from __future__ import annotations
 
-from tinynet.arguments import number
-from tinynet.backend import xp
 from tinynet import registry
+from tinynet.backend import xp
 from tinynet.registry import Configurable, serialize
+from tinynet.validation import number
 
 __all__ = ["L1L2", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "serialize"]
 
@@ -28,7 +25,8 @@ class L1L2(Regularizer):
 
     Parameters: l1 and l2, zero or above.  Raises ValueError otherwise.
 
-    A large weight's square costs much and l2 shrinks it; |w| costs the same at any size, and l1 ends at zero.
+    The gradient of l2 is proportional to w, so it shrinks large weights most. That of l1 is constant, so l1 drives
+    small weights to exactly zero.
     Source: keras/regularizers.py of Keras 2.3.1.
 
     >>> R = L1L2(l1=1, l2=10); w = xp.array([1.0, -2.0])
@@ -66,12 +64,12 @@ REGULARIZERS = {made.__name__: made for made in (L1L2, l1, l2, l1_l2)}
 
 
 def deserialize(config, custom_objects=None):
-    """What a name or a config stands for."""
+    """The regularizer of a name or a config."""
     return registry.deserialize("regularizer", config, REGULARIZERS, custom_objects)
 
 
 def get(identifier):
-    """The regularizer that a name ("l1", "l2", "l1_l2"), a config, a `Regularizer` or None stands for.
+    """The regularizer of a name ("l1", "l2", "l1_l2"), a config, a `Regularizer` or None.
 
     Raises ValueError for an unknown name, TypeError for anything else, such as a function without its derivative.
 

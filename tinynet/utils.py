@@ -1,28 +1,24 @@
-"""Small things that every script needs around a model: one-hot labels, unit vectors, one seed for all, a file."""
+"""Functions that scripts need around a model: one-hot labels, normalized vectors, seeds, the summary of a model."""
 from __future__ import annotations
-
-import hashlib
-import os
-import shutil
-from pathlib import Path
 
 import numpy as np
 
-from tinynet.arguments import whole_number
-from tinynet.dataset import Sequence
-from tinynet.progress import ProgressBar, as_text
+from tinynet.callbacks.progress import ProgressBar, as_text
+from tinynet.datasets.download import get_file
 from tinynet.random import set_random_seed
 from tinynet.registry import CustomObjectScope, custom_object_scope, get_custom_objects
+from tinynet.training.dataset import Sequence
+from tinynet.validation import whole_number
 
 __all__ = ["CustomObjectScope", "Progbar", "Sequence", "custom_object_scope", "get_custom_objects", "get_file",
            "normalize", "set_random_seed", "to_categorical"]
 
 
 def to_categorical(y, num_classes=None, dtype="float32"):
-    """One row for each class number: all 0 but a 1 at the class.
+    """One-hot rows of integer classes.
 
     Parameters
-        y: class numbers, (N,), (N, 1) or any other shape; 0 <= y < C.
+        y: integer classes, (N,), (N, 1) or any other shape; 0 <= y < C.
         num_classes: C; the largest of y and one more by default.
         dtype: of the result.
 
@@ -73,12 +69,12 @@ def normalize(x, axis=-1, order=2):
 
 
 class Progbar:
-    """A bar over `target` steps of a loop of your own, with the running means of the values beside it.
+    """A progress bar over `target` steps of a loop of your own, with the means of values.
 
     Parameters
         target: steps in all.
         verbose: 0 silent, 1 a live bar and then a line, 2 the line alone.
-        stateful_metrics: names whose last value is shown, not the mean.
+        stateful_metrics: names of which the last value is shown, not the mean.
 
     Source: keras/utils/generic_utils.py of Keras 2.3.1.
 
@@ -94,7 +90,7 @@ class Progbar:
         self.sums: dict[str, list[float]] = {}
 
     def update(self, current, values=()):
-        """Move the bar to step `current`; values are (name, value) of the steps since the last call."""
+        """Set the bar to step `current`; values are (name, value) of the steps since the last call."""
         for name, value in values or ():
             steps = current - self.seen
             total, count = self.sums.get(name, [0.0, 0])
@@ -109,62 +105,47 @@ class Progbar:
                 print(f"{current}/{self.target} - {seconds:.0f}s" + (f" - {text}" if text else ""), flush=True)
 
     def add(self, n, values=()):
-        """Move the bar on by n steps."""
+        """Advance the bar by n steps."""
         self.update(self.seen + n, values)
 
 
-def get_file(fname, origin, md5_hash=None, file_hash=None, cache_subdir="datasets", hash_algorithm="auto",
-             cache_dir=None):
-    """The path of a file that is fetched once, from the address `origin`, and kept in a folder of the user's.
+def print_summary(model, line_length=None, positions=None, print_fn=None):
+    """Print the layers, their output shapes and numbers of parameters.
 
     Parameters
-        fname: its name there, or an absolute path.
-        md5_hash, file_hash: what its MD5, or SHA-256 if it is longer, must be.
-        hash_algorithm: "md5", "sha256", or "auto", by the length of file_hash.
-        cache_dir, cache_subdir: the folder, $KERAS_HOME or ~/.keras, and in it datasets, by default.
+        line_length: 65 by default.
+        positions: where the three columns end, as parts of it (or as columns, when the last is above 1).
+        print_fn: called with each line; print by default.
 
-    Nothing is left where a download fails, and a file is never unpacked.
-    Raises OSError where it cannot be fetched, ValueError where it is not the file that was expected.
-    Source: keras/utils/data_utils.py of Keras 2.3.1.
+    Raises ValueError before the model is built, and unless positions is three numbers.
+    Source: keras/utils/layer_utils.py of Keras 2.3.1.
     """
-    import http.client
-    import tempfile         # these here because they would take a third of the time of `import tinynet`
-    import urllib.error
-    import urllib.request
-    folder = Path(cache_dir or os.environ.get("KERAS_HOME") or Path.home() / ".keras") / cache_subdir
-    if ".." in Path(fname).parts or not isinstance(origin, str):
-        raise ValueError(f"get_file expects a name within the folder and an address, got {fname!r} and {origin!r}.")
-    path = folder / fname
-    expected = (file_hash or md5_hash or "").lower()
-    algorithm = hash_algorithm if hash_algorithm != "auto" else "sha256" if len(expected) == 64 else "md5"
-    if path.exists() and _is(path, expected, algorithm):
-        return str(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-        try:
-            with urllib.request.urlopen(origin) as response:
-                shutil.copyfileobj(response, part)
-                promised = response.headers.get("Content-Length")
-            part.flush()
-            if promised is not None and part.tell() != int(promised):
-                raise OSError(f"The download of {origin} ended after {part.tell():,} of {int(promised):,} bytes.")
-            if not _is(part.name, expected, algorithm):
-                raise ValueError(f"The file at {origin} is damaged, or another one: its {algorithm} is not {expected}.")
-            os.replace(part.name, path)
-        except (urllib.error.URLError, http.client.HTTPException) as error:
-            raise OSError(f"URL fetch failure on {origin}: {getattr(error, 'reason', error)}. Put the file at {path} "
-                          "by hand.") from error
-        finally:
-            Path(part.name).unlink(missing_ok=True)
-    return str(path)
+    if not model.built:
+        raise ValueError("This model has not yet been built. Build it first by calling build((None, D)) or fit() "
+                         "with some data, or give the first layer an input_shape.")
+    width = 65 if line_length is None else whole_number("line_length", line_length, least=1, below=10_001)
+    positions, print_fn = [0.45, 0.85, 1.0] if positions is None else positions, print_fn or print
+    if not isinstance(positions, (list, tuple)) or len(positions) != 3 or not all(
+            isinstance(p, (int, float)) and 0 <= p <= 10_000 for p in positions):
+        raise ValueError(f"positions must be three numbers, where the columns end, got {positions!r}.")
+    ends = [int(width * p if positions[-1] <= 1 else p) for p in positions]
 
+    def row(*fields):
+        line = ""
+        for end, field in zip(ends, fields):
+            line = line[:-1] + " " if line else line
+            line = (line + str(field))[:end].ljust(end)
+        print_fn(line)
 
-def _is(path, expected, algorithm) -> bool:
-    """Whether a file has the hash that was expected, if one was."""
-    if not expected:
-        return True
-    digest = hashlib.new(algorithm)
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest() == expected
+    print_fn(f'Model: "{model.name}"')
+    print_fn("_" * width)
+    row("Layer (type)", "Output Shape", "Param #")
+    print_fn("=" * width)
+    for layer in model.layers:
+        row(f"{layer.name} ({type(layer).__name__})", layer.output_shape, layer.count_params())
+        print_fn(("=" if layer is model.layers[-1] else "_") * width)
+    trainable = sum(p.value.size for p in model.trainable_weights)
+    print_fn(f"Total params: {model.count_params():,}")
+    print_fn(f"Trainable params: {trainable:,}")
+    print_fn(f"Non-trainable params: {model.count_params() - trainable:,}")
+    print_fn("_" * width)

@@ -1,14 +1,9 @@
-"""What happens around training: each callback's hooks are called as the epochs and batches go by.
-
-They see the model and the logs; they must not take part in a training step.
-"""
+"""Callback: the base class, and the list of callbacks that fit calls."""
 from __future__ import annotations
 
 from typing import Any
 
-from tinynet.arguments import find
-
-__all__ = ["Callback", "CallbackList", "LambdaCallback", "check_callbacks"]
+from tinynet.validation import find
 
 
 class Callback:
@@ -16,18 +11,19 @@ class Callback:
 
     Around training on_train_begin, on_epoch_begin, on_train_batch_begin, on_train_batch_end, on_epoch_end and
     on_train_end; around evaluate and validation on_test_begin, on_test_batch_begin ...; around predict
-    on_predict_begin ....  on_batch_begin and on_batch_end are other names of the on_train_batch hooks.  Where an error
-    or Ctrl-C ends training, on_train_interrupted comes instead of on_train_end.
+    on_predict_begin .... on_batch_begin and on_batch_end are other names of the on_train_batch hooks. If an error or
+    Ctrl-C ends training, on_train_interrupted is called instead of on_train_end.
 
     `self.model` is the model; `self.params` holds batch_size, epochs, steps, samples, verbose, do_validation and
     metrics; `self.validation_data` is [x, y, sample weights] where fit validates.  The logs of a batch hold batch,
-    size, loss and metrics, those of an epoch its averages, with "val_" before the names of the validation's.  To end
+    size, loss and metrics, those of an epoch its means, with "val_" before the names of validation metrics. To end
     training set `self.model.stop_training = True`.
 
-    resume_run comes after every on_train_begin, and may put the `Run` where an earlier one stood; it comes again after
-    every on_epoch_begin of an epoch that an earlier run had begun.  backup_run comes before the first epoch and after
-    each, when all other hooks have been called.  `progress` comes after every batch with the `RunningMeans` so far,
-    which may cost a wait for the device to read, so read them seldom.
+    on_resume(state) is called after all on_train_begin, and may restore the `TrainingState` of an earlier run; it is
+    called again after on_epoch_begin of an epoch that an earlier run has started. on_checkpoint(state) is called before
+    the first epoch and after each, when all other hooks have been called. `progress` is called after each batch with
+    the `RunningMeans` so far; reading them may wait for the device, so read them seldom. `is_writer` is False where
+    another process of distributed training writes the files.
 
     Source: keras/callbacks/callbacks.py of Keras 2.3.1.
     """
@@ -35,7 +31,8 @@ class Callback:
     model: Any = None
     params: dict = {}
     validation_data: list | None = None
-    kept: tuple[str, ...] = ()      # attributes that a backup of training holds: numbers, None, or lists of arrays
+    state_attributes: tuple[str, ...] = ()      # which a backup keeps: numbers, None, or lists of arrays
+    is_writer = True
 
     def set_params(self, params):
         self.params = params
@@ -44,8 +41,8 @@ class Callback:
         self.model = model
 
     def on_train_begin(self, logs=None): pass
-    def resume_run(self, run): pass
-    def backup_run(self, run): pass
+    def on_resume(self, state): pass
+    def on_checkpoint(self, state): pass
     def on_train_end(self, logs=None): pass
     def on_train_interrupted(self): pass
     def on_epoch_begin(self, epoch, logs=None): pass
@@ -66,26 +63,49 @@ class Callback:
 
 
 class CallbackList:
-    """Callbacks called in their order: `callbacks("on_epoch_end", epoch, logs)`."""
+    """Callbacks, called in order: `callbacks("on_epoch_end", epoch, logs)`."""
+
+    state: Any = None           # the `TrainingState` of fit
 
     def __init__(self, callbacks, model, params, validation_data=None):
         self.callbacks = list(callbacks)
-        self.begun: list[Callback] = []         # whose on_train_begin has been called
+        self.started: list[Callback] = []         # whose on_train_begin has been called
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
             callback.validation_data = validation_data
+            callback.is_writer = model.strategy.is_writer
 
     def __call__(self, hook, *arguments):
         for callback in self.callbacks:
             getattr(callback, hook)(*arguments)
             if hook == "on_train_begin":
-                self.begun.append(callback)
+                self.started.append(callback)
+
+    def begin_training(self):
+        """on_train_begin; then an earlier run may be restored."""
+        self("on_train_begin", {})
+        self.state.model.stop_training = False
+        self("on_resume", self.state)
+        if not self.state.resumed:
+            self("on_checkpoint", self.state)
+
+    def begin_epoch(self, epoch):
+        """on_epoch_begin; an epoch that an earlier run has started is then restored again."""
+        self("on_epoch_begin", epoch, {})
+        if self.state.means.batches:
+            self("on_resume", self.state)
+
+    def end_epoch(self, epoch, logs):
+        """on_epoch_end; then the epoch is complete."""
+        self("on_epoch_end", epoch, logs)
+        self.state.end_epoch(epoch)
+        self("on_checkpoint", self.state)
 
     def interrupted(self):
-        """Tell all for whom training had begun that it has ended by an error; the first error of theirs is raised."""
+        """Call on_train_interrupted of all whose on_train_begin has been called; then raise the first error of one."""
         errors = []
-        for callback in self.begun:
+        for callback in self.started:
             try:
                 callback.on_train_interrupted()
             except Exception as error:
@@ -94,7 +114,7 @@ class CallbackList:
             raise errors[0]
 
     def listen_to(self, hook) -> bool:
-        """Whether any callback does something at the end of a batch; if none does, nobody needs the logs of one."""
+        """Whether any callback defines this hook; if none does, the logs of a batch are not needed."""
         names = (hook, "on_batch_end") if hook == "on_train_batch_end" else (hook,)
         return any(getattr(getattr(callback, name), "__func__", None) is not getattr(Callback, name)
                    for callback in self.callbacks for name in names)

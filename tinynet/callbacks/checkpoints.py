@@ -1,4 +1,4 @@
-"""Callbacks that write the model into files as training goes, so that nothing is lost when it ends early."""
+"""Callbacks that save the model during training: ModelCheckpoint and BackupAndRestore."""
 from __future__ import annotations
 
 import os
@@ -6,32 +6,29 @@ import signal
 import threading
 from typing import Any
 
-from tinynet.arguments import Pasteable, whole_number
 from tinynet.callbacks.base import Callback
 from tinynet.callbacks.monitors import Monitor
-from tinynet.distributed.meeting import anyone, by_first
-
-__all__ = ["BackupAndRestore", "ModelCheckpoint"]
+from tinynet.validation import Pasteable, whole_number
 
 
 class ModelCheckpoint(Monitor):
-    """Save the model after epochs, each time or when it has become better.
+    """Save the model after each epoch, or after the best so far.
 
     Parameters
-        filepath: the file's name, in which {epoch:02d} and names in the logs such as {val_loss:.2f} are filled in.
+        filepath: the file's name, formatted with epoch and the logs: weights.{epoch:02d}-{val_loss:.2f}.safetensors.
         monitor, mode: as for `EarlyStopping`.
-        verbose: 1 prints what is done.
+        verbose: 1 prints a line for each save.
         save_best_only: only when the monitored value has improved.
         save_weights_only: `save_weights` instead of `save`.
         period: epochs between two saves.
 
-    Raises ValueError for a name in filepath that the logs do not have; OSError when the file cannot be written, with
-    an earlier one as it was.
+    Raises ValueError for a name in filepath that the logs do not have; OSError if the file cannot be written, with
+    an earlier one unchanged.
     Source: keras/callbacks/callbacks.py of Keras 2.3.1.
     """
 
     what = "Model checkpoint"
-    kept = ("wait", "best", "since")
+    state_attributes = ("wait", "best", "since")
 
     def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False,
                  mode="auto", period=1):
@@ -68,22 +65,22 @@ class ModelCheckpoint(Monitor):
 
 
 class BackupAndRestore(Pasteable, Callback):
-    """Back training up, so that the same command goes on after a crash, to the same bits as if there had been none.
+    """Save the state of training, so that the same program continues after a crash, and ends with the same bits.
 
     The file holds the weights, the optimizer, all random streams, the order of the samples, history and callbacks, and
-    can be read by `load_model`.  Where training has come to its end, the same command has nothing more to do.  Ctrl-C
-    ends the batch, saves, and then ends training; a second one ends it at once.
+    can be read by `load_model`. If training is complete, the same program trains no more. Ctrl-C finishes the batch,
+    saves, and then ends training; a second Ctrl-C ends it at once.
 
     Parameters
-        backup_dir: a folder for the file; it is made if missing.
-        save_freq: "epoch", or a number of batches, which needs samples in arrays rather than from a generator.
+        backup_dir: a folder for the file; it is created if it is missing.
+        save_freq: "epoch", or a number of batches, for which the data must be arrays, not a generator.
 
-    A callback of your own names in `kept` its attributes (numbers, or lists of arrays) that are to be saved as well.
-    A generator begins from its beginning again, so runs on one do not go on to the same bits.  The learning rate is
-    that of the backup.
+    A callback of your own lists in `state_attributes` its attributes (numbers, or lists of arrays) that are saved too.
+    A generator starts from its beginning again, so such runs do not end with the same bits. The learning rate is that
+    of the backup.
 
-    Raises ModelFileError, with nothing changed, when the folder holds the backup of another model, other data or other
-    callbacks, or a damaged one; OSError when it cannot be written.
+    Raises ModelFileError, with nothing changed, if the folder holds the backup of another model, other data or other
+    callbacks, or a damaged one; OSError if it cannot be written.
     Source: the callback of this name in TensorFlow 2.3, which keeps neither shuffling nor random streams.
     """
 
@@ -98,40 +95,35 @@ class BackupAndRestore(Pasteable, Callback):
         """The file."""
         return os.path.join(self.backup_dir, "backup.safetensors")
 
-    def resume_run(self, run):
-        self.run = run
-        if self.save_freq != "epoch" and not run.exact_batches:
+    def on_resume(self, state):
+        self.state = state
+        if self.save_freq != "epoch" and not state.can_resume_batches:
             raise ValueError("save_freq in batches needs samples in arrays: a generator cannot go back to a batch. "
                              "Use save_freq='epoch'.")
-        if by_first("looking for a backup", self._look):
-            run.restore(self.path)
-
-    def _look(self):
-        os.makedirs(self.backup_dir, exist_ok=True)
-        return b"there" if os.path.exists(self.path) else b""
+        state.restore_if_saved(self.path)
 
     def on_train_begin(self, logs=None):
         self.interrupts = 0
         self.handler: Any = None
         if threading.current_thread() is threading.main_thread() and (
-                signal.getsignal(signal.SIGINT) is signal.default_int_handler):     # else it is somebody else's matter
+                signal.getsignal(signal.SIGINT) is signal.default_int_handler):     # else another handler is in charge
             self.handler = signal.signal(signal.SIGINT, self._interrupt)
 
-    def backup_run(self, run):
-        run.save(self.path)
-        self._end_if(anyone(self.interrupts))
+    def on_checkpoint(self, state):
+        state.save(self.path)
+        self._end_if(state.strategy.any(self.interrupts))
 
     def progress(self, means):
-        interrupted = anyone(self.interrupts)
-        due = means is self.run.means and self.save_freq != "epoch" and means.batches % self.save_freq == 0
-        if due or interrupted and self.run.exact_batches:
-            self.run.save(self.path)
+        interrupted = self.state.strategy.any(self.interrupts)
+        due = means is self.state.means and self.save_freq != "epoch" and means.batches % self.save_freq == 0
+        if due or interrupted and self.state.can_resume_batches:
+            self.state.save(self.path)
         self._end_if(interrupted)
 
     def _end_if(self, interrupted):
         if interrupted:
-            done = "all batches that" if self.run.exact_batches else "all epochs that"
-            raise KeyboardInterrupt(f"{self.path} holds {done} were done; the same command goes on from there.")
+            done = "batches" if self.state.can_resume_batches else "epochs"
+            raise KeyboardInterrupt(f"{self.path} holds all complete {done}; the same command continues from there.")
 
     def on_train_end(self, logs=None):
         self.on_train_interrupted()

@@ -1,4 +1,4 @@
-"""What changes the course of training: it ends early, or its learning rate goes down."""
+"""Callbacks that end training early or change its learning rate."""
 from __future__ import annotations
 
 import math
@@ -7,17 +7,15 @@ import warnings
 
 import numpy as np
 
-from tinynet.arguments import Pasteable, arguments, find, number, whole_number
 from tinynet.callbacks.base import Callback
-
-__all__ = ["EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau", "TerminateOnNaN"]
+from tinynet.validation import Pasteable, argument_names, find, number, whole_number
 
 
 class Monitor(Pasteable, Callback):
-    """Watches one value of the epochs' logs for improvement."""
+    """Monitors one value of the logs of each epoch."""
 
     what = ""
-    kept: tuple[str, ...] = ("wait", "best")
+    state_attributes: tuple[str, ...] = ("wait", "best")
 
     def __init__(self, monitor, min_delta, patience, verbose, mode):
         find("mode", mode, dict.fromkeys(("auto", "min", "max")))
@@ -40,7 +38,7 @@ class Monitor(Pasteable, Callback):
         return value
 
     def improved(self, value) -> bool:
-        """Whether this is the best value so far, by more than min_delta; if so it is kept."""
+        """Whether this is the best value so far by more than min_delta; if so it is kept."""
         if self.sign * (value - self.best) <= self.min_delta or math.isnan(value):
             return False
         self.best, self.wait = value, 0
@@ -56,9 +54,9 @@ class EarlyStopping(Monitor):
         patience: epochs to wait, zero or above.
         verbose: 1 prints the epoch that ended training.
         mode: "min", "max", or "auto": max for a name with "acc" in it.
-        baseline: a value to beat; None takes the first epoch's.
-        restore_best_weights: go back to the weights of the best epoch, however training ends, also by Ctrl-C (Keras
-            2.3.1 does so only when this callback ended it).
+        baseline: the value to improve on; None for the first epoch's.
+        restore_best_weights: restore the weights of the best epoch at the end, also after Ctrl-C (Keras 2.3.1 does so
+            only if this callback has ended training).
 
     Raises ValueError for an unknown mode; warns in an epoch whose logs lack the monitored name.
 
@@ -69,7 +67,7 @@ class EarlyStopping(Monitor):
     """
 
     what = "Early stopping"
-    kept = ("wait", "best", "stopped_epoch", "stopped", "best_weights")
+    state_attributes = ("wait", "best", "stopped_epoch", "stopped", "best_weights")
     best_weights: list | None = None
 
     def __init__(self, monitor="val_loss", min_delta=0.0, patience=0, verbose=0, mode="auto", baseline=None,
@@ -127,7 +125,7 @@ class ReduceLROnPlateau(Monitor):
     """
 
     what = "Reduce LR on plateau"
-    kept = ("wait", "best", "cooldown_counter")
+    state_attributes = ("wait", "best", "cooldown_counter")
 
     def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4, cooldown=0,
                  min_lr=0.0):
@@ -174,7 +172,7 @@ class LearningRateScheduler(Pasteable, Callback):
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch, logs=None):
-        takes_rate = len(arguments(self.schedule)) > 1
+        takes_rate = len(argument_names(self.schedule)) > 1
         rate = self.schedule(epoch, float(self.model.optimizer.lr)) if takes_rate else self.schedule(epoch)
         if not isinstance(rate, numbers.Real):
             raise ValueError(f'The output of the "schedule" function should be float, got {rate!r}.')
@@ -188,7 +186,7 @@ class LearningRateScheduler(Pasteable, Callback):
 
 
 class TerminateOnNaN(Callback):
-    """End training at once when the loss of a batch is not finite."""
+    """End training as soon as the loss of a batch is NaN or infinite."""
 
     def on_batch_end(self, batch, logs=None):
         if not math.isfinite((logs or {}).get("loss", 0.0)):

@@ -1,4 +1,4 @@
-"""Data sets: MNIST comes with the package, so that nothing has to be downloaded; others are read from files."""
+"""Data sets: MNIST, which is part of the package, and Fashion-MNIST, which is read from files."""
 from tinynet.datasets import fashion_mnist, mnist
 
 __all__ = ["fashion_mnist", "mnist"]

@@ -1,6 +1,6 @@
-"""Fashion-MNIST: 70,000 pictures of clothes in MNIST's format, read from files that you have.
+"""Fashion-MNIST: 70,000 images of clothes in MNIST's format, read from files that you have.
 
-By Xiao, Rasul and Vollgraf, arXiv:1708.07747; the four files go by MNIST's names.
+By Xiao, Rasul and Vollgraf, arXiv:1708.07747; the four files have MNIST's names.
 """
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from pathlib import Path
 
 from tinynet.datasets.mnist import FILES, read_idx
 
-__all__ = ["load_data"]
-
 
 def load_data(path=None):
     """`(x_train, y_train), (x_test, y_test)`, shaped like MNIST's; the classes 0 to 9 are T-shirt, trouser, pullover,
     dress, coat, sandal, shirt, sneaker, bag and ankle boot.
 
     Parameters
-        path: the folder with the four original .gz files; Keras's, $KERAS_HOME or ~/.keras and in it
-            datasets/fashion-mnist, by default.
+        path: the folder of the four original .gz files; by default Keras's, datasets/fashion-mnist in $KERAS_HOME or
+            ~/.keras.
 
-    Raises ValueError for a file that is missing, cut short, damaged or of another shape.
+    Raises ValueError for a file that is missing, truncated, damaged or of another shape.
     """
     keras = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     folder = Path(path) if path is not None else keras / "datasets" / "fashion-mnist"

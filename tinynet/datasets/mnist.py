@@ -1,4 +1,4 @@
-"""MNIST: 70,000 handwritten digits, shipped with the package in their original files.
+"""MNIST: 70,000 images of handwritten digits, in the original files, which are part of the package.
 
 By Yann LeCun, Corinna Cortes and Christopher J. C. Burges; licence CC BY-SA 3.0.
 """
@@ -6,12 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-
-__all__ = ["load_data", "read_idx"]
 
 FOLDER = Path(__file__).parent / "mnist_data"
 
@@ -29,13 +26,13 @@ FILES = {
 
 
 def load_data(path=None):
-    """`(x_train, y_train), (x_test, y_test)`: uint8 pictures (60000, 28, 28) and (10000, 28, 28), 0 white to 255
+    """`(x_train, y_train), (x_test, y_test)`: uint8 images (60000, 28, 28) and (10000, 28, 28), 0 white to 255
     black, and their digits (60000,) and (10000,).
 
     Parameters
         path: a folder with the four original .gz files; the package's own by default.
 
-    Raises ValueError for a file that is missing, cut short, damaged or another one.
+    Raises ValueError for a file that is missing, truncated, damaged or another one.
 
     >>> (x_train, y_train), (x_test, y_test) = load_data()
     >>> x_train.shape, y_train[:5]
@@ -45,15 +42,15 @@ def load_data(path=None):
     if not folder.is_dir():
         raise ValueError(f"mnist.load_data: path must be a folder that holds {', '.join(FILES)}; {str(path)!r} is "
                          "not one. Without a path it reads the files that come with tinynet.")
-    with ThreadPoolExecutor() as pool:      # unpacking and hashing run outside Python's lock
+    from concurrent.futures import ThreadPoolExecutor       # here, because training does not need it
+    with ThreadPoolExecutor() as pool:      # decompression and hashing release the GIL
         images, labels, test_images, test_labels = pool.map(
             lambda name: read_idx(folder / name, *FILES[name]), FILES)
     return (images, labels), (test_images, test_labels)
 
 
 def read_idx(path, sha256, shape):
-    """The uint8 array in a gzipped IDX file, once its every byte is known to be right: by the SHA-256 of its content,
-    or, where that is None, by its header and gzip's checksum.
+    """The uint8 array of a gzipped IDX file, checked by the SHA-256 of its content, or by gzip's if it is None.
 
     The format: two zero bytes, 8 for uint8, the number of axes; the length of each axis in four bytes, the highest
     first; the numbers.  Source: LeCun's own description of "the IDX file format".
@@ -67,12 +64,12 @@ def read_idx(path, sha256, shape):
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
     except zlib.error as error:
-        raise ValueError(f"{path} is damaged, or no gzip file: {error}.") from error
+        raise ValueError(f"{path} is damaged, or not a gzip file: {error}.") from error
     if len(content) < expected:
-        raise ValueError(f"{path} is cut short: it holds {len(content):,} of {expected:,} bytes.")
+        raise ValueError(f"{path} is truncated: it holds {len(content):,} of {expected:,} bytes.")
     header = bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
     if not content.startswith(header) or len(content) > expected or not unpacker.eof:
-        raise ValueError(f"{path} is damaged, or another file: it is no IDX file of shape {shape}.")
+        raise ValueError(f"{path} is damaged, or another file: it is not an IDX file of shape {shape}.")
     digest = hashlib.sha256(content).hexdigest()
     if sha256 is not None and digest != sha256:
         raise ValueError(f"{path} is damaged, or another file: its SHA-256 is {digest}, expected {sha256}.")

@@ -1,6 +1,6 @@
-"""One model, trained by several processes: MPI's ranks, which all run the same program."""
+"""Distributed training: several processes, the ranks of MPI, run the same program and train one model together."""
+from tinynet.device.launcher import launched
+from tinynet.distributed.init import init
 from tinynet.distributed.ranks import active, rank, size
-from tinynet.distributed.start import init
-from tinynet.launcher import launched
 
 __all__ = ["active", "init", "launched", "rank", "size"]

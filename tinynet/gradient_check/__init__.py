@@ -1,10 +1,10 @@
-"""Is every hand-written derivative right?  backward is compared with slopes that come from forward alone.
+"""Gradient checks: every backward pass is compared with numeric derivatives of the forward pass.
 
-Each layer is checked by itself, so that the report names the one that is wrong.  Nothing here knows any derivative, and
-all works on float64 copies: a model, its random streams and its running means stay as they are.
+Each layer is checked by itself, so that the report names the one that is wrong. Checks work on float64 copies: a model,
+its random streams and its running statistics do not change.
 """
 from tinynet.gradient_check.compare import relative_error
-from tinynet.gradient_check.formula import check_loss, check_regularizer
+from tinynet.gradient_check.loss import check_loss, check_regularizer
 from tinynet.gradient_check.layer import check_layer
 from tinynet.gradient_check.model import check_model
 from tinynet.gradient_check.numeric import central, complex_step, numeric_gradient, richardson

@@ -1,7 +1,4 @@
-"""One gradient against the numeric one: which numbers to compare, and what a difference between them means.
-
-It must not know what the numbers are of.
-"""
+"""Comparison of a gradient with a numeric one: which numbers are compared, and what a difference means."""
 from __future__ import annotations
 
 import math
@@ -9,23 +6,20 @@ import warnings
 
 import numpy as np
 
-from tinynet.arguments import find, whole_number
 from tinynet.backend import on_gpu
 from tinynet.gradient_check.numeric import METHODS, TOLERANCE, central, is_kink, rounding, settled, sides
 from tinynet.gradient_check.report import WHOLE, Entry
+from tinynet.validation import find, whole_number
 
-__all__ = ["Comparison", "comparison_of", "relative_error"]
-
-BY_DIFFERENCES = 1e-5       # what differences can be relied on for, where nothing is known of f
-BLIND = ("By differences, to five digits: this forward does not take complex numbers as it takes real ones. It uses "
-         "abs, std, float() or the like.")
-SHARES = (1.0, 0.5, 0.2, 0.05)      # of the numbers that a random direction moves, until it crosses no kink
+BY_DIFFERENCES = 1e-5       # the tolerance of finite differences if nothing is known of f
+BLIND = ("By finite differences, to five digits: this forward is not analytic, it uses abs, std, float() or the like.")
+SHARES = (1.0, 0.5, 0.2, 0.05)      # of the numbers that a random direction changes, until it crosses no kink
 
 
 def relative_error(analytic, numeric, scale):
-    """|b - n| / max(|b|, |n|); a thousandth of the scale, the largest of such numbers, is the least denominator.
+    """|b - n| / max(|b|, |n|, 0.001 scale, 1e-6), where the scale is the largest of such numbers.
 
-    And so is 1e-6: a softmax of nearly 1 is rounded by 1e-16, which is all that is left of 1e-10 there.
+    The 1e-6 is for a softmax of nearly 1, whose rounding error of 1e-16 would otherwise be more than 1e-10.
     """
     return np.abs(analytic - numeric) / np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)),
                                                    max(1e-3 * scale, 1e-6))
@@ -36,9 +30,9 @@ class Comparison:
 
     Parameters
         method: "complex", "central" or "richardson", see `tinynet.gradient_check.numeric`.
-        max_entries: numbers of an array that are compared one by one; of a larger array that many, drawn from all parts
-            of it, and the slope in a random direction, which takes in all of them.
-        seed: of what is drawn.
+        max_entries: numbers of an array that are compared one by one; of a larger array that many are drawn, and the
+            slope in a random direction checks all of them.
+        seed: of the random numbers.
     """
 
     def __init__(self, method, max_entries, seed, blind=False):
@@ -50,7 +44,7 @@ class Comparison:
         self.rng = np.random.default_rng(seed)
 
     def run(self, check):
-        """What check(comparison) returns; again by differences of real numbers if complex ones are refused or cut."""
+        """The result of check(comparison); again by finite differences if they drop the imaginary part."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", np.exceptions.ComplexWarning)
@@ -61,13 +55,13 @@ class Comparison:
             return check(Comparison("richardson", self.max_entries, self.seed, blind=True))
 
     def prepared(self, array):
-        """The array as its numbers are to be moved."""
+        """The array in the dtype of the method."""
         return array.astype(complex if self.method == "complex" else float)
 
     def entry(self, name, gradient, array, f, scale=0.0) -> Entry:
         """The comparison of a gradient with the slopes of f(), which reads the array, a prepared one.
 
-        `scale` is how large such gradients are elsewhere: one that is zero because its parts cancel is not quite zero.
+        `scale` is the size of such gradients elsewhere: one whose terms cancel is not exactly zero.
         """
         gradient = np.asarray(gradient)
         if gradient.shape != array.shape:
@@ -94,13 +88,13 @@ class Comparison:
         if entry.passed and array.size > len(indices):
             self.direction(entry, [(array, gradient)], f, scale, blind)
         if entry.kinks == entry.checked > 0:
-            entry.note = "All of it lies on kinks, so next to nothing was checked: use other numbers."
+            entry.note = "Almost all checked numbers are at kinks, where there is no derivative: use other inputs."
         return entry
 
     def direction(self, entry, pairs, f, scale=0.0, blind=False):
-        """Compare the slope in a random direction over all arrays of (array, gradient) at once.
+        """Compare the slope in a random direction of all arrays of (array, gradient) together.
 
-        Where the direction crosses kinks another one is tried, over a part of the numbers.
+        If the direction crosses kinks another one is tried, of a part of the numbers.
         """
         blind = blind or self.blind
         if blind:
@@ -126,12 +120,12 @@ class Comparison:
                 if not error <= entry.error:
                     self._worst(entry, error, None, analytic, numeric)
                 return
-        entry.note = "Every direction crosses kinks: of the rest nothing is known."
+        entry.note = "Every direction crosses kinks: the rest was not checked."
 
     def _is_blind(self, array, f, gradient) -> bool:
-        """Whether the complex step does not see all of this f, because real differences settle somewhere else.
+        """Whether the complex step misses a part of f: real differences converge to another value.
 
-        Operations such as abs and std drop the imaginary part, and a backward that forgets them too would seem right.
+        Operations such as abs and std drop the imaginary part, and a backward that omits them would seem right.
         """
         scale = np.abs(gradient[np.isfinite(gradient)]).max(initial=1e-9)
         for share in SHARES:
@@ -144,19 +138,16 @@ class Comparison:
         return False
 
     def _step(self, array, share):
-        """A random direction for a share of the numbers; what is exactly zero moves with all of them only.
-
-        There most kinks lie: behind a relu or a dropout.
-        """
+        """A random direction of a share of the numbers; zeros, which are often kinks, change with all numbers only."""
         step = self.rng.standard_normal(array.shape) * units(array)
         return step if share == 1 else step * (array != 0) * (self.rng.random(array.shape) < share)
 
     def _second_look(self, entry, slope, analytic, numeric, scale, blind=False):
-        """(numeric, error) of a number that does not agree: does it lie at a kink, or has the method failed?"""
+        """(numeric, error) of a number that does not agree: is it at a kink, or has the method failed?"""
         left, right = sides(slope)
         margin = 1e-6 * max(abs(left), abs(right), scale)
-        # Zero is a sum of slopes of parts that all lie still at the kink: so PReLU's, as in TensorFlow.
-        # Of a whole model several kinks may meet, one inside the other: then the slope may lie beside both.
+        # Zero is allowed too: PReLU has it at the kink, as in TensorFlow.
+        # In a whole model several kinks may coincide: then the slope may lie outside both.
         slack = abs(left - right) if entry.name.startswith(WHOLE) else margin
         low, high = min(left, right, 0) - slack, max(left, right, 0) + slack
         if low <= analytic <= high and is_kink(slope, margin):
@@ -167,7 +158,7 @@ class Comparison:
         elif self.method != "complex":      # a bend within a step's reach needs a shorter step
             numeric = min((central(slope, h) for h in (1e-4, 1e-5, 1e-6, 1e-7)), key=lambda n: abs(n - analytic))
             if abs(numeric - analytic) <= 10 * rounding(slope, 1e-4):
-                entry.note = "Differences drown in the rounding of so large a loss: use method='complex'."
+                entry.note = "The rounding error of so large a loss dominates the differences: use method='complex'."
         elif np.isfinite(analytic):
             difference, doubt = settled(slope)
             settles = doubt <= 1e-6 * max(abs(difference), scale)
@@ -177,15 +168,15 @@ class Comparison:
 
     @staticmethod
     def _worst(entry, error, where, analytic, numeric):
-        """Let this be the largest error of the entry."""
+        """Set the largest error of the entry."""
         entry.error, entry.where = float(error), where
         entry.analytic, entry.numeric = float(analytic), float(numeric)
         if np.isnan(analytic):
             entry.error = math.inf
-            entry.note = "NaN: backward does not assign it, or adds to what was there (0 times NaN is NaN)."
+            entry.note = "NaN: backward does not assign it, or adds to its old value (0 times NaN is NaN)."
 
     def _sample(self, shape):
-        """All indices of a small array; of a large one as many as may be, one from each of as many equal parts."""
+        """All indices of a small array; of a large one max_entries, one from each of as many equal parts."""
         size = math.prod(shape)
         flat = np.arange(size)
         if size > self.max_entries:
@@ -195,7 +186,7 @@ class Comparison:
 
     @staticmethod
     def _slope(array, i, f, unit):
-        """A function with the slope that f has as the number at i moves, which it does in steps of a unit."""
+        """f as a function of the change of the number at i, in units."""
         def moved(t):
             value = array[i]
             array[i] = value + t * unit
@@ -207,13 +198,14 @@ class Comparison:
 
 
 def units(array):
-    """What a step is measured in: a number's own size, if it is large, or one, or the largest if all are smaller."""
+    """The unit of each number's steps: its own size, at least 1, or at least the largest size if all are below 1."""
     size = np.abs(array)
-    return np.maximum(size, min(1.0, size.max(initial=0.0)) or 1.0)
+    largest = size.max(initial=0.0)
+    return np.maximum(size, min(1.0, max(largest, 1e-200)) if largest else 1.0)     # 1e-30 units must not underflow
 
 
 def along(arrays, steps, f):
-    """f as a function of how far all arrays have been moved along their steps."""
+    """f as a function of the change of all arrays along their steps."""
     def moved(t):
         held = [array.copy() for array in arrays]
         for array, value, step in zip(arrays, held, steps):
@@ -227,8 +219,8 @@ def along(arrays, steps, f):
 
 
 def comparison_of(method, max_entries, seed) -> Comparison:
-    """A `Comparison`, if it can be had.  Raises ValueError for an unknown method, RuntimeError on a GPU."""
+    """A `Comparison`.  Raises ValueError for an unknown method, RuntimeError on a GPU."""
     if on_gpu:
-        raise RuntimeError("Gradient checks read and move single numbers, so they run on NumPy: TINYNET_BACKEND=numpy.")
+        raise RuntimeError("Gradient checks change single numbers, so they run on NumPy: TINYNET_BACKEND=numpy.")
     find("method", method, METHODS)
     return Comparison(method, whole_number("max_entries", max_entries, least=1), seed)

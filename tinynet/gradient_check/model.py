@@ -1,46 +1,42 @@
-"""The check of a model: its layers, its loss and its regularizers, each alone, and then all of them together."""
+"""Gradient check of a model: its layers, its loss and its regularizers, each alone, and then all together."""
 from __future__ import annotations
 
 import copy
 
 import numpy as np
 
-from tinynet.door import Door
 from tinynet.gradient_check.compare import comparison_of
-from tinynet.gradient_check.formula import check_regularizer, check_unchanged, weightings
-from tinynet.gradient_check.layer import link_entries, make_float64, restore, state_of
+from tinynet.gradient_check.loss import check_regularizer, check_unchanged, weightings
+from tinynet.gradient_check.layer import layer_entries, make_float64, restore, state_of
 from tinynet.gradient_check.report import WHOLE, Entry, GradientReport
-from tinynet.losses.fusion import FusedLoss
 from tinynet.parameters import ParameterVector
-
-__all__ = ["check_model"]
+from tinynet.training.step import Trainable, backward, forward
 
 
 def check_model(model, x, y, *, method="complex", sample_weight=None, max_entries=30, seed=0) -> GradientReport:
     """Check a compiled model on a few samples: each layer alone, the loss, each regularizer, and then all together.
 
-    The entries named "whole model: ..." compare what `backward` leaves in every parameter, and the gradient of the
-    data, with slopes of the loss; the last takes all parameters at once in a random direction.
+    The entries named "whole model: ..." compare the gradients of a training step, and the gradient of the data, with
+    slopes of the loss; the last one is the slope of all parameters together in a random direction.
 
     Parameters as for `check_layer`; sample_weight (N,).  Raises RuntimeError before compile.
     """
     comparison = comparison_of(method, max_entries, seed)
-    if not isinstance(model, Door):
+    if not isinstance(model, Trainable):
         raise TypeError(f"check_model expects a compiled model, got {model!r}. A layer goes to check_layer.")
     before = np.random.get_state()
     model = copy.deepcopy(model, {id(getattr(model, "history", None)): None})
-    model._checked(x, y, sample_weight)         # builds it if need be
+    model.checked_batch(x, y, sample_weight)        # builds it if necessary
     np.random.set_state(before)
-    make_float64(model.chain)
+    make_float64(model.stack)
     model.parameters = ParameterVector(model.parameters.parameters)
-    x, y, weights = (None if a is None else np.array(a) for a in model._checked(x, y, sample_weight))
+    x, y, weights = (None if a is None else np.array(a) for a in model.checked_batch(x, y, sample_weight))
     x = x.astype(np.float64)
-    model._mark_learning()
     entries, h = [], x
-    for link in model.chain:
+    for layer in model.stack:
         h = h.copy()
-        entries += link_entries(link, h, comparison)
-        h = np.array(link.forward(h, training=True), dtype=np.float64)
+        entries += layer_entries(layer, h, comparison)
+        h = np.array(layer.forward(h, training=True), dtype=np.float64)
     entries += _loss_entries(model, x, y, weights, comparison)
     for p in model.parameters.parameters:
         if p.regularizer is not None:
@@ -53,9 +49,9 @@ def check_model(model, x, y, *, method="complex", sample_weight=None, max_entrie
 
 
 def _beside_a_kink(entries, model, x, y, weights, comparison):
-    """The entries of the whole model at a place close by, if they are right there, although all parts are right here.
+    """The entries of the whole model at a nearby point, if they are right there, because all parts are right here.
 
-    One kink inside another, selu(w selu(0)), may have the same slope to both sides and yet another one at the place.
+    One kink inside another, selu(w selu(0)), may have the same slope on both sides and another one at the point.
     """
     for array in (x, *(p.value for p in model.parameters.parameters)):
         array += 1e-4 * comparison.rng.standard_normal(array.shape)
@@ -68,61 +64,60 @@ def _beside_a_kink(entries, model, x, y, weights, comparison):
     for entry, near in zip(entries, beside):
         if not entry.passed:
             near.kinks += 1
-            near.note = "The model lies on kinks: checked at a distance of 0.0001."
+            near.note = "The model is on kinks: checked at a distance of 0.0001."
     return beside
 
 
 def _loss_entries(model, x, y, weights, comparison):
-    """The entries of the loss alone, with respect to the prediction or, where it is fused, to the logits."""
-    entries, loss = [], model.loss
-    fused = isinstance(loss, FusedLoss)
-    y_pred = _forward(model.chain, x, float).copy()
-    at = loss.layer.x.copy() if fused else y_pred
-    tail = [loss.layer, *loss.rest] if fused else []
+    """The entries of the loss alone, with respect to the prediction or the logits."""
+    entries, loss, at = [], model.loss, _forward(model.body, x, float).copy()
 
     def value(z, w):
-        p = _forward(tail, z, z.dtype)
-        return loss.forward(y, p, w) + sum(link.penalty for link in tail)
+        y_pred = _forward(model.head, z, z.dtype)
+        return loss.forward(y, z, w) + sum(layer.penalty for layer in model.head), y_pred
     for title, w in weightings(weights, len(x), comparison):
-        value(at, w)
-        given = y_pred.copy()
+        given, (_, y_pred) = at.copy(), value(at, w)
         gradient = loss.backward(y, given, w)
-        check_unchanged(loss.name, y_pred, given)
+        check_unchanged(loss.name, at, given)
+        gradient = gradient + backward(model.head, 0 * y_pred) if model.head else gradient
 
         def entry(how, w=w, gradient=gradient, title=title):
             moved = how.prepared(at)
-            name = f"{loss.name}{title}: {'logits' if fused else 'y_pred'}"
-            return how.entry(name, gradient, moved, lambda: value(moved, w))
+            name = f"{loss.name}{title}: {'logits' if model.head else 'y_pred'}"
+            return how.entry(name, gradient, moved, lambda: value(moved, w)[0])
         entries.append(comparison.run(entry))
     return entries
 
 
-def _forward(chain, x, dtype):
-    """What comes out of a chain in training; each array is of one type, although a layer may drop imaginary parts."""
-    for link in chain:
-        x = np.asarray(link.forward(x, training=True)).astype(dtype, copy=False)
+def _forward(layers, x, dtype):
+    """The output of layers in training, in one dtype, although a layer may drop imaginary parts."""
+    for layer in layers:
+        x = np.asarray(layer.forward(x, training=True)).astype(dtype, copy=False)
     return x
 
 
 def _whole_entries(model, x, y, weights, comparison):
     """The entries of the model as it trains: loss, regularizers, weights and all layers at once."""
-    state, parameters = state_of(model.chain), model.parameters.parameters
-    y_pred = model.forward(x, training=True)
-    model.backward(model.loss.backward(y, y_pred, weights))
+    state, parameters = state_of(model.stack), model.parameters.parameters
+    model.compute_gradients(x, y, weights)
     gradients = [p.grad.copy() for p in parameters]
     restore(state)
-    dy = model.loss.backward(y, model.forward(x, training=True), weights)
+    z = forward(model.body, x, training=True)
+    dy = model.loss.backward(y, z, weights) + (
+        backward(model.head, 0 * forward(model.head, z, training=True)) if model.head else 0)
     at_the_end = np.abs(dy).max()
-    passed_by = model.loss.links if isinstance(model.loss, FusedLoss) else 0
-    for link in reversed(model.chain[:len(model.chain) - passed_by]):
-        link.needs_dx = True
-        dy = link.backward(dy)
+    for layer in model.body:
+        layer.needs_dx = True
+    dy = backward(model.body, dy)
     moved = comparison.prepared(x)
 
     def loss():
         restore(state)
-        return model.loss.forward(y, _forward(model.chain, moved, moved.dtype), weights) + model.penalty()
-    # At least 0.1: where a softmax is nearly 1, rounding is all its gradient, and the layers before make it larger.
+        z = _forward(model.body, moved, moved.dtype)
+        _forward(model.head, z, z.dtype)
+        penalties = sum(model.losses) + sum(layer.penalty for layer in model.stack)
+        return model.loss.forward(y, z, weights) + penalties
+    # At least 0.1: the gradient of a softmax of nearly 1 is only rounding error, which the layers before it amplify.
     scale = max(0.1, at_the_end, *(np.abs(gradient).max() for gradient in (dy, *gradients)))
     entries, held = [comparison.entry(f"{WHOLE}input", dy, moved, loss, scale)], [p.value for p in parameters]
     for p in parameters:

@@ -1,23 +1,19 @@
-"""Derivatives that come from the function alone: differences of two values, and the complex step, which has none.
+"""Numeric derivatives: finite differences, and the complex step.
 
-f(t) is the loss after some number has been moved by t, and f'(0) how it changes with that number.  Nothing here knows
-what the function is.
+f(t) is the loss after a number has been changed by t, and f'(0) its derivative with respect to that number.
 """
 from __future__ import annotations
 
 import numpy as np
 
-from tinynet.arguments import find
-
-__all__ = ["METHODS", "TOLERANCE", "central", "complex_step", "is_kink", "numeric_gradient", "richardson", "rounding",
-           "settled", "sides"]
+from tinynet.validation import find
 
 
 def complex_step(f, h=1e-30):
     """f'(0) = Im f(ih) / h, because f(ih) = f(0) + ih f'(0) - h^2 f''(0) / 2 ..., and h^2 = 1e-60 is nothing.
 
-    No two nearly equal numbers are subtracted, so all digits are right.  f must be made of operations that take complex
-    numbers as they take real ones, which abs and comparisons of imaginary parts do not.
+    No two nearly equal numbers are subtracted, so all digits are right. f must consist of operations that are analytic,
+    which abs and comparisons of imaginary parts are not.
     Source: Squire and Trapp, SIAM Review 40 (1998).
 
     >>> complex_step(lambda t: (3 + t) ** 2)
@@ -27,7 +23,7 @@ def complex_step(f, h=1e-30):
 
 
 def central(f, h=1e-5):
-    """f'(0) = (f(h) - f(-h)) / 2h, with an error of h^2 f''' / 6, and one of rounding: 1e-16 |f| / h.
+    """f'(0) = (f(h) - f(-h)) / 2h, with a truncation error of h^2 f''' / 6 and a rounding error of 1e-16 |f| / h.
 
     >>> round(central(lambda t: (3 + t) ** 2), 6)
     6.0
@@ -53,15 +49,15 @@ def sides(f, h=1e-7):
 
 
 def rounding(f, h):
-    """What rounding alone may add to a difference of two values of f that are h apart, with numbers of 1 in f."""
+    """The rounding error of a finite difference of f with step h, if numbers in f are about 1."""
     return 1e-15 * (1 + float(np.abs(f(0.0)))) / h
 
 
 def is_kink(f, least) -> bool:
     """Whether the slope of f jumps at 0 by more than `least`, or f itself does.
 
-    A jump of the slope is as large at ten times the distance, and one of f makes a tenth of the slope there; but of a
-    bend the slopes differ ten times as much.  Rounding looks like a jump of f, a small one.
+    At ten times the distance a jump of the slope is as large, and a jump of f makes a tenth of the slope; but the
+    slopes of a curve differ ten times as much. Rounding looks like a small jump of f.
     """
     h = 1e-7
     (left, right), (far_left, far_right) = sides(f, h), sides(f, 10 * h)
@@ -73,9 +69,9 @@ def is_kink(f, least) -> bool:
 
 
 def settled(f):
-    """f'(0) by differences whose step gets shorter until they settle: (the slope, how far it may be off).
+    """(f'(0) by finite differences, its error), from shorter and shorter steps until two in a row agree.
 
-    A long step may cross a kink and a short one drowns in rounding; where two in a row agree neither has happened.
+    A long step may cross a kink, and a short one is dominated by rounding; if two agree, neither has happened.
     """
     steps = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
     ladder = [richardson(f, h) for h in steps]
@@ -85,7 +81,7 @@ def settled(f):
 
 
 METHODS = {"complex": complex_step, "central": central, "richardson": richardson}
-TOLERANCE = {"complex": 1e-10, "central": 1e-6, "richardson": 1e-7}      # an honest float64 derivative is well below
+TOLERANCE = {"complex": 1e-10, "central": 1e-6, "richardson": 1e-7}      # correct float64 derivatives are well below
 
 
 def numeric_gradient(f, array, method="central"):

@@ -1,7 +1,4 @@
-"""GradientReport: what was compared and how it came out, as a table for a terminal and for a notebook.
-
-It must not know how anything was computed.
-"""
+"""GradientReport: the result of a gradient check, as a table for a terminal and for a notebook."""
 from __future__ import annotations
 
 import html
@@ -9,13 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinynet.arguments import shortened
-
-__all__ = ["Entry", "GradientReport", "WHOLE", "assert_gradients"]
+from tinynet.validation import shortened
 
 WHOLE = "whole model: "
 
-# A relative error above this is a wrong formula; one between it and the tolerance is too large to be rounding.
+# A relative error above this is a wrong formula; between it and the tolerance it is too large for rounding.
 WRONG = 1e-4
 COLOURS = {"right": "#d8f0d8", "suspect": "#fff0c2", "WRONG": "#f8c9c4"}
 
@@ -27,13 +22,13 @@ class Entry:
     Parameters
         name: what it is the gradient with respect to.
         shape: of the array.
-        checked: how many of its numbers were compared one by one; a random direction takes in the rest.
-        error: the largest relative error, infinite where backward gave NaN or nothing.
-        tolerance: the largest that rounding explains.
-        where: the place of that error, None for the random direction.
-        analytic, numeric: what backward says there, and what it should be.
-        kinks: numbers set aside, where the function has a kink and backward gave a slope between its two sides.
-        note: what else there is to say.
+        checked: how many of its numbers were compared one by one; a random direction checks the rest.
+        error: the largest relative error, infinite if backward gave NaN or nothing.
+        tolerance: the largest error that rounding explains.
+        where: the index of that error, None for the random direction.
+        analytic, numeric: the value of backward there, and the correct one.
+        kinks: numbers left out, at which the function has a kink and backward gave a slope between its two sides.
+        note: a remark.
     """
 
     name: str
@@ -58,17 +53,17 @@ class Entry:
 
     @property
     def explanation(self) -> str:
-        """Of what is not right, or not plain."""
+        """The error as a sentence, or the note."""
         if self.passed:
             return self.note
-        place = "in a random direction" if self.where is None else f"at {self.where}"
-        return (f"{place} backward says {self.analytic:.9g}, should be {self.numeric:.9g} if forward is right. "
+        where = "in a random direction" if self.where is None else f"at {self.where}"
+        return (f"{where} backward says {self.analytic:.9g}, should be {self.numeric:.9g} if forward is right. "
                 f"{self.note}").strip()
 
 
 @dataclass(repr=False)
 class GradientReport:
-    """All comparisons of one check; `str()` is a table of at most 100 columns, and a notebook shows it in colour."""
+    """All comparisons of a check; `str()` is a table of at most 100 columns, and a notebook shows it in colour."""
 
     entries: list[Entry]
     method: str = "complex"
@@ -82,13 +77,13 @@ class GradientReport:
 
     @property
     def blamed(self) -> list[str]:
-        """What is wrong by itself: a wrong layer makes the whole model's gradients before it wrong, not the reverse."""
+        """The names of what is wrong by itself: a wrong layer makes gradients of the whole model wrong, too."""
         wrong = [entry.name for entry in self.entries if not entry.passed]
         return [name for name in wrong if not name.startswith(WHOLE)] or wrong
 
     @property
     def max_error(self) -> float:
-        """The largest relative error of all; NaN counts as infinite."""
+        """The largest relative error; NaN counts as infinite."""
         return max(np.inf if np.isnan(entry.error) else entry.error for entry in self.entries)
 
     def __str__(self) -> str:
@@ -113,7 +108,7 @@ class GradientReport:
 
 
 def _wrapped(text, width=92):
-    """The text in lines of at most 100 columns, moved in."""
+    """The text in indented lines of at most 100 columns."""
     lines, line = [], ""
     for word in text.split(" "):
         if line and len(line) + 1 + len(word) > width:

@@ -1,4 +1,4 @@
-"""The layers: each defines forward and backward side by side, under the contract of `Layer`."""
+"""Layers, each with its forward and its backward pass, under the contract of `Layer`."""
 from __future__ import annotations
 
 from tinynet import registry
@@ -9,7 +9,7 @@ from tinynet.layers.dense import Dense
 from tinynet.layers.dropout import Dropout
 from tinynet.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from tinynet.layers.normalization import BatchNormalization
-from tinynet.layers.regularization import ActivityRegularization
+from tinynet.layers.activity_regularization import ActivityRegularization
 from tinynet.layers.reshaping import Flatten, Input, InputLayer, Reshape
 from tinynet.registry import serialize
 

@@ -1,10 +1,8 @@
-"""An activation function as a layer of its own; it must not know which layer it follows."""
+"""Activation: an activation function as a layer."""
 from __future__ import annotations
 
 from tinynet import activations
 from tinynet.layers.base import Layer
-
-__all__ = ["Activation"]
 
 
 class Activation(Layer):
@@ -32,5 +30,5 @@ class Activation(Layer):
         return self.y
 
     def backward(self, dy):
-        """dx = dy f'(x), which each activation finds from its output y"""
+        """dx = dy f'(x), computed from the output y"""
         return activations.BACKWARD[self.activation](self.y, dy)

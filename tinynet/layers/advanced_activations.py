@@ -1,17 +1,12 @@
-"""Activation functions with arguments of their own, or with weights.
-
-They must not know which layer they follow.
-"""
+"""Activation functions with arguments or weights, as layers."""
 from __future__ import annotations
 
 import math
 
 from tinynet import activations, constraints, initializers, regularizers
-from tinynet.arguments import number
 from tinynet.backend import xp
 from tinynet.layers.base import Layer
-
-__all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"]
+from tinynet.validation import number
 
 
 class Softmax(Layer):
@@ -47,8 +42,7 @@ class Softmax(Layer):
 
 
 class ReLU(Layer):
-    """y = x where x > threshold, else negative_slope (x - threshold); a max_value also limits the former to
-    [0, max_value].
+    """y = x where x > threshold, clipped to [0, max_value], else negative_slope (x - threshold).
 
     Parameters
         max_value: zero or above, or None for no limit.
@@ -146,7 +140,7 @@ class PReLU(Layer):
 
     Parameters
         alpha_initializer, alpha_regularizer, alpha_constraint: as for a kernel of Dense.
-        shared_axes: axes of x, such as [1], along which alpha is one and the same.
+        shared_axes: axes of x, such as [1], along which alpha is shared.
 
     Shapes: (N, ...); y like x.
     Source: He et al., ICCV 2015; keras/layers/advanced_activations.py of Keras 2.3.1.

@@ -1,7 +1,4 @@
-"""Layer: what every layer promises, and what it gets for keeping the promise.
-
-It must not know about losses, optimizers or models; a layer works alone, with arrays in and arrays out.
-"""
+"""Layer: the base class of all layers, and the contract that they keep."""
 from __future__ import annotations
 
 import math
@@ -11,42 +8,38 @@ import numpy as np
 
 from tinynet import initializers
 from tinynet.backend import floatx, to_numpy, unique_name, xp
-from tinynet.parameters import Parameter, next_given
-from tinynet.arguments import arguments, refuse
+from tinynet.parameters import Parameter
 from tinynet.registry import Configurable
-
-__all__ = ["Layer"]
+from tinynet.validation import argument_names, reject_unknown
 
 
 class Layer(Configurable):
-    """One step of the chain from data to prediction, y = f(x), and the way back, dx = dy f'(x).
+    """y = f(x) forward; dx = dy f'(x) backward, where d + name is the gradient of the loss with respect to name.
 
     Your own layer defines `forward(x, training)` and `backward(dy)`; `build(input_shape)` if it has weights;
-    `compute_output_shape(input_shape)` if the shape changes.  Shapes begin with None, the unknown batch size.
-    It keeps its arguments under their own names, from which `get_config` takes them.
+    `compute_output_shape(input_shape)` if the shape changes; `update_state()` if it keeps running statistics. Shapes
+    begin with None, the unknown batch size. `get_config` reads each argument from the attribute of the same name.
 
     The contract
-        1. forward never writes to its input.
-        2. forward's result, if not x itself or a view of it, belongs to the layer and is valid until its next forward;
-           who keeps it copies it.
-        3. backward(dy) may overwrite dy, and assigns the gradients of its parameters: `self.kernel.grad = ...`.
-           Nothing is ever set to zero or added up, so a layer stands once in a model.
+        1. forward never writes to its input, and changes nothing but what backward needs.
+        2. forward's result is x, a view of x, or an array of the layer's own, valid until its next forward.
+        3. backward(dy) may overwrite dy. It assigns the gradients of the parameters, `self.kernel.grad = ...`; they are
+           never set to zero or accumulated, so a layer can be used only once in a model.
         4. backward follows a forward of the same batch, at most once.
-        5. Arrays are C-contiguous and of floatx, converted where they enter the model and never inside a layer.
-           Complex arrays pass through: f(x + ih) = f(x) + ih f'(x) differentiates forward without rounding.  So
-           comparisons look at x.real, which is x itself for real x.
-        6. What forward leaves in `penalty` is added to the loss, and its gradient to what backward returns.
-        7. forward may be given a part of the batch, the share `batch_share` of its rows: means over the parts are
-           averaged, so a penalty that is a sum over the batch, and its gradient, are divided by batch_share.
+        5. update_state follows backward in training, unless the layer is frozen.
+        6. Arrays are C-contiguous and of floatx, converted where they enter the model and never inside a layer.
+           Complex arrays pass through: f(x + ih) = f(x) + ih f'(x) differentiates forward without rounding error. So
+           comparisons use x.real, which is x itself for real x.
+        7. What forward leaves in `penalty` is added to the loss, and its gradient to dx.
 
     Parameters of every layer
         name: unique within a model; "dense_1", "dense_2" ... by default.
-        trainable: False keeps the weights as they are; looked at when a model is compiled.
+        trainable: False freezes the weights; read when a model is compiled.
         input_shape: the shape of one sample, such as (784,), on the first layer of a model (Keras ignores a later
             layer's, and so does tinynet).
         input_dim: D, short for input_shape=(D,).
-        batch_input_shape: (None, *input_shape); batches of any size are taken all the same.
-        weights: arrays to start from, in the order of `get_weights()`.
+        batch_input_shape: (None, *input_shape); batches of any size are accepted all the same.
+        weights: initial values, in the order of `get_weights()`.
         dtype: None or `floatx()`, the type of all layers.
 
     Raises TypeError for an argument that the layer does not have.
@@ -57,7 +50,7 @@ class Layer(Configurable):
 
     def __init__(self, name=None, trainable=True, input_shape=None, input_dim=None, batch_input_shape=None,
                  weights=None, dtype=None, **unknown):
-        refuse("Keyword argument not understood", type(self), unknown)
+        reject_unknown("Keyword argument not understood", type(self), unknown)
         if dtype not in (None, floatx()):
             raise ValueError(f"{type(self).__name__}: dtype must be {floatx()!r}, as in all layers, got {dtype!r}. "
                              f"Call tinynet.backend.set_floatx({dtype!r}) before the model is built.")
@@ -67,14 +60,13 @@ class Layer(Configurable):
         self.input_shape: Any = None        # of a batch; known, like output_shape, once the layer is built
         self.output_shape: Any = None
         self.parameters: list[Parameter] = []
-        self.needs_dx = True                            # the model clears this where nobody reads dx
-        self.learns = True                              # and this where it was compiled with the layer frozen
+        self.needs_dx = True        # False in the first layer of a model, whose dx is not used
         self.penalty: Any = 0
-        self.batch_share = 1.0
+        self.saved_weight: Any = None       # while a file is loaded: saved_weight(layer, shape), a new weight's value
         self._initial_weights = weights
         self._buffers: dict[str, np.ndarray] = {}
 
-    # What your own layer defines
+    # Your own layer defines
 
     def build(self, input_shape):
         """Create the parameters for inputs of this shape, by `add_weight`."""
@@ -91,11 +83,18 @@ class Layer(Configurable):
         """dx = dy f'(x); also assigns the gradient of every parameter to its `grad`."""
         raise NotImplementedError(f"{type(self).__name__} must define backward(dy).")
 
-    def chain(self) -> list[Layer]:
-        """The links that run for this layer, one after the other: itself, and the activation it was given, if any."""
+    def update_state(self):
+        """Update running statistics from the last forward in training: called after backward, once a step.
+
+        With several processes it is called for each shard of the batch, and the changes are averaged: so keep such
+        state in `add_weight(..., trainable=False)`.
+        """
+
+    def stack(self) -> list[Layer]:
+        """The layers that run for this one, in order: itself, and the activation that is its argument, if any."""
         return [self]
 
-    # What a layer gets
+    # What every layer has
 
     @property
     def built(self) -> bool:
@@ -103,7 +102,7 @@ class Layer(Configurable):
         return self.input_shape is not None
 
     def build_once(self, input_shape):
-        """Build for this shape, unless already built; the first thing a model does with a layer."""
+        """Build for this shape, unless already built; a model calls it first."""
         if self.built:
             if tuple(input_shape[1:]) != self.input_shape[1:]:
                 raise ValueError(f"{self.name} expects inputs of shape {_named(self.input_shape)}, got "
@@ -120,16 +119,15 @@ class Layer(Configurable):
         self.input_shape = tuple(input_shape)
 
     def unbuild(self):
-        """Forget shapes and parameters, as if nothing had been built."""
+        """Remove shapes and parameters."""
         self.input_shape = self.output_shape = None
         self.parameters = []
 
     def add_weight(self, name, shape, initializer="glorot_uniform", regularizer=None, constraint=None,
                    trainable=True) -> Parameter:
-        """A new parameter of this shape, its first value drawn by the initializer; the rest as in `Parameter`."""
-        value = next_given(shape)      # from a file that is being loaded
-        if value is None:
-            value = self._drawn(name, initializers.get(initializer), tuple(shape))
+        """A new parameter of this shape, initialized by the initializer; the rest as in `Parameter`."""
+        value = self._drawn(name, initializers.get(initializer), tuple(shape)) if self.saved_weight is None else (
+            xp.array(self.saved_weight(self, tuple(shape)), dtype=floatx()))
         self.parameters.append(Parameter(f"{self.name}/{name}:0", value, regularizer, constraint, trainable))
         return self.parameters[-1]
 
@@ -142,9 +140,9 @@ class Layer(Configurable):
         return xp.asarray(value, dtype=floatx())
 
     def buffer(self, name, shape, like) -> np.ndarray:
-        """An array of this shape, with the type of `like`, that the layer reuses from batch to batch.
+        """An array of this shape, with the dtype of `like`, that the layer reuses from batch to batch.
 
-        It is the front of the longest array that the name has needed, so a short last batch allocates nothing.
+        It is the beginning of the longest array of this name so far, so a short last batch allocates nothing.
         """
         size = math.prod(shape)
         memory = self._buffers.get(name)
@@ -154,7 +152,7 @@ class Layer(Configurable):
 
     @property
     def trainable_weights(self) -> list[Parameter]:
-        """The parameters that training moves, unless the layer is frozen."""
+        """The trainable parameters, unless the layer is frozen."""
         return [p for p in self.parameters if p.trainable and self.trainable]
 
     @property
@@ -169,17 +167,17 @@ class Layer(Configurable):
 
     @property
     def losses(self) -> list:
-        """The penalties that the regularizers charge now, each as an array of one number."""
+        """The penalty of each regularizer, as an array of one number."""
         return [p.regularizer(p.value) for p in self.parameters if p.regularizer is not None]
 
     def get_config(self):
-        """The arguments that build this layer again, as plain data: not its weights."""
+        """The arguments of this layer as plain data, without its weights."""
         shape = {} if self.batch_input_shape is None else {"batch_input_shape": list(self.batch_input_shape)}
-        own = [name for name in arguments(type(self)) if name not in arguments(Layer)]
+        own = [name for name in argument_names(type(self)) if name not in argument_names(Layer)]
         return {"name": self.name, "trainable": self.trainable} | shape | self.config_of(own)
 
     def count_params(self) -> int:
-        """How many numbers the parameters hold."""
+        """The number of elements of all parameters."""
         return sum(p.value.size for p in self.parameters)
 
     def get_weights(self) -> list[np.ndarray]:
@@ -187,9 +185,9 @@ class Layer(Configurable):
         return [to_numpy(p.value) for p in self.parameters]
 
     def set_weights(self, weights):
-        """Write `weights`, in the order of `get_weights()`, into the parameters.
+        """Set the parameters to `weights`, in the order of `get_weights()`.
 
-        Raises ValueError, and changes nothing, when their number or a shape is not the layer's.
+        Raises ValueError, and changes nothing, if their number or a shape is not the layer's.
         """
         for p, w in zip(self.parameters, self.checked_weights(weights)):
             p.value = w
@@ -212,7 +210,7 @@ class Layer(Configurable):
 
 
 def _declared_shape(name, input_shape, input_dim, batch_input_shape):
-    """The shape that was declared in one of three ways, with None in front for the samples; None if it was not."""
+    """The shape declared in one of three ways, with None for the batch size; None if not declared."""
     if (input_shape is not None) + (input_dim is not None) + (batch_input_shape is not None) > 1:
         raise ValueError(f"{name}: give one of input_shape={input_shape!r}, input_dim={input_dim!r} and "
                          f"batch_input_shape={batch_input_shape!r}.")
@@ -230,7 +228,7 @@ def _declared_shape(name, input_shape, input_dim, batch_input_shape):
 
 
 def _named(shape):
-    """A batch shape as people write it.
+    """A batch shape in mathematical notation.
 
     >>> _named((None, 784))
     '(N, 784)'

@@ -1,35 +1,31 @@
-"""Dense: every output a weighted sum of every input; the layer to read first.
-
-It must not know where its input comes from or who reads its output.
-"""
+"""Dense: each output is a weighted sum of all inputs. The layer to read first."""
 from __future__ import annotations
 
 from tinynet import activations, constraints, initializers, regularizers
-from tinynet.arguments import whole_number
 from tinynet.backend import matmul
 from tinynet.layers.activation import Activation
+from tinynet.layers.activity_regularization import ActivityRegularization
 from tinynet.layers.base import Layer
-from tinynet.layers.regularization import ActivityRegularization
-
-__all__ = ["Dense"]
+from tinynet.validation import whole_number
 
 
 class Dense(Layer):
     """y = x W + b
 
-    In a model an activation follows, y = activation(x W + b), and what an activity_regularizer charges for y, as links
-    of their own in the chain that runs: each does one thing, and each derivative can be checked alone.
+    In a model the activation, y = activation(x W + b), and the activity_regularizer run as layers of their own after
+    this one: each does one thing, and each derivative can be checked alone.
 
     Parameters
         units: U, a whole number above zero.
         activation: a name or function of `tinynet.activations`, or None.
         use_bias: whether there is a b.
-        kernel_initializer, bias_initializer: what W (D, U) and b (U,) start from.
+        kernel_initializer, bias_initializer: the initial values of W (D, U) and b (U,).
         kernel_regularizer, bias_regularizer: penalties for W and b, names or objects of `tinynet.regularizers`.
         activity_regularizer: a penalty for all outputs of the batch together, not divided by their number.
-        kernel_constraint, bias_constraint: where W and b may be, names or objects of `tinynet.constraints`.
+        kernel_constraint, bias_constraint: applied to W and b after each step, names or objects of
+            `tinynet.constraints`.
 
-    Shapes: (N, D) to (N, U).  More axes may stand between: the product is over the last one.
+    Shapes: (N, D) to (N, U); with more axes between, the product is over the last one.
 
     Raises ValueError when units is not a whole number above zero (Keras 2.3.1 accepts Dense(-1) and Dense(2.5)).
 
@@ -67,14 +63,14 @@ class Dense(Layer):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 
-    def chain(self):
-        links: list[Layer] = [self]
+    def stack(self):
+        layers: list[Layer] = [self]
         if self.activation is not activations.linear:
-            links.append(Activation(self.activation, name=f"{self.name}/{self.activation.__name__}"))
+            layers.append(Activation(self.activation, name=f"{self.name}/{self.activation.__name__}"))
         if self.activity_regularizer is not None:
-            links.append(ActivityRegularization(regularizer=self.activity_regularizer,
-                                                name=f"{self.name}/activity_regularizer"))
-        return links
+            layers.append(ActivityRegularization(regularizer=self.activity_regularizer,
+                                                 name=f"{self.name}/activity_regularizer"))
+        return layers
 
     def forward(self, x, training=False):                           # x: (N, D)
         self.x = x
@@ -86,15 +82,15 @@ class Dense(Layer):
 
     def backward(self, dy):                                         # dy: (N, U)
         """dW = x^T dy;  db = sum of dy over the batch;  dx = dy W^T"""
-        matmul(rows(self.x).T, rows(dy), out=self.kernel.grad)
+        matmul(rows(self.x).T, rows(dy), out=self.kernel.grad)      # dW = x^T dy
         if self.use_bias:
-            rows(dy).sum(axis=0, out=self.bias.grad)
-        if not self.needs_dx:                                       # nobody asks for the gradient of the data
+            rows(dy).sum(axis=0, out=self.bias.grad)                # db = sum of dy
+        if not self.needs_dx:
             return None
         dx = self.buffer("dx", self.x.shape, like=dy)
-        return matmul(dy, self.kernel.value.T, out=dx)
+        return matmul(dy, self.kernel.value.T, out=dx)              # dx = dy W^T
 
 
 def rows(x):
-    """x with all axes but the last made one: (N, D) as it is, (N, T, D) as (N T, D)."""
+    """x as a matrix: (N, D) as it is, (N, T, D) as (N T, D)."""
     return x.reshape(-1, x.shape[-1])

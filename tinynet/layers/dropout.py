@@ -1,19 +1,14 @@
-"""Dropout: noise in training that keeps a network from leaning on any single unit.
-
-It must not know about the batch size of a run or the threads that may share it.
-"""
+"""Dropout: random inputs are set to zero in training, so that units do not rely on single other units."""
 from __future__ import annotations
 
-from tinynet.arguments import number, whole_number
 from tinynet.backend import xp
 from tinynet.layers.base import Layer
 from tinynet.random import MaskStream, draw_seed
+from tinynet.validation import number, whole_number
 
-__all__ = ["Dropout", "Random"]
 
-
-class Random(Layer):
-    """What draws random numbers in training: `masks` is their stream, of the seed or of NumPy's global generator."""
+class RandomLayer(Layer):
+    """A layer that draws random numbers in training, from the stream `masks`; without a seed, of a drawn one."""
 
     seed: int | None = None
 
@@ -21,16 +16,16 @@ class Random(Layer):
         self.masks = MaskStream(draw_seed() if self.seed is None else self.seed)
 
 
-class Dropout(Random):
-    """y = x m / (1 - rate), where each m is 0 with probability `rate`, else 1; y = x outside training.
+class Dropout(RandomLayer):
+    """y = x m / (1 - rate), where each m is 0 with probability `rate`, else 1; y = x in inference.
 
-    Dividing by 1 - rate keeps the mean of y at x, so nothing needs scaling when the model predicts.  The rate is
-    rounded to a multiple of 2**-16 when masks are drawn.
+    Dividing by 1 - rate keeps the expected value of y at x, so inference needs no scaling. The rate is rounded to a
+    multiple of 2**-16 when masks are drawn.
 
     Parameters
-        rate: the share of inputs to drop, 0 <= rate < 1.
-        noise_shape: the shape of m, if it is to be the same along some axes: (None, 1, 8) drops columns of (N, 5, 8)
-            whole.  None takes the length from x.
+        rate: the fraction of inputs to drop, 0 <= rate < 1.
+        noise_shape: the shape of m, with 1 for axes along which m is shared: (None, 1, 8) drops whole columns of
+            (N, 5, 8). None stands for the length of x.
         seed: a whole number from 0 to 2**64 - 1; None draws one from NumPy's global generator when built.
 
     Shapes: any; y like x.
@@ -46,7 +41,7 @@ class Dropout(Random):
 
     def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         super().__init__(**kwargs)
-        self.rate = number(f"{self.name}: rate, the share of inputs to drop,", rate, below=1)
+        self.rate = number(f"{self.name}: rate, the fraction of inputs to drop,", rate, below=1)
         self.noise_shape = noise_shape
         self.seed = None if seed is None else whole_number(f"{self.name}: seed", seed, least=0, below=2**64)
 
@@ -59,21 +54,21 @@ class Dropout(Random):
                              f"or None, got {self.noise_shape!r}.")
 
     def draw(self, x):
-        """m: 1 where x is kept, else 0."""
+        """m: True where x is kept."""
         shape = [length if n is None else n for n, length in zip(self.noise_shape or [None] * x.ndim, x.shape)]
         same_for_all = bool(self.noise_shape) and self.noise_shape[0] == 1
-        if self.batch_share < 1 and not same_for_all:       # noise_shape may hold the length of the whole batch
+        if not same_for_all:        # noise_shape may hold the batch size, and this may be a short last batch
             shape[0] = len(x)
-        return self.masks.keep(tuple(shape), self.rate, same_for_all)
+        return self.masks.dropout_mask(tuple(shape), self.rate, same_for_all)
 
     def forward(self, x, training=False):
         if not training:
             self.mask = None
             return x
-        kept = self.draw(x)
-        self.mask = self.buffer("mask", kept.shape, like=x.real)
-        xp.multiply(kept, 1 / (1 - self.rate), out=self.mask, dtype=self.mask.dtype)
-        return xp.multiply(x, self.mask, out=self.buffer("y", x.shape, like=x))
+        m = self.draw(x)
+        self.mask = self.buffer("mask", m.shape, like=x.real)
+        xp.multiply(m, 1 / (1 - self.rate), out=self.mask, dtype=self.mask.dtype)   # mask = m / (1 - rate)
+        return xp.multiply(x, self.mask, out=self.buffer("y", x.shape, like=x))     # y = x mask
 
     def backward(self, dy):
         """dx = dy m / (1 - rate)"""

@@ -1,23 +1,19 @@
-"""Dense, relu and Dropout as one link, for a device on which each separate operation costs a launch.
-
-It must not compute anything the three links would not: the tests hold its numbers against theirs, bit for bit.
-"""
+"""Dense, relu and Dropout as one layer: the same numbers, bit for bit, by fewer operations."""
 from __future__ import annotations
 
-from tinynet import activations, kernels
+from tinynet import activations
 from tinynet.backend import matmul
+from tinynet.device import kernels
 from tinynet.layers.activation import Activation
 from tinynet.layers.base import Layer
 from tinynet.layers.dense import Dense
 from tinynet.layers.dropout import Dropout
 
-__all__ = ["DenseReluDropout", "fuse"]
-
 
 class DenseReluDropout(Layer):
-    """y = m max(x W + b, 0) / (1 - rate), the links of a Dense, its relu and a Dropout (or none) after it.
+    """y = m max(x W + b, 0) / (1 - rate), of a Dense, its relu and a Dropout (or none) after it.
 
-    Parameters, masks and buffers stay those of the layers given.
+    The parameters, masks and buffers are those of the layers given.
 
     >>> import numpy as np
     >>> dense = Dense(2, activation="relu", kernel_initializer="ones")
@@ -51,21 +47,22 @@ class DenseReluDropout(Layer):
         return y
 
     def backward(self, dy):
+        """dz = dy / (1 - rate) where y > 0, else 0; then backward of the Dense"""
         self.dense.needs_dx = self.needs_dx
         return self.dense.backward(kernels.relu_dropout_backward(dy, self.y, self._rate))
 
 
-def fuse(chain):
-    """The chain with each Dense that a relu follows, and the Dropout after that, as one link."""
-    links: list[Layer] = []
-    for link in chain:
-        last = links[-1] if links else None
-        relu = type(link) is Activation and link.activation is activations.relu
+def fuse(stack):
+    """The stack with each Dense that a relu follows, and the Dropout after that, as one layer."""
+    layers: list[Layer] = []
+    for layer in stack:
+        last = layers[-1] if layers else None
+        relu = type(layer) is Activation and layer.activation is activations.relu
         if relu and type(last) is Dense and last.use_bias:
-            links[-1] = DenseReluDropout(last)
-        elif (type(link) is Dropout and link.noise_shape is None and
+            layers[-1] = DenseReluDropout(last)
+        elif (type(layer) is Dropout and layer.noise_shape is None and
               type(last) is DenseReluDropout and last.dropout is None):
-            links[-1] = DenseReluDropout(last.dense, link)
+            layers[-1] = DenseReluDropout(last.dense, layer)
         else:
-            links.append(link)
-    return links
+            layers.append(layer)
+    return layers

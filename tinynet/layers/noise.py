@@ -1,20 +1,15 @@
-"""Noise in training that is not simply there or not: Gaussian noise, added or multiplied, and the dropout for selu.
-
-They must not know about the batch size of a run or the threads that may share it.
-"""
+"""Noise in training: Gaussian noise, added or multiplied, and the dropout for selu."""
 from __future__ import annotations
 
 import math
 
 from tinynet.activations import SELU_ALPHA, SELU_SCALE
-from tinynet.arguments import number
-from tinynet.layers.dropout import Dropout, Random
-
-__all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise"]
+from tinynet.layers.dropout import Dropout, RandomLayer
+from tinynet.validation import number
 
 
-class GaussianNoise(Random):
-    """y = x + stddev u, with u ~ N(0, 1) drawn anew each time; y = x outside training.
+class GaussianNoise(RandomLayer):
+    """y = x + stddev u, with new u ~ N(0, 1) for each batch; y = x in inference.
 
     Parameters: stddev, zero or above.  Shapes: any; y like x.  Source: keras/layers/noise.py of Keras 2.3.1.
     """
@@ -31,9 +26,8 @@ class GaussianNoise(Random):
         return dy
 
 
-class GaussianDropout(Random):
-    """y = x (1 + sqrt(rate / (1 - rate)) u), with u ~ N(0, 1), whose noise is as strong as Dropout's; y = x outside
-    training.
+class GaussianDropout(RandomLayer):
+    """y = x (1 + sqrt(rate / (1 - rate)) u), with u ~ N(0, 1), of the same variance as Dropout; y = x in inference.
 
     Parameters: rate, 0 <= rate < 1.  Shapes: any; y like x.
     Source: Srivastava et al., JMLR 15 (2014), section 10; keras/layers/noise.py of Keras 2.3.1.
@@ -52,17 +46,17 @@ class GaussianDropout(Random):
         return x
 
     def backward(self, dy):
-        """dx = dy times the noise that x was multiplied by"""
+        """dx = dy (1 + sqrt(rate / (1 - rate)) u)"""
         if self.mask is not None:
             dy *= self.mask
         return dy
 
 
 class AlphaDropout(Dropout):
-    """y = a (x m + alpha' (1 - m)) + b, m as in Dropout, alpha' = -1.7581; y = x outside training.
+    """y = a (x m + alpha' (1 - m)) + b, m as in Dropout, alpha' = -1.7581; y = x in inference.
 
-    What is dropped takes selu's lowest value alpha', and a = ((1 - rate) (1 + rate alpha'^2))^-1/2 and
-    b = -a alpha' rate keep mean 0 and variance 1.
+    Dropped inputs become selu's lowest value alpha'; a = ((1 - rate) (1 + rate alpha'^2))^-1/2 and b = -a alpha' rate
+    keep mean 0 and variance 1.
 
     Parameters: as for `Dropout`.  Shapes: any; y like x.
     Source: Klambauer et al., NIPS 2017; keras/layers/noise.py of Keras 2.3.1.

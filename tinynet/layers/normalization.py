@@ -1,36 +1,31 @@
-"""BatchNormalization: each output with mean 0 and variance 1 over the batch, and then whatever the network prefers.
-
-It must not know what the outputs mean.
-"""
+"""BatchNormalization: normalize each input to mean 0 and variance 1 over the batch, then scale and shift it."""
 from __future__ import annotations
 
 import math
 
 from tinynet import constraints, initializers, regularizers
-from tinynet.arguments import number
 from tinynet.backend import xp
 from tinynet.layers.base import Layer
-
-__all__ = ["BatchNormalization"]
+from tinynet.validation import number
 
 
 class BatchNormalization(Layer):
     """y = gamma z + beta, z = (x - m) / s, s = sqrt(v + epsilon), with mean m and variance v of x over the batch
 
-    Outside training m and v are running means of those of the batches, each of which goes in with weight 1 - momentum
-    (v times n / (n - 1 - epsilon), with n numbers behind each mean).
+    In inference m and v are the running means: moving -= (1 - momentum) (moving - new), after each step, with the m of
+    the batch and its v n / (n - 1 - epsilon), where n numbers are behind each mean.
 
     Parameters
-        axis: the axis whose entries each have a mean of their own; the last, of the outputs, by default.
+        axis: the axis that is normalized entry by entry; by default the last, that of the features.
         momentum: from 0 to 1.
         epsilon: above zero and below 1.
         center, scale: whether there is a beta and a gamma.
         beta_initializer, gamma_initializer, beta_regularizer ...: as for a kernel of Dense.
-        moving_mean_initializer, moving_variance_initializer: what the running means start from.
+        moving_mean_initializer, moving_variance_initializer: the initial running means.
 
     Shapes: (N, ...); y like x.  Weights: gamma, beta, moving_mean, moving_variance.
 
-    A frozen layer goes on to use the batch's m and v in training, and keeps its running means, as in Keras 2.3.1.
+    A frozen layer still uses the batch's m and v in training, but does not update its running means, as in Keras 2.3.1.
     Source: Ioffe and Szegedy, ICML 2015; keras/layers/normalization.py of Keras 2.3.1.
 
     >>> layer = BatchNormalization(epsilon=1e-12); layer.build_once((None, 1))
@@ -62,7 +57,7 @@ class BatchNormalization(Layer):
             raise ValueError(f"{self.name}: axis must be one of {axes} for inputs of shape {input_shape}, got "
                              f"{self.axis!r}. Axis 0 holds the samples.")
         shape = (input_shape[self.axis],)
-        # The batch and all axes but one are averaged over; weights are reshaped to line up with that one.
+        # All axes but one are averaged over; weights are reshaped to broadcast along that one.
         self.others = tuple(i for i in range(len(input_shape)) if i != self.axis % len(input_shape))
         self.lined_up = tuple(1 if i in self.others else shape[0] for i in range(len(input_shape)))
         if self.scale:
@@ -76,12 +71,11 @@ class BatchNormalization(Layer):
                                                trainable=False)
 
     def forward(self, x, training=False):
-        self.training = training
+        self._training = training
         if training:
             m = x.mean(axis=self.others, keepdims=True)
             v = ((x - m) ** 2).mean(axis=self.others, keepdims=True)
-            if self.learns:
-                self._move(m, v, n=math.prod(x.shape[i] for i in self.others))
+            self.m, self.v, self._n = m, v, math.prod(x.shape[i] for i in self.others)
         else:
             m = self.moving_mean.value.reshape(self.lined_up)
             v = self.moving_variance.value.reshape(self.lined_up)
@@ -101,13 +95,13 @@ class BatchNormalization(Layer):
         if self.center:
             self.beta.grad = dy.sum(axis=self.others)
         dz = dy * self.gamma.value.reshape(self.lined_up) if self.scale else dy
-        if self.training:   # m and v depend on every x: moving all alike changes no z, nor does stretching them
+        if self._training:      # m and v depend on every x: adding to all x, or scaling all x, changes no z
             dz = (dz - dz.mean(axis=self.others, keepdims=True)
                   - self.z * (dz * self.z).mean(axis=self.others, keepdims=True))
         return dz / self.s
 
-    def _move(self, m, v, n):
-        """The running means take in those of a batch, of n numbers each."""
-        v = v * (n / (n - (1 + self.epsilon)))
-        for moving, new in ((self.moving_mean.value, m), (self.moving_variance.value, v)):
+    def update_state(self):
+        """moving -= (1 - momentum) (moving - new)"""
+        v = self.v * (self._n / (self._n - (1 + self.epsilon)))
+        for moving, new in ((self.moving_mean.value, self.m), (self.moving_variance.value, v)):
             moving -= (1 - self.momentum) * (moving - new.real.ravel())

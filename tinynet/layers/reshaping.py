@@ -1,15 +1,13 @@
-"""Layers that change the shape of a sample and none of its numbers."""
+"""Layers that change only the shape of a sample, and the layer that declares it."""
 from __future__ import annotations
 
 import math
 
 from tinynet.layers.base import Layer
 
-__all__ = ["Flatten", "Input", "InputLayer", "Reshape"]
-
 
 class Flatten(Layer):
-    """y holds the numbers of x, each sample as one row.
+    """y = x with each sample as one row.
 
     Shapes: (N, A, B, ...) to (N, A B ...).  data_format is Keras's: None or "channels_last", as x is.
     Source: keras/layers/core.py of Keras 2.3.1.
@@ -34,17 +32,17 @@ class Flatten(Layer):
         return x.reshape(len(x), -1)
 
     def backward(self, dy):
-        """dx holds the numbers of dy, in the shape of x"""
+        """dx = dy in the shape of x"""
         return dy.reshape(self.shape)
 
 
 class Reshape(Layer):
-    """y holds the numbers of x, each sample in the shape `target_shape`.
+    """y = x with each sample in the shape `target_shape`.
 
     Parameters
-        target_shape: of a sample; one of its lengths may be -1, which takes what is left.
+        target_shape: of a sample; one length may be -1, which is computed from the others.
 
-    Shapes: (N, ...) to (N, *target_shape).  Raises ValueError where the numbers do not fit.
+    Shapes: (N, ...) to (N, *target_shape).  Raises ValueError if the total sizes differ.
     Source: keras/layers/core.py of Keras 2.3.1.
 
     >>> import numpy as np
@@ -73,12 +71,12 @@ class Reshape(Layer):
         return x.reshape(len(x), *self.target_shape)
 
     def backward(self, dy):
-        """dx holds the numbers of dy, in the shape of x"""
+        """dx = dy in the shape of x"""
         return dy.reshape(self.shape)
 
 
 class InputLayer(Layer):
-    """y = x: gives a `Sequential` the shape of its samples, and is none of its layers.
+    """y = x; declares the shape of the samples of a `Sequential`, and is not one of its layers.
 
     >>> InputLayer(input_shape=(784,)).batch_input_shape
     (None, 784)
@@ -93,5 +91,5 @@ class InputLayer(Layer):
 
 
 def Input(shape):
-    """InputLayer(input_shape=shape), the first thing to add to a `Sequential`."""
+    """InputLayer(input_shape=shape), to be added first to a `Sequential`."""
     return InputLayer(input_shape=shape)

@@ -1,21 +1,21 @@
-"""How wrong a prediction is: one number for each sample, each followed by its derivative.
+"""Loss functions, each followed by its derivative.
 
-In the formulas l is the loss of one sample, t its target y_true, p its prediction y_pred, and c counts its C outputs.
+In the formulas l is the loss of one sample, t its target y_true, p its prediction y_pred, and c = 1 ... C its outputs.
 `f(y_true, y_pred)` returns the l of every sample, (N,); `f_backward(y_true, y_pred)` returns dl/dp, shaped like
-y_pred.  A `Loss` takes the mean over the batch.  None of them may know how the prediction was made.
+y_pred. A `Loss` takes the mean over the batch.
 """
 from __future__ import annotations
 
 from tinynet import registry
-from tinynet.arguments import number
-from tinynet.losses import crossentropy, margin, regression
+from tinynet.losses import crossentropy, regression, hinge as hinges
 from tinynet.losses.base import Loss, Reduction
 from tinynet.losses.crossentropy import (binary_crossentropy, categorical_crossentropy, kullback_leibler_divergence,
                                          sparse_categorical_crossentropy)
-from tinynet.losses.margin import categorical_hinge, hinge, squared_hinge
+from tinynet.losses.hinge import categorical_hinge, hinge, squared_hinge
 from tinynet.losses.regression import (cosine_proximity, huber_loss, logcosh, mean_absolute_error,
                                        mean_absolute_percentage_error, mean_squared_error,
                                        mean_squared_logarithmic_error, poisson)
+from tinynet.validation import number
 
 __all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "CategoricalHinge", "Hinge", "Huber",
            "KLDivergence", "LogCosh", "Loss", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
@@ -25,14 +25,14 @@ __all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "CategoricalHinge", 
            "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "poisson",
            "serialize", "sparse_categorical_crossentropy", "squared_hinge"]
 
-BACKWARD = crossentropy.BACKWARD | regression.BACKWARD | margin.BACKWARD
+BACKWARD = crossentropy.BACKWARD | regression.BACKWARD | hinges.BACKWARD
 
 
-# The same as classes, for those who want another reduction
+# As classes, which take a reduction
 
 
 def _class_of(class_name, function):
-    """The class of a function that takes no more arguments: MeanSquaredError(reduction="sum")."""
+    """The class of a loss function without arguments: MeanSquaredError(reduction="sum")."""
     def __init__(self, reduction=Reduction.SUM_OVER_BATCH_SIZE, name=function.__name__):
         Loss.__init__(self, function, BACKWARD[function], reduction, name)
     return type(class_name, (Loss,),
@@ -105,17 +105,17 @@ CLASSES = {cls.__name__: cls for cls in (
 
 
 def serialize(loss):
-    """The name of a function's loss, or the config of another."""
+    """The name of a loss function, or the config of a Loss object."""
     return registry.serialize(loss.function if type(loss) is Loss else loss)
 
 
 def deserialize(config, custom_objects=None):
-    """What a name or config stands for: a function, or a `Loss`."""
+    """The function or `Loss` of a name or config."""
     return registry.deserialize("loss function", config, LOSSES | CLASSES, custom_objects)
 
 
 def get(identifier) -> Loss:
-    """The `Loss` that a name, a config, a function of this module or your own Loss stands for.
+    """The `Loss` of a name, a config, a function of this module or a Loss.
 
     Raises ValueError for an unknown name, and for a function whose derivative tinynet does not know.
 
@@ -134,5 +134,5 @@ def get(identifier) -> Loss:
         return Loss(identifier, BACKWARD[identifier])
     raise ValueError(
         f"Unknown loss function: {identifier!r}. Expected a name, a function of tinynet.losses or a Loss. A function "
-        "of your own needs its derivative: hand over both as tinynet.losses.Loss(function, derivative)."
+        "of your own needs its derivative: pass both as tinynet.losses.Loss(function, derivative)."
     )

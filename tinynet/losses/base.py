@@ -1,29 +1,27 @@
-"""Loss: from one number for each sample to the loss of a batch, and its derivative; it must not know the formulas."""
+"""Loss: the loss of a batch, from the loss of each sample, and its derivative."""
 from __future__ import annotations
 
 from typing import Any
 
-from tinynet.arguments import find
 from tinynet.backend import floatx, xp
 from tinynet.registry import Configurable
-
-__all__ = ["Loss", "Reduction", "as_pair"]
+from tinynet.validation import find
 
 
 class Reduction:
-    """What becomes of the losses of single samples: nothing, their sum, or their mean (by the number of samples)."""
+    """How the losses of the samples are reduced: not at all, to their sum, or to their mean."""
 
     NONE, SUM, SUM_OVER_BATCH_SIZE = "none", "sum", "sum_over_batch_size"
 
 
 class Loss(Configurable):
-    """L = 1/N sum_i w_i l_i over a batch; w = 1 without sample weights, which do not change N.
+    """L = mean of w l over all losses l of a batch, with sample weights w, 1 by default: N, or N T for (N, T, C).
 
     Parameters
         function, derivative: f(y_true, y_pred) returns the l of every sample, (N,), and f_backward(y_true, y_pred)
-            returns dl/dp, shaped like y_pred.  Your own loss hands over both, or defines `forward` and `backward` anew.
-        reduction: "sum_over_batch_size", the mean above; "sum", without 1/N; "none", which counts as the mean in
-            training, while calling the loss gives the l of every sample.
+            returns dl/dp, shaped like y_pred. Your own loss passes both, or overrides `forward` and `backward`.
+        reduction: "sum_over_batch_size", the mean above; "sum", without 1/N; "none", the l of every sample when the
+            loss is called, and the mean in training.
         name: the function's by default.
         arguments: more arguments for both functions, such as from_logits=True.
 
@@ -45,7 +43,7 @@ class Loss(Configurable):
         self.function = function
         self.derivative = derivative
         self.reduction = reduction
-        self.batch_share = 1.0      # of the batch that is measured; means over the parts are averaged
+        self.batch_share = 1.0      # the part of the batch that y_pred holds; the losses of the parts are averaged
         self.name = name or getattr(function, "__name__", type(self).__name__)
         self.arguments = arguments
         for argument, value in arguments.items():
@@ -55,7 +53,8 @@ class Loss(Configurable):
         if type(self) is not Loss:
             return super().__repr__()
         functions = [f.__name__ for f in (self.function, self.derivative) if f]
-        return f"Loss({', '.join(functions + [f'{name}={value!r}' for name, value in self.arguments.items()])})"
+        options = self.arguments | ({"reduction": "sum"} if self.reduction == "sum" else {})
+        return f"Loss({', '.join(functions + [f'{name}={value!r}' for name, value in options.items()])})"
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = as_pair(xp.asarray(y_true, dtype=floatx()), xp.asarray(y_pred, dtype=floatx()),
@@ -95,7 +94,7 @@ class Loss(Configurable):
         return dy
 
     def outputs_in_each(self, y_pred) -> int:
-        """How many outputs one l is about: C of them; 1 for a function that gives an l for each output."""
+        """The number of outputs behind each l: C, or 1 if the function returns an l for each output."""
         return 1 if getattr(self.function, "elementwise", False) else y_pred.shape[-1]
 
     def _reduced(self, losses):
@@ -103,9 +102,9 @@ class Loss(Configurable):
 
 
 def as_pair(y_true, y_pred, takes_classes, name):
-    """[y_true, y_pred], where one of them has a last axis of 1 too many without it.
+    """[y_true, y_pred], without a last axis of length 1 that only one of them has.
 
-    Raises ValueError unless they are of one shape, or y_true holds class numbers where those are taken.
+    Raises ValueError unless they have the same shape, or y_true holds integer classes and the loss takes classes.
     """
     if y_pred.ndim == y_true.ndim + 1 and y_pred.shape[-1] == 1:
         y_pred = y_pred[..., 0]

@@ -1,16 +1,13 @@
-"""How surprised a distribution is by what came true: the cross-entropies and the Kullback-Leibler divergence.
+"""Cross-entropies, and the Kullback-Leibler divergence.
 
-Each is written twice: for a prediction p, clipped where its logarithm would be infinite, and, with from_logits=True,
-for z, what a softmax or sigmoid would make p of: there log and exp cancel, and nothing needs clipping.
+Each cross-entropy is written twice: for probabilities p, clipped where the logarithm would be infinite, and, with
+from_logits=True, for logits z, of which softmax or sigmoid makes p: there log and exp cancel, and nothing is clipped.
 """
 from __future__ import annotations
 
 from tinynet import activations
 from tinynet.backend import epsilon, xp
-from tinynet.kernels import softmax_crossentropy, softmax_crossentropy_backward
-
-__all__ = ["binary_crossentropy", "categorical_crossentropy", "kullback_leibler_divergence",
-           "sparse_categorical_crossentropy"]
+from tinynet.device.kernels import softmax_crossentropy, softmax_crossentropy_backward
 
 
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0):
@@ -44,7 +41,7 @@ def categorical_crossentropy_backward(y_true, y_pred, from_logits=False, label_s
 
 
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False):
-    """l = -log(q_t / sum(q)), with q = p clipped to [epsilon, 1 - epsilon]; t is a class number, 0 <= t < C.
+    """l = -log(q_t / sum(q)), with q = p clipped to [epsilon, 1 - epsilon]; t is an integer class, 0 <= t < C.
     from_logits: l = log(sum_c exp(z_c)) - z_t.
 
     Source: sparse_categorical_crossentropy in tensorflow/python/keras/backend.py of TensorFlow 2.1.
@@ -115,24 +112,24 @@ def kullback_leibler_divergence_backward(y_true, y_pred):
 
 
 def _total(p):
-    """sum(p), or 1 where all of p is zero and q is to be zero too."""
+    """sum(p), or 1 where all of p is zero, so that q is zero too."""
     total = p.sum(axis=-1, keepdims=True)
     return xp.where(total == 0, 1, total)
 
 
 def smoothed(t, s, share):
-    """Targets that are never quite sure: t (1 - s) + s share."""
+    """Smoothed targets: t (1 - s) + s share."""
     return t * (1 - s) + s * share if s else t
 
 
 def _clip(p, high=None):
-    """p within [epsilon, 1 - epsilon], or [epsilon, high], where logarithms are finite."""
+    """p clipped to [epsilon, 1 - epsilon], or [epsilon, high], where logarithms are finite."""
     low, high = epsilon(), 1 - epsilon() if high is None else high
     return xp.where(p.real < low, low, xp.where(p.real > high, high, p))
 
 
 def _unclipped(p, high=None):
-    """Where `_clip` let p pass, bounds included: its derivative."""
+    """The derivative of `_clip`: 1 within the bounds, bounds included, else 0."""
     return (p.real >= epsilon()) & (p.real <= (1 - epsilon() if high is None else high))
 
 

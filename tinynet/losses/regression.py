@@ -1,6 +1,6 @@
-"""How far numbers are from numbers: squares, absolute values and what lies between them.
+"""Losses for regression: squared errors, absolute errors and others.
 
-In the formulas e = p - t.  Where |e| has its kink, at 0, its derivative is 0.
+In the formulas e = p - t. The derivative of |e| at its kink, 0, is 0.
 """
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ import math
 
 from tinynet import activations
 from tinynet.backend import epsilon, xp
-
-__all__ = ["cosine_proximity", "huber_loss", "logcosh", "mean_absolute_error", "mean_absolute_percentage_error",
-           "mean_squared_error", "mean_squared_logarithmic_error", "poisson"]
 
 
 def mean_squared_error(y_true, y_pred):
@@ -99,12 +96,12 @@ huber_loss.elementwise = True       # type: ignore[attr-defined]
 
 
 def huber_loss_backward(y_true, y_pred, delta=1.0):
-    """dl/dp = e brought within [-delta, delta]"""
+    """dl/dp = e clipped to [-delta, delta]"""
     return xp.clip(y_pred - y_true, -delta, delta)
 
 
 def poisson(y_true, y_pred):
-    """l = 1/C sum_c (p_c - t_c log(p_c + epsilon)): -log of a Poisson probability of t, where its mean is p
+    """l = 1/C sum_c (p_c - t_c log(p_c + epsilon)): the Poisson negative log-likelihood, without its constant
 
     >>> poisson(xp.array([[2.0]]), xp.array([[1.0]])).round(4)
     array([1.])
@@ -127,14 +124,14 @@ def cosine_proximity(y_true, y_pred):
 
 
 def cosine_proximity_backward(y_true, y_pred):
-    """dl/dp = (-t/|t| - l p/|p|) / |p|: the part of -t/|t| at right angles to p (where |p| is its least, all of it)"""
+    """dl/dp = (-t/|t| - l p/|p|) / |p|: the part of -t/|t| orthogonal to p (all of it where |p| is at its minimum)"""
     unit_t, unit_p = y_true / length(y_true), y_pred / length(y_pred)
     inward = (unit_t * unit_p).sum(axis=-1, keepdims=True) * unit_p
     return (-unit_t + inward * (length(y_pred).real > 1e-6)) / length(y_pred)
 
 
 def absolute(e):
-    """|e|, for the real part's sign, so that e may be complex."""
+    """|e| by the sign of its real part, so that e may be complex."""
     return xp.sign(e.real) * e
 
 

@@ -1,18 +1,18 @@
-"""What a person wants to know about predictions: numbers for an epoch that are never differentiated."""
+"""Metrics: numbers about the predictions of an epoch, which are not differentiated."""
 from __future__ import annotations
 
 from tinynet import losses, registry
-from tinynet.arguments import refuse, whole_number
 from tinynet.losses import (binary_crossentropy, categorical_crossentropy, categorical_hinge, hinge,
                             kullback_leibler_divergence, logcosh, mean_absolute_error, mean_absolute_percentage_error,
                             mean_squared_error, mean_squared_logarithmic_error, poisson,
                             sparse_categorical_crossentropy, squared_hinge)
-from tinynet.metrics.functions import (accuracy, binary_accuracy, categorical_accuracy, cosine_proximity,
-                                       sparse_categorical_accuracy, sparse_top_k_categorical_accuracy,
-                                       top_k_categorical_accuracy)
+from tinynet.metrics.accuracy import (accuracy, binary_accuracy, categorical_accuracy, cosine_proximity,
+                                      sparse_categorical_accuracy, sparse_top_k_categorical_accuracy,
+                                      top_k_categorical_accuracy)
+from tinynet.metrics.base import (Mean, MeanMetricWrapper, Metric, Precision, Recall, RootMeanSquaredError, Sum)
 from tinynet.metrics.running import Reported, RunningMeans
-from tinynet.metrics.sums import (Mean, MeanMetricWrapper, Metric, Precision, Recall, RootMeanSquaredError, Sum)
 from tinynet.registry import serialize
+from tinynet.validation import reject_unknown, whole_number
 
 __all__ = ["Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "CategoricalAccuracy", "CategoricalCrossentropy",
            "CategoricalHinge", "CosineSimilarity", "Hinge", "KLDivergence", "LogCoshError", "Mean",
@@ -28,13 +28,13 @@ __all__ = ["Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "CategoricalAccur
            "top_k_categorical_accuracy"]
 
 
-# Functions as classes, whose means can be taken over several batches by hand
+# As classes, whose means can be accumulated over batches by hand
 
 
 def _class_of(class_name, function, name, **options):
-    """The class of a function's mean: CategoricalAccuracy(name="top"), with more arguments of the function if any."""
+    """The class of the mean of a function: CategoricalAccuracy(name="top"); options are arguments of the function."""
     def __init__(self, name=name, dtype=None, **arguments):
-        refuse("Unexpected keyword argument", function, {a: arguments[a] for a in set(arguments) - set(options)})
+        reject_unknown("Unexpected keyword argument", function, {a: arguments[a] for a in {*arguments} - {*options}})
         MeanMetricWrapper.__init__(self, function, name, dtype, **options | arguments)
     return type(class_name, (MeanMetricWrapper,),
                 {"__init__": __init__, "__doc__": f"The mean of `{function.__name__}`", "__module__": __name__})
@@ -85,6 +85,7 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
 FUNCTIONS = losses.LOSSES | {function.__name__: function for function in (
     accuracy, binary_accuracy, categorical_accuracy, sparse_categorical_accuracy, top_k_categorical_accuracy,
     sparse_top_k_categorical_accuracy, cosine_proximity)}
+MeanMetricWrapper.functions = FUNCTIONS
 FUNCTIONS |= {"acc": accuracy, "cosine": cosine_proximity, "cosine_similarity": cosine_proximity}
 CLASSES = {cls.__name__: cls for cls in (
     Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy,
@@ -100,12 +101,12 @@ cosine = cosine_similarity = cosine_proximity
 
 
 def deserialize(config, custom_objects=None):
-    """What a name or config stands for: a function, or a `Metric`."""
+    """The function or `Metric` of a name or config."""
     return registry.deserialize("metric function", config, FUNCTIONS | CLASSES, custom_objects)
 
 
 def get(identifier):
-    """The function or `Metric` that a name or a config stands for; what is neither is returned as it is.
+    """The function or `Metric` of a name or a config; anything else is returned as it is.
 
     >>> get("mse").__name__
     'mean_squared_error'
@@ -114,13 +115,13 @@ def get(identifier):
 
 
 def metric_for(identifier, loss, output_shape) -> Metric:
-    """The metric that a name, a config, a function f(y_true, y_pred) or a Metric stands for in a model.
+    """The metric of a name, a config, a function f(y_true, y_pred) or a Metric, for a model of this loss and output.
 
     "accuracy" and "acc" mean, as in Keras 2.3.1 (engine/training_utils.py), binary_accuracy for a single output or
     for binary_crossentropy, sparse_categorical_accuracy for sparse_categorical_crossentropy, else
     categorical_accuracy; "crossentropy" and "ce" likewise.  The name in the logs is the one given.
 
-    Raises ValueError for an unknown name, TypeError for what is neither name, function nor Metric.
+    Raises ValueError for an unknown name, TypeError for anything but a name, function or Metric.
 
     >>> metric_for("acc", losses.get("mse"), (None, 10)).function.__name__
     'categorical_accuracy'
@@ -130,7 +131,7 @@ def metric_for(identifier, loss, output_shape) -> Metric:
     if isinstance(found, type) and issubclass(found, Metric):
         found = found()
     if isinstance(found, Metric) and isinstance(identifier, str):
-        found.name = identifier         # made here
+        found.name = identifier
     if not isinstance(found, Metric):
         if not callable(found):
             raise TypeError(f"A metric is a name such as 'accuracy', a function f(y_true, y_pred) or a Metric, got "
@@ -143,7 +144,7 @@ def metric_for(identifier, loss, output_shape) -> Metric:
 
 
 def _meaning(identifier, loss_function, output_shape):
-    """The function that "accuracy" or "crossentropy" means for this loss and output, None for another identifier."""
+    """The function of "accuracy" or "crossentropy" for this loss and output, None for another identifier."""
     if not isinstance(identifier, str) or identifier not in ("accuracy", "acc", "crossentropy", "ce"):
         return None
     is_accuracy = identifier in ("accuracy", "acc")
@@ -155,20 +156,20 @@ def _meaning(identifier, loss_function, output_shape):
 
 
 def _check_targets(metric, loss_function):
-    """Raise ValueError for a metric that cannot read the targets which the loss takes."""
+    """Raise ValueError for a metric that cannot read the targets of the loss."""
     known = type(metric) in (Precision, Recall, RootMeanSquaredError) or any(
         getattr(metric, "fn", None) is function for function in FUNCTIONS.values())
     sparse_loss = loss_function is losses.sparse_categorical_crossentropy
     of_rows = loss_function is losses.categorical_crossentropy
     if known and (sparse_loss and not metric.takes_classes or of_rows and metric.takes_classes):
         raise ValueError(f"The metric {metric.name} does not read the targets of {loss_function.__name__}, which are "
-                         f"{'class numbers' if sparse_loss else 'one-hot rows'}. Use 'accuracy', which does.")
+                         f"{'integer classes' if sparse_loss else 'one-hot rows'}. Use 'accuracy', which does.")
 
 
 def _check_output(metric, output_shape):
-    """Raise ValueError for a metric that cannot be of a model with this output."""
+    """Raise ValueError for a metric that does not fit this output."""
     if metric.inputs != 2:
-        raise ValueError(f"{metric!r} averages values that are handed to it, and cannot compare y_true with y_pred. "
+        raise ValueError(f"{metric!r} averages values, and cannot compare y_true with y_pred. "
                          "Wrap a function of the two: MeanMetricWrapper(function).")
     class_id, outputs = getattr(metric, "class_id", None), output_shape[-1]
     if class_id is not None and outputs is not None and class_id >= outputs:

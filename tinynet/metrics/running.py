@@ -1,4 +1,4 @@
-"""What a model reports of a pass over data, batch by batch; it must not know where the batches come from."""
+"""RunningMeans: the loss and the metrics of a model, accumulated over the batches of an epoch."""
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -6,9 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinynet.backend import to_numpy, xp
-from tinynet.metrics.sums import Metric
-
-__all__ = ["Reported", "RunningMeans"]
+from tinynet.metrics.base import Metric
 
 
 class Reported(NamedTuple):
@@ -20,9 +18,9 @@ class Reported(NamedTuple):
 
 
 class RunningMeans:
-    """The mean of the loss and the values of metrics, over all samples since `reset`.
+    """The mean of the loss, and the results of metrics, over all samples since `reset`.
 
-    The sums stay where the arrays are; `result` fetches them.
+    The sums stay on the device of the arrays; `result` copies them to the CPU.
     Source: BaseLogger in keras/callbacks/callbacks.py of Keras 2.3.1.
 
     >>> from tinynet.metrics import CategoricalAccuracy
@@ -35,7 +33,7 @@ class RunningMeans:
 
     def __init__(self, metrics):
         self.metrics = metrics
-        self.sums = xp.zeros(1 + sum(reported.metric.sums for reported in metrics))
+        self.sums = xp.zeros(1 + sum(reported.metric.num_accumulators for reported in metrics))
         self.samples = self.batches = 0
 
     def reset(self):
@@ -43,16 +41,15 @@ class RunningMeans:
         self.samples = self.batches = 0
 
     def add(self, loss, y_true, y_pred, weights=None):
-        """One more batch; it is still to be counted in `samples` and `batches`."""
-        amounts = [xp.multiply(loss, len(y_true), dtype=float)]
+        """Add a batch to the sums; the caller counts it in `samples` and `batches`."""
+        terms = [xp.multiply(loss, len(y_true), dtype=float)]
         for _, metric, weighted in self.metrics:
-            amounts += metric.amounts(y_true, y_pred, weights if weighted else None)
-        sums = self.sums_to_add_to()
-        for i, amount in enumerate(amounts):
-            total = sums[i:i + 1]
-            total += amount
+            terms += metric.update(y_true, y_pred, weights if weighted else None)
+        sums = self.accumulators()
+        for i, term in enumerate(terms):
+            xp.add(sums[i:i + 1], term, out=sums[i:i + 1])
 
-    def sums_to_add_to(self):
+    def accumulators(self):
         """The array, 1-D, that `add` adds to."""
         return self.sums
 
@@ -61,17 +58,17 @@ class RunningMeans:
         return self._means(to_numpy(self.sums).tolist(), self.samples)
 
     def total(self) -> dict[str, float]:
-        """The means at the end of a pass."""
+        """The means at the end of an epoch."""
         return self.result()
 
-    def all_sums(self) -> np.ndarray:
-        """The sums as a copy in the CPU's memory, from which `sums` can be set again."""
+    def state(self) -> np.ndarray:
+        """A copy of the sums, from which `sums` can be set again."""
         return to_numpy(self.sums)
 
     def _means(self, sums, samples):
         values, start = {"loss": sums[0] / max(samples, 1)}, 1
         for name, metric, _ in self.metrics:
-            metric.totals = sums[start:start + metric.sums]
+            metric.totals = sums[start:start + metric.num_accumulators]
             values[name] = float(np.float64(metric.result()))
-            start += metric.sums
+            start += metric.num_accumulators
         return values

@@ -1,10 +1,10 @@
-"""How weights move: each optimizer is a formula over two 1-D vectors, all weights and all gradients."""
+"""Optimizers: each is a formula for two vectors, all weights and all gradients."""
 from __future__ import annotations
 
-from tinynet.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from tinynet.optimizers.rmsprop import Adadelta, Adagrad, RMSprop
 from tinynet.optimizers.base import Optimizer
-from tinynet.optimizers.descent import SGD
-from tinynet.optimizers.moments import Adam, Adamax, Nadam
+from tinynet.optimizers.sgd import SGD
+from tinynet.optimizers.adam import Adam, Adamax, Nadam
 from tinynet import registry
 from tinynet.registry import serialize
 
@@ -18,12 +18,12 @@ OPTIMIZERS = {name: cls for cls in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adama
 
 
 def deserialize(config, custom_objects=None):
-    """What a name or a config stands for."""
+    """The optimizer of a name or a config."""
     return registry.deserialize("optimizer", config, OPTIMIZERS, custom_objects)
 
 
 def get(identifier) -> Optimizer:
-    """The optimizer that a name or a config stands for, or the Optimizer given.
+    """The optimizer of a name or a config, or the Optimizer given.
 
     Raises ValueError for an unknown name, TypeError for anything else.
 

@@ -1,0 +1,257 @@
+"""Training that is interrupted continues to the same bits, and a loss that is not finite is an error."""
+import os
+import signal
+
+import numpy as np
+import pytest
+
+import harm
+from harm import simple, small_model, state
+from tinynet import metrics, optimizers
+from tinynet.callbacks import (BackupAndRestore, Callback, CSVLogger, LambdaCallback, ModelCheckpoint,
+                               ReduceLROnPlateau, TerminateOnNaN)
+from tinynet.layers import Dense
+from tinynet.models import Sequential, load_model
+from tinynet.saving import ModelFileError
+from tinynet.utils import Sequence
+
+
+def test_killed_runs_end_with_the_bits_of_an_uninterrupted_one(tmp_path):
+    whole, resumed = harm.resumed_hashes(tmp_path, 3)
+    assert len(whole) == 64 and resumed == [whole] * 3
+
+
+def fit(folder, model=None, callbacks=(), epochs=3, x=None, **options):
+    model = model or small_model()
+    x = np.random.RandomState(0).random_sample((24, 4)) if x is None else x
+    y = np.eye(3)[np.arange(len(x)) % 3]
+    model.fit(x, y, batch_size=4, epochs=epochs, verbose=0, callbacks=[BackupAndRestore(folder), *callbacks], **options)
+    return model
+
+
+def test_ctrl_c_ends_the_batch_saves_and_says_how_to_go_on(tmp_path):
+    def interrupt(batch, logs):
+        if batch == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt, match="the same command continues from there"):
+        fit(tmp_path / "a", callbacks=[LambdaCallback(on_batch_end=interrupt)])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    steps = []
+    model = fit(tmp_path / "a", callbacks=[LambdaCallback(on_batch_end=lambda batch, logs: steps.append(batch))])
+    assert steps[:3] == [4, 5, 0] and len(steps) == 14
+    assert model.optimizer.iterations == 2 + 18
+
+
+def test_a_run_that_has_ended_has_nothing_more_to_do_until_there_are_more_epochs(tmp_path):
+    first = fit(tmp_path)
+    again = fit(tmp_path)
+    assert state(again)[:10] and all(np.array_equal(a, b) for a, b in zip(first.get_weights(), again.get_weights()))
+    assert again.history.epoch == [0, 1, 2]
+    assert fit(tmp_path, epochs=4).history.epoch == [0, 1, 2, 3]
+
+
+def test_the_backup_of_another_run_is_refused_and_nothing_changes(tmp_path):
+    fit(tmp_path)
+    other = Sequential([Dense(5, input_shape=(4,)), Dense(3, activation="softmax")])
+    other.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    before = other.get_weights()
+    with pytest.raises(ModelFileError, match="the backup of a run with other layers"):
+        fit(tmp_path, other)
+    assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), before))
+    with pytest.raises(ModelFileError, match="other data"):
+        fit(tmp_path, x=np.random.random((20, 4)))
+    with pytest.raises(ModelFileError, match="other callbacks"):
+        fit(tmp_path, callbacks=[TerminateOnNaN()])
+
+
+def test_damaged_backups_are_refused(tmp_path):
+    fit(tmp_path)
+    file = tmp_path / "backup.safetensors"
+    raw = file.read_bytes()
+    for damaged, _ in harm.mutants(raw, 300):
+        if damaged != raw:
+            file.write_bytes(damaged)
+            model = small_model()
+            before = state(model)
+            try:
+                fit(tmp_path, model, epochs=0)
+            except ModelFileError:
+                assert state(model) == before
+
+
+def test_model_checkpoint_saves_each_or_the_best(tmp_path, capsys):
+    fit(tmp_path / "b", callbacks=[ModelCheckpoint(tmp_path / "{epoch:02d}-{loss:.1f}", "loss", verbose=1, period=2)])
+    saved = [name for name in os.listdir(tmp_path) if name.startswith("02-")]
+    assert len(saved) == 1 and "Epoch 00002: saving model to" in capsys.readouterr().out
+    assert load_model(tmp_path / saved[0]).optimizer.iterations == 2 + 12
+    best = ModelCheckpoint(tmp_path / "best", "loss", verbose=1, save_best_only=True, save_weights_only=True)
+    losses = fit(tmp_path / "c", callbacks=[best], epochs=6).history.history["loss"]
+    improved = [loss for i, loss in enumerate(losses) if loss < min(losses[:i], default=np.inf)]
+    said = capsys.readouterr().out
+    assert said.count("saving model to") == len(improved) and said.count("did not improve") == 6 - len(improved)
+    with pytest.raises(ModelFileError, match="weights alone"):
+        load_model(tmp_path / "best")
+    with pytest.raises(ValueError, match="filepath .* names 'val_loss'; the logs have epoch, loss, accuracy"):
+        fit(tmp_path / "d", callbacks=[ModelCheckpoint(str(tmp_path / "{val_loss}"), "loss")])
+
+
+class Crash(Callback):
+    """Ends training by an error at the end of an epoch."""
+
+    def __init__(self, epoch):
+        self.at = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.at:
+            raise RuntimeError("crash")
+
+
+class Batches(Sequence):
+    def __len__(self):
+        return 7
+
+    def __getitem__(self, index):
+        x = np.random.RandomState(index).random_sample((4, 4))
+        return x, x[:, 0]
+
+
+def test_a_sequence_that_is_taken_in_parts_goes_on_to_the_same_bits(tmp_path):
+    def run(folder, crash):
+        np.random.seed(1)
+        model = simple("adam")
+        model.fit(Batches(), steps_per_epoch=4, epochs=6, verbose=0, callbacks=[Crash(crash), BackupAndRestore(folder)])
+        return state(model)
+    whole = run(tmp_path / "whole", None)
+    with pytest.raises(RuntimeError, match="crash"):
+        run(tmp_path / "parts", 3)
+    assert run(tmp_path / "parts", None) != ""
+    resumed = load_model(tmp_path / "parts" / "backup.safetensors")
+    expected = load_model(tmp_path / "whole" / "backup.safetensors")
+    assert all(np.array_equal(a, b) for a, b in zip(resumed.get_weights(), expected.get_weights())) and whole
+
+
+def test_an_epoch_that_was_told_to_stop_is_ended_by_the_next_run(tmp_path):
+    x, histories = np.random.random((64, 4)), []
+    for crash in (0, None):
+        model = simple()
+        stop = LambdaCallback(on_batch_end=lambda b, logs, m=model: b == 1 and setattr(m, "stop_training", True))
+        try:
+            histories.append(model.fit(x, x[:, 0], batch_size=16, epochs=3, verbose=0,
+                                       callbacks=[stop, Crash(crash), BackupAndRestore(tmp_path, 1)]).history)
+        except RuntimeError:
+            continue
+    assert [len(history["loss"]) for history in histories] == [1]
+
+
+def test_ctrl_c_at_the_very_end_is_not_swallowed(tmp_path):
+    def interrupt(epoch, logs):
+        if epoch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path, epochs=2, callbacks=[LambdaCallback(on_epoch_end=interrupt)])
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        fit(tmp_path, callbacks=[LambdaCallback(on_batch_end=lambda b, logs: os.kill(os.getpid(), signal.SIGINT))])
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("append", [False, True])
+@pytest.mark.parametrize("crash", [0, 1, 2])
+@pytest.mark.parametrize("first", [True, False])
+def test_the_csv_of_a_resumed_run_has_each_line_once(tmp_path, append, crash, first):
+    x, file = np.random.random((16, 4)), tmp_path / "log.csv"
+    for at in (crash, None):
+        logger, plateau = CSVLogger(file, append=append), ReduceLROnPlateau("loss", patience=0)
+        callbacks = [logger, plateau] if first else [plateau, logger]
+        try:
+            simple().fit(x, x[:, 0], epochs=4, verbose=0,
+                         callbacks=[*callbacks, Crash(at), BackupAndRestore(tmp_path / "b")])
+        except RuntimeError:
+            continue
+    lines = file.read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch", "0", "1", "2", "3"]
+    assert lines[0] == ("epoch,loss" if first else "epoch,loss,lr")
+
+
+def test_a_lost_csv_is_written_again(tmp_path):
+    x = np.random.random((16, 4))
+    for epochs in (2, 4):
+        simple().fit(x, x[:, 0], epochs=epochs, verbose=0,
+                     callbacks=[CSVLogger(tmp_path / "log.csv", append=True), BackupAndRestore(tmp_path / "b")])
+        lines = (tmp_path / "log.csv").read_text().splitlines()
+        (tmp_path / "log.csv").unlink()
+    assert [line.split(",")[0] for line in lines] == ["epoch", "0", "1", "2", "3"]
+
+
+def test_an_error_at_the_end_is_shown_and_not_hidden(tmp_path):
+    def fail(logs):
+        raise RuntimeError("of the user")
+    with pytest.raises(RuntimeError, match="of the user"):
+        fit(tmp_path / "b", callbacks=[CSVLogger(tmp_path / "log.csv"), LambdaCallback(on_train_end=fail)])
+
+
+class Norms(Callback):
+    state_attributes = ("norms",)
+
+    def on_train_begin(self, logs=None):
+        self.norms = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.norms.append(np.ones(2))
+
+
+def test_an_empty_list_comes_back_as_one(tmp_path):
+    x = np.random.random((16, 4))
+    for at in (0, None):
+        norms = Norms()
+        try:
+            simple().fit(x, x[:, 0], epochs=3, verbose=0, callbacks=[Crash(at), norms, BackupAndRestore(tmp_path)])
+        except RuntimeError:
+            continue
+    assert len(norms.norms) == 3
+
+
+def test_the_same_cell_again_goes_on_although_names_count_on(tmp_path):
+    x = np.random.random((16, 4))
+    for epochs in (1, 2):
+        model = simple(metrics=[metrics.Precision()])
+        model.fit(x, x[:, 0] > 0.5, epochs=epochs, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+    assert model.history.epoch == [0, 1]
+    with pytest.raises(ModelFileError, match="a run with other optimizer"):
+        simple(optimizers.SGD(clipnorm=1.0), metrics=[metrics.Precision()]).fit(
+            x, x[:, 0] > 0.5, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+
+
+def test_what_is_no_number_in_the_logs_is_refused_in_words(tmp_path):
+    def note(epoch, logs):
+        logs["note"] = "text"
+    with pytest.raises(ValueError, match="The logs' 'note' holds 'text', and a backup keeps numbers"):
+        fit(tmp_path, callbacks=[LambdaCallback(on_epoch_end=note)])
+
+
+# A loss that is not finite
+
+
+def test_a_loss_that_is_not_finite_is_an_error_that_names_the_layer_and_keeps_the_last_backup(tmp_path):
+    model = small_model()
+
+    def spoil(epoch, logs):
+        if epoch == 2:
+            model.layers[2].parameters[0].value = np.nan
+    with pytest.raises(FloatingPointError, match=r"The loss is nan in batch 1 of epoch 3. The output of dense_2 is the "
+                                                 r"first that is not finite.*learning_rate than 0.001"):
+        fit(tmp_path, model, [LambdaCallback(on_epoch_begin=spoil)], epochs=5)
+    saved = load_model(tmp_path / "backup.safetensors")
+    assert np.isfinite(saved.get_weights()[2]).all() and saved.optimizer.iterations == 2 + 12
+
+
+def test_terminate_on_nan_ends_without_an_error(tmp_path, capsys):
+    model = small_model()
+    model.layers[2].parameters[0].value = np.nan
+    fit(tmp_path, model, [TerminateOnNaN()])
+    assert "Batch 0: Invalid loss, terminating training" in capsys.readouterr().out

@@ -1,0 +1,96 @@
+"""CUDA graphs: the work of one batch, captured once for each batch size and then replayed by a single launch.
+
+A graph holds addresses and constants. So the arrays and numbers that the work uses are watched, and temporary arrays
+come from a memory pool of the graph's own.
+"""
+from __future__ import annotations
+
+import sys
+
+from tinynet.device import arrays
+from tinynet.device.arrays import on_gpu, xp
+
+MAX_CAPTURES = 20       # in one pass over the data; more of them cost more than they save
+
+
+def captured(work, owners):
+    """The function `work(size)`, which returns an array; on a GPU a `CapturedWork` that replays it.
+
+    `owners()` returns two lists: layers, which keep arrays from call to call in lists and dicts, such as buffers; and
+    objects all of whose arrays are kept, such as the optimizer.
+    """
+    return CapturedWork(work, owners) if on_gpu else work
+
+
+class CapturedWork:
+    """`work(size)`: the first call with a size runs it, the second captures it as a CUDA graph, later calls replay it.
+
+    It is captured anew when an array or a constant has changed. Work that cannot be captured (a layer or metric reads a
+    number from the GPU, or the GPU has no graphs), or that changes at every step, runs as it is, and a line on stderr
+    says why. Numbers that a layer computes on the host in forward, such as a draw from NumPy, cannot be watched: they
+    stay what they were when the step was captured.
+    """
+
+    def __init__(self, work, owners):
+        self.work, self.owners = work, owners
+        self.seen: set[int] = set()
+        self.graphs: dict = {}      # size: (graph, what the work returned, its memory pool)
+        self.arrays: list = []
+        self.constants: list = []
+        self.captures = 0
+        self.disabled = False
+
+    def __call__(self, size):
+        if self.disabled or size not in self.seen:
+            self.seen.add(size)
+            return self.work(size)
+        kept, constants = watched(*self.owners())
+        if constants != self.constants or [id(a) for a in kept] != [id(a) for a in self.arrays]:
+            self.graphs, self.arrays, self.constants = {}, kept, constants
+        if size not in self.graphs and not self._capture(size):
+            return self.work(size)
+        graph, result, _ = self.graphs[size]
+        graph.launch(arrays.stream)
+        return result
+
+    def _capture(self, size) -> bool:
+        """Capture the work of this size, without doing it; returns whether that succeeded."""
+        self.captures += 1
+        if self.captures > MAX_CAPTURES:
+            return self._disable("what it computes with changes at every step.")
+        pool, result, error = xp.cuda.MemoryPool(), None, None
+        try:
+            arrays.stream.begin_capture()
+            try:
+                with xp.cuda.using_allocator(pool.malloc):
+                    result = self.work(size)
+            except BaseException as reason:
+                error = reason
+            graph = arrays.stream.end_capture()
+        except Exception as reason:     # no graphs here, or a capture that failed and cannot be ended
+            error = error or reason
+        if error:
+            if not isinstance(error, Exception):
+                raise error             # Ctrl-C, now that the stream no longer captures
+            return self._disable(f"it cannot be captured. {error}")
+        self.graphs[size] = graph, result, pool
+        return True
+
+    def _disable(self, reason) -> bool:
+        self.disabled, self.graphs = True, {}
+        print(f"tinynet runs this model without a CUDA graph: {reason}", file=sys.stderr)
+        return False
+
+
+def watched(layers, state):
+    """(arrays, constants) of these objects: what a graph depends on. Private constants, `_name`, are left out."""
+    kept: list = []
+    constants: list = []
+    for owner in (*layers, *state):
+        for name, value in vars(owner).items():
+            if isinstance(value, (int, float, str)) and not name.startswith("_"):
+                constants.append((name, value))
+            elif isinstance(value, (list, dict)):
+                kept += [a for a in (value.values() if isinstance(value, dict) else value) if isinstance(a, xp.ndarray)]
+    kept += [value for owner in state for value in vars(owner).values() if isinstance(value, xp.ndarray)]
+    return kept, constants

@@ -1,0 +1,133 @@
+"""Operations with two implementations: NumPy's here, and one CUDA kernel in kernels.cu where CuPy would launch many.
+
+Tests run the CUDA text on a CPU too, and compare it with NumPy's implementation.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tinynet.device import threads
+from tinynet.device.arrays import on_gpu, xp
+from tinynet.device.cuda import launch
+from tinynet.device.optimizer_kernels import source, cuda_step
+
+CUDA = (Path(__file__).parent / "kernels.cu").read_text()
+fusing_pays = on_gpu        # where every operation costs a launch, one for several saves time
+
+
+def gather(array, order, position, size, buffer):
+    """`size` samples of the array: order[position], order[position + 1] ...; without an order as they are.
+
+    `position` is an array of one integer, on the device of the samples: a captured step reads it anew. The result is
+    written to the array `buffer(size)`.
+    """
+    if on_gpu:
+        out = buffer(size)
+        real = np.dtype(f"f{array.itemsize}")       # integer classes are copied as if they were floats, bit by bit
+        launch(CUDA, real, "gather", out.size, array.view(real), order, position, out.view(real),
+               array.size // len(array), out.size)
+        return out
+    start = int(position[0])
+    if order is None:
+        return array[start:start + size]
+    # mode="clip" because the default first copies into a temporary array; the rows are known to be in range.
+    return np.take(array, order[start:start + size], axis=0, out=buffer(size), mode="clip")
+
+
+# Random numbers
+
+
+def random_bits(seed, step, count, first=0):
+    """`count` 64-bit integers, from number `first` on, of Philox 4x64-10's stream (seed, step), as NumPy draws them."""
+    if not on_gpu:
+        skip = first % 4        # each counter yields four numbers
+        return np.random.Philox(key=seed, counter=[first // 4, 0, int(step[0]), 0]).random_raw(skip + count)[skip:]
+    out = xp.empty(count, np.uint64)
+    launch(CUDA, np.float32, "random_bits", count // 4 + 2, out, step, np.uint64(seed), first, count)
+    return out
+
+
+def dropout_mask(seed, step, shape, rate, first=0):
+    """True with probability 1 - rate (rounded to a multiple of 2**-16) for each element of the shape.
+
+    Element i uses sixteen bits of number (first + i) // 4 of the Philox 4x64-10 stream (seed, step), as NumPy draws it,
+    so masks are the same on every device. `step` is an array of one integer.
+
+    Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+    """
+    size, threshold = int(np.prod(shape)), round(rate * 2**16)
+    if not on_gpu:
+        skip = first % 4        # sixteen bits decide as well as sixty-four and cost a quarter
+        bits = random_bits(seed, step, -(-(skip + size) // 4), first // 4).view(np.uint16)[skip:skip + size]
+        return (bits >= threshold).reshape(shape)
+    out = xp.empty(shape, bool)
+    threshold, seed = np.uint32(threshold), np.uint64(seed)
+    launch(CUDA, np.float32, "dropout_mask", size // 16 + 2, out, step, seed, threshold, first, size)
+    return out
+
+
+# Bias, relu and dropout between two products
+
+
+def bias_relu_dropout(z, bias, seed, step, rate, first=0):
+    """z = m max(z + b, 0) / (1 - rate), in place, with m of `dropout_mask`; no dropout if the rate is 0."""
+    if on_gpu:
+        launch(CUDA, z.dtype, "bias_relu_dropout", z.size // 16 + 2, z, bias, step, np.uint64(seed),
+               np.uint32(round(rate * 2**16)), z.dtype.type(1 / (1 - rate)), z.shape[-1], first, z.size)
+        return z
+    z += bias
+    np.maximum(z, 0, out=z)
+    if rate:
+        z *= np.multiply(dropout_mask(seed, step, z.shape, rate, first), 1 / (1 - rate), dtype=z.dtype)
+    return z
+
+
+def relu_dropout_backward(dy, y, rate):
+    """dz = dy / (1 - rate) where y > 0, else 0, written over dy: y is zero where relu or dropout cut it off."""
+    if on_gpu:
+        launch(CUDA, dy.dtype, "relu_dropout_backward", dy.size, dy, y, dy.dtype.type(1 / (1 - rate)), dy.size)
+        return dy
+    dy *= np.multiply(y > 0, 1 / (1 - rate), dtype=dy.dtype)
+    return dy
+
+
+def softmax_crossentropy(y_true, z):
+    """l = log(sum_c exp(z_c)) - sum_c t_c z_c: categorical_crossentropy of softmax(z), in which log and exp cancel.
+
+    >>> softmax_crossentropy(xp.array([[0.0, 1.0]]), xp.array([[1000.0, 0.0]]))
+    array([1000.])
+    """
+    if on_gpu and z.ndim == 2:
+        losses = xp.empty(len(z), z.dtype)
+        launch(CUDA, z.dtype, "softmax_crossentropy", len(z), y_true, z, losses, z.shape[1], len(z))
+        return losses
+    z = z - z.max(axis=-1, keepdims=True)
+    return xp.log(xp.exp(z).sum(axis=-1)) - (y_true * z).sum(axis=-1)
+
+
+def softmax_crossentropy_backward(y_true, z):
+    """dl/dz = softmax(z) - t"""
+    if on_gpu and z.ndim == 2:
+        dz = xp.empty_like(z)
+        launch(CUDA, z.dtype, "softmax_crossentropy_backward", len(z), y_true, z, dz, z.shape[1], len(z))
+        return dz
+    p = xp.exp(z - z.max(axis=-1, keepdims=True))
+    p /= p.sum(axis=-1, keepdims=True)
+    return p - y_true
+
+
+def optimizer_update(optimizer, p, g, slots):
+    """optimizer.step on the vectors p, g and slots: block by block on a CPU, as one kernel on a GPU."""
+    text, constants = cuda_step(optimizer) if on_gpu else ("", [])
+    lr = None if text else optimizer.learning_rate / (1 + optimizer.decay * optimizer.iterations)
+    if not on_gpu:
+        threads.for_each(lambda block: optimizer.step(p[block], g[block], lr, *(slot[block] for slot in slots)),
+                         threads.split(p.size, work=p.size, grain=2**18))
+    elif text:
+        doubles = [np.float64(getattr(optimizer, name)) for name in ("decay", *constants)]
+        launch(CUDA + source(optimizer), p.dtype, "optimizer_update", p.size, p, g, *slots, optimizer.step_state,
+               *doubles, p.size)
+    else:   # an optimizer that is written in xp alone
+        optimizer.step(p, g, lr, *slots)

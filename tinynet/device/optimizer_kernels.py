@@ -1,0 +1,72 @@
+"""One step of each optimizer as a CUDA kernel: the formula of its `step`, for a single number of each vector."""
+from __future__ import annotations
+
+import re
+
+# By the class and the vectors that it keeps. T is float or double; lr is the learning rate after decay; t = 1, 2, 3 ...
+STEPS = {
+    "SGD": "p -= lr * g;",
+    "SGD velocity": """velocity = T(momentum) * velocity - lr * g;
+        p += nesterov ? T(momentum) * velocity - lr * g : velocity;""",
+    "RMSprop mean_square": """mean_square = mean_square * T(rho) + T(1 - rho) * g * g;
+        p -= lr * g / (sqrt(mean_square) + T(epsilon));""",
+    "Adagrad sum_of_squares": """sum_of_squares = sum_of_squares + g * g;
+        p -= lr * g / (sqrt(sum_of_squares) + T(epsilon));""",
+    "Adadelta mean_square mean_square_step": """mean_square = mean_square * T(rho) + T(1 - rho) * g * g;
+        T step = g * sqrt(mean_square_step + T(epsilon)) / sqrt(mean_square + T(epsilon));
+        p -= lr * step;
+        mean_square_step = mean_square_step * T(rho) + T(1 - rho) * step * step;""",
+    "Adam mean mean_square": """mean = mean * T(beta_1) + T(1 - beta_1) * g;
+        mean_square = mean_square * T(beta_2) + T(1 - beta_2) * g * g;
+        p -= T(lr * sqrt(1 - pow(beta_2, t)) / (1 - pow(beta_1, t))) * mean / (sqrt(mean_square) + T(epsilon));""",
+    "Adam mean mean_square max_mean_square": """mean = mean * T(beta_1) + T(1 - beta_1) * g;
+        mean_square = mean_square * T(beta_2) + T(1 - beta_2) * g * g;
+        max_mean_square = max(max_mean_square, mean_square);
+        p -= T(lr * sqrt(1 - pow(beta_2, t)) / (1 - pow(beta_1, t))) * mean / (sqrt(max_mean_square) + T(epsilon));""",
+    "Adamax mean largest": """mean = mean * T(beta_1) + T(1 - beta_1) * g;
+        largest = max(largest * T(beta_2), g < 0 ? -g : g);
+        p -= T(lr / (1 - pow(beta_1, t))) * mean / (largest + T(epsilon));""",
+    "Nadam mean mean_square": """double mu = beta_1 * (1 - 0.5 * pow(0.96, t * schedule_decay));
+        double next = beta_1 * (1 - 0.5 * pow(0.96, (t + 1) * schedule_decay));
+        mean = mean * T(beta_1) + T(1 - beta_1) * g;
+        mean_square = mean_square * T(beta_2) + T(1 - beta_2) * g * g;
+        T ahead = T((1 - mu) / (1 - step_state[2])) * g + T(next / (1 - step_state[2] * next)) * mean;
+        p -= lr * ahead / (sqrt(mean_square / T(1 - pow(beta_2, t))) + T(epsilon));""",
+}
+CONSTANTS = ("momentum", "nesterov", "rho", "beta_1", "beta_2", "schedule_decay", "epsilon")
+
+
+def cuda_step(optimizer) -> tuple[str, list[str]]:
+    """(the formula, the names of the constants in it) of an optimizer; ("", []) if only its `step` has the formula.
+
+    Your own optimizer may have both as its attributes `cuda` and `constants`.
+    """
+    if getattr(optimizer, "cuda", ""):
+        return optimizer.cuda, list(optimizer.constants)
+    step = type(optimizer).step
+    own = step.__module__.startswith("tinynet.optimizers.")     # and not of a class that somebody has derived
+    text = STEPS.get(" ".join([step.__qualname__.split(".")[0], *optimizer.slot_names]), "") if own else ""
+    return text, [name for name in CONSTANTS if re.search(rf"\b{name}\b", text)]
+
+
+def source(optimizer) -> str:
+    """The kernel `optimizer_update`: reads lr and t from the optimizer's step_state, which lives on the GPU."""
+    text, constants = cuda_step(optimizer)
+    names = ["p", "g", *optimizer.slot_names]
+    pointers = ", ".join(f"T* {name}_" for name in names)
+    doubles = "".join(f"double {name}, " for name in constants)
+    loads = " ".join(f"T {name} = {name}_[i];" for name in names)
+    stores = " ".join(f"{name}_[i] = {name};" for name in names if name != "g")
+    return f"""
+extern "C" __global__ void optimizer_update({pointers}, const double* step_state, double decay, {doubles}
+                                            long long size) {{
+    T lr = T(step_state[0] / (1 + decay * step_state[1]));
+    double t = step_state[1] + 1;
+    for EACH(i, size) {{
+        {loads}
+        {text}
+        {stores}
+    }}
+    (void)t;
+}}
+"""

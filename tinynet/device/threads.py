@@ -1,0 +1,186 @@
+"""Worker threads that share the pieces of one job, such as the blocks of a matrix product.
+
+How a job is cut depends on its size alone, never on the number of threads. So every number is computed by the same
+instructions in any thread, and results are the same to the last bit.
+"""
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from threadpoolctl import ThreadpoolController
+
+from tinynet.device.denormals import flush_denormals
+from tinynet.validation import whole_number
+
+_inboxes: list[SimpleQueue] = []        # one for each thread that waits for work; they end with the process
+_entered: list[object] = []             # one entry for each `workers()` that is open, in whichever thread
+_lock = threading.Lock()
+
+
+def threads() -> int:
+    """The number of threads: TINYNET_THREADS, or the cores that this process and its container may use.
+
+    >>> threads() >= 1
+    True
+    """
+    return _threads
+
+
+def set_threads(number: int) -> None:
+    """Use this many threads, one or more, from now on.  Raises ValueError otherwise."""
+    global _threads
+    _threads = whole_number("The number of threads", number, least=1)
+
+
+def share_cores(cores: int, processes: int) -> None:
+    """Use an even share of the cores of this machine, on which so many processes run, unless TINYNET_THREADS is set."""
+    if not os.environ.get("TINYNET_THREADS"):
+        set_threads(max(1, math.floor(min(cores, _container_limit()) / processes)))
+
+
+@contextmanager
+def workers() -> Iterator[None]:
+    """Inside it `for_each` uses all threads, and BLAS only the thread that calls it.
+
+    The threads of BLAS itself wait for each other by spinning at the end of every product: on a busy machine an epoch
+    takes several times as long with them. Denormal numbers are flushed to zero, in all threads alike.
+    """
+    global _blas_limit
+    with _lock:
+        if not _entered:
+            _blas_limit = _blas().limit(limits=1, user_api="blas")
+        _entered.append(None)
+    before = flush_denormals(True)
+    try:
+        yield
+    finally:
+        flush_denormals(before)
+        with _lock:
+            _entered.pop()
+            if not _entered:
+                _blas_limit.restore_original_limits()
+
+
+def for_each(function: Callable[[Any], object], pieces: Sequence) -> None:
+    """Call the function on every piece, in any order, and return when all are done.
+
+    The pieces must not write to the same memory. The first error of a piece is raised here.
+    """
+    helpers = min(_threads, len(pieces)) - 1 if _entered else 0
+    if not helpers:
+        for piece in pieces:
+            function(piece)
+        return
+    job = _Job(function, pieces)
+    for inbox in _hire(helpers):
+        inbox.put(job)
+    job.work(job.pieces.popleft)
+    for _ in range(helpers + 1):
+        job.left.get()
+    if job.error:
+        raise job.error
+
+
+def split(length: int, work: float, grain: float, most: int = 1 << 30) -> list[slice]:
+    """0 to length in 1, 2, 4, 8 ... even slices: about one for each `grain` of the work, at most `most`.
+
+    >>> split(100, work=5, grain=2)
+    [slice(0, 50, None), slice(50, 100, None)]
+    """
+    wanted = min(max(math.ceil(work / grain), 1), most)
+    count = min(length, 1 << wanted.bit_length() - 1)
+    return [slice(length * i // count, length * (i + 1) // count) for i in range(count)]
+
+
+class _Job:
+    """The pieces that no thread has taken yet, and a queue with one entry for each thread that is done."""
+
+    def __init__(self, function, pieces):
+        self.function = function
+        self.pieces = deque(pieces)
+        self.left: SimpleQueue[None] = SimpleQueue()
+        self.error: BaseException | None = None
+
+    def work(self, take):
+        """Take pieces until none is left."""
+        try:
+            while self.pieces:
+                try:
+                    piece = take()
+                except IndexError:      # another thread took the last one
+                    break
+                self.function(piece)
+        except BaseException as error:  # Ctrl-C too: wait for the other threads first, then raise it
+            self.error = error
+            self.pieces.clear()
+        finally:
+            self.left.put(None)
+
+
+def _hire(number):
+    """The inboxes of this many worker threads, which are started if necessary."""
+    while len(_inboxes) < number:
+        inbox: SimpleQueue[_Job] = SimpleQueue()
+        threading.Thread(target=_serve, args=(inbox,), name="tinynet worker", daemon=True).start()
+        _inboxes.append(inbox)
+    return _inboxes[:number]
+
+
+def _serve(inbox):
+    flush_denormals(True)
+    while True:
+        job = inbox.get()
+        # From the other end than the caller: in one job after another each core then works on the same rows of the
+        # same weights, which are still in its cache.
+        job.work(job.pieces.pop)
+
+
+def _threads_at_start() -> int:
+    if os.environ.get("TINYNET_THREADS"):
+        text = os.environ["TINYNET_THREADS"]
+        return whole_number("TINYNET_THREADS", int(text) if text.isdecimal() else text, least=1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.floor(min(cores, _container_limit())))
+
+
+def _container_limit(root=Path("/sys/fs/cgroup")) -> float:
+    """The CPU limit of the container in cores, which the affinity does not tell; infinity without a limit.
+
+    Source: Linux, Documentation/admin-guide/cgroup-v2.rst (cpu.max) and scheduler/sched-bwc.rst (cpu.cfs_quota_us).
+    """
+    try:
+        if (root / "cpu.max").exists():
+            quota, period = (root / "cpu.max").read_text().split()
+        else:
+            quota, period = ((root / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return float(quota) / float(period) if float(quota) > 0 else math.inf
+    except (OSError, ValueError):       # no cgroups; or the quota is the word "max"
+        return math.inf
+
+
+_blas = cache(ThreadpoolController)
+_threads = _threads_at_start()
+_blas_limit: Any = None
+
+
+class Lock:
+    """A lock of one object: the same thread may enter it again, and a copy of the object has a new one."""
+
+    def __init__(self):
+        self.lock = threading.RLock()
+
+    def __reduce__(self):
+        return Lock, ()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_inboxes.clear)      # threads do not survive a fork

@@ -1,0 +1,100 @@
+"""Consistency checks between ranks, before and during training, and the state that all of them start from."""
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+
+import numpy as np
+
+from tinynet.backend import to_numpy
+from tinynet.distributed.collectives import assert_equal_across_ranks, barrier, broadcast_from_rank0
+from tinynet.distributed.ranks import rank, settings, size
+from tinynet.random import global_state
+from tinynet.registry import serialize
+from tinynet.saving import file_format
+from tinynet.saving.model_file import numbers_of, prepare_training, prepare_weights, weights_by_layer
+from tinynet.training.step import Trainable
+from tinynet.validation import argument_names
+
+
+def begin(model, data, validation, arguments):
+    """Check that all ranks run the same training, and let all start from the state of rank 0.
+
+    Raises ValueError, on all ranks, if they differ in anything but numbers that training changes.
+    """
+    if getattr(model.train_step, "__func__", None) is not Trainable.train_step:
+        raise TypeError(f"{type(model).__name__} has a train_step of its own, which ranks cannot share.")
+    kind, keys, *others = global_state()
+    if size() == 1:     # a hash of all data takes as long as many steps
+        return
+    facts = {"tinynet's version": sys.modules["tinynet"].__version__,
+             "init(deterministic, shards)": f"{settings().deterministic}, {settings().shards}",
+             "layers": ", ".join(f"{type(layer).__name__} to {layer.output_shape}" for layer in model.stack),
+             "the float type": str(model.dtype),
+             "optimizer, loss and all numbers": "; ".join(
+                 _described(part) for part in (model.optimizer, model._loss, *model.layers)),
+             "the metrics": str(model.metrics_names),
+             "the arguments of fit": str(arguments),
+             "the training data": _fingerprint(data),
+             "the validation data": _fingerprint(validation)}
+    assert_equal_across_ranks(facts, "Every rank must run the same program on the same data, of which it takes its "
+                                     "rows of each batch.")
+
+    def encoded():
+        arrays, metadata = numbers_of(model)
+        return file_format.encode(arrays | {"random": keys}, metadata | {"random": json.dumps([kind, *others])})
+
+    raw = broadcast_from_rank0("starting from the weights of rank 0", encoded)
+    if rank():
+        arrays, metadata = file_format.decode(raw)
+        kind, *others = json.loads(metadata["random"])
+        prepare_weights(model, weights_by_layer(metadata, arrays))()
+        prepare_training(model, metadata, arrays)()
+        np.random.set_state((kind, arrays["random"], *others))
+
+
+def _described(part) -> str:
+    """The class and the arguments of a layer, optimizer or loss, without its name and without what training changes."""
+    arguments = {name: serialize(getattr(part, name, None)) for name in argument_names(type(part))
+                 if name not in ("name", "learning_rate", "weights")} | getattr(part, "arguments", {})
+    return f"{type(part).__name__} {json.dumps(arguments, default=lambda thing: type(thing).__name__)}"
+
+
+def _fingerprint(data) -> str:
+    """Shapes, dtypes and hashes of arrays; for a generator its length alone."""
+    if data is None:
+        return "none"
+    if data.samples is None:
+        return f"a {type(data.source).__name__} of {data.steps} batches"
+    return f"batches of {data.batch_size} of " + ", ".join(
+        "nothing" if a is None else f"{a.dtype} {a.shape} with SHA-256 {_sha256(a)}" for a in data.given)
+
+
+def _sha256(array) -> str:
+    """The first 64 bits of it, as text."""
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()[:16]
+
+
+def check(model, data):
+    """Raise ValueError unless all ranks have the same weights and the same order of the samples."""
+    if size() == 1:
+        return
+    order, _ = data.iterator_state
+    assert_equal_across_ranks(
+        {"their weights": _sha256(to_numpy(model.parameters.value)),
+         "the order of the samples": "none" if order is None else _sha256(order)},
+        "Something has changed weights, optimizer or learning rate, or has drawn from np.random, on some ranks only, "
+        "such as a callback under `if rank() == 0:`.")
+
+
+def check_batch(tag, data, rows):
+    """Raise RuntimeError unless all ranks are at this barrier with the same batch.
+
+    The batches of arrays, which have been compared before, are told apart by their number of rows.
+    """
+    if size() == 1:
+        return
+    content = "" if data.samples is not None else "".join(_sha256(a) for a in data.batch if a is not None)
+    if len(set(barrier(tag, hashlib.sha256(f"{rows} {content}".encode()).digest()))) > 1:
+        raise RuntimeError("The ranks have different batches. A generator must make the same batches on every rank.")

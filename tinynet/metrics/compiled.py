@@ -1,0 +1,57 @@
+"""The metrics of a compiled model: from the arguments of compile to metrics with unique names in the logs."""
+from __future__ import annotations
+
+from typing import Any
+
+from tinynet import metrics
+from tinynet.metrics.running import Reported
+from tinynet.metrics.base import Ratio
+
+
+class PartOfLoss(Ratio):
+    """"data_loss", the loss without penalties, or "regularization", the penalties, of a model."""
+
+    def __init__(self, name, model):
+        super().__init__(name)
+        self.model = model
+
+    def update(self, y_true, y_pred, sample_weight=None):
+        return getattr(self.model, self.name) * len(y_true), len(y_true)
+
+
+def reported(names, loss, model) -> list[Reported]:
+    """The metrics of (names, names of weighted metrics), without repetitions within each of the two.
+
+    Raises ValueError for two different metrics of the same name.
+    """
+    found: dict[str, Reported] = {}
+    for weighted, group in enumerate(names):
+        seen: dict[str, Any] = {}
+        for name in group:
+            part = name in ("data_loss", "regularization") if isinstance(name, str) else False
+            metric = PartOfLoss(name, model) if part else (
+                metrics.metric_for(name, loss, model.output_shape or (None, None)))
+            first = seen.setdefault(metric.name, metric)
+            if metric.name == "loss" or not part and getattr(first, "function", first) != getattr(
+                    metric, "function", metric):
+                raise ValueError(f"Two different metrics have the name {metric.name!r}. Give each metric a "
+                                 "name of its own.")
+        for base, metric in seen.items():
+            unused = (f"{base}_{i}" if i else base for i in range(len(found) + 1))
+            name = next(name for name in unused if name not in found)
+            found[name] = Reported(name, metric, bool(weighted) or isinstance(metric, PartOfLoss))
+    return list(found.values())
+
+
+def of_output(given, model):
+    """The argument for the only output, out of a list or dict by output, as Keras allows."""
+    if isinstance(given, dict) and list(given) == [layer.name for layer in model.layers[-1:]] or (
+            isinstance(given, list) and len(given) == 1 and not isinstance(given[0], type)):
+        return list(given.values())[0] if isinstance(given, dict) else given[0]
+    return given
+
+
+def as_list(given):
+    """The metrics as a list, with an object for each class or config."""
+    given = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
+    return [metrics.metric_for(m, None, (None,)) if isinstance(m, (type, dict)) else m for m in given]

@@ -1,0 +1,177 @@
+"""TrainingState: all that decides how a run of `fit` continues, saved so that a later run reaches the same bits."""
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import numpy as np
+
+from tinynet.backend import xp
+from tinynet.random import global_state
+from tinynet.saving import file_format
+from tinynet.saving.file_format import ModelFileError
+from tinynet.saving.model_file import (errors_of, model_state, prepare_training, prepare_weights, to_json,
+                                       weights_by_layer)
+
+
+class TrainingState:
+    """The state of a run of `fit`, apart from the samples themselves.
+
+    epoch, means.batches: the epochs that are complete, and the batches of the one in progress.
+    resumed: whether it continues from a file.
+    """
+
+    def __init__(self, model, data, means, history, callbacks, epoch, strategy):
+        self.model, self.data, self.means, self.history = model, data, means, history
+        self.callbacks, self.epoch, self.strategy = callbacks, epoch, strategy
+        self.resumed = False
+
+    @property
+    def can_resume_batches(self) -> bool:
+        """Whether it can continue in the middle of an epoch: if the data are arrays, not a generator."""
+        return self.data.samples is not None
+
+    def epochs_left(self, epochs) -> range:
+        """The epochs that are still to be trained; the first may have been started by an earlier run."""
+        ended = self.model.stop_training and not self.means.batches
+        return range(0) if ended else range(self.epoch, epochs)
+
+    def end_epoch(self, epoch):
+        """Count an epoch as complete."""
+        self.epoch = epoch + 1
+        self.means.reset()
+        self.model.stop_training = self.strategy.any(self.model.stop_training)
+
+    def save(self, path):
+        """Write a file, which `load_model` can read too.  Raises OSError if it cannot be written."""
+        arrays, metadata = model_state(self.model)
+        _, keys, position, has_gauss, gauss = global_state()
+        arrays |= {"run/random": keys, "run/gauss": np.array(gauss), "run/sums": self.means.state()}
+        order, batches_done = self.data.iterator_state
+        if order is not None:
+            arrays["run/order"] = order
+        arrays["run/epochs"] = np.array(self.history.epoch, np.int64)
+        for name, values in self.history.history.items():
+            try:
+                arrays[f"history/{name}"] = np.array(values, np.float64)
+            except (TypeError, ValueError):
+                raise ValueError(f"The logs' {name!r} holds {values[-1]!r}, and a backup keeps numbers. Leave it out "
+                                 "of the logs.") from None
+            arrays[f"epochs of/{name}"] = np.array(self.history.epochs_of[name], np.int64)
+        for i, callback in enumerate(self.callbacks):
+            for name in callback.state_attributes:
+                arrays |= _to_arrays(f"callback {i}/{name}", getattr(callback, name))
+        run = {"epoch": self.epoch, "place": int(batches_done), "batch": self.means.batches, "seen": self.means.samples,
+               "position": int(position), "has_gauss": int(has_gauss), "stop": bool(self.model.stop_training),
+               "history": list(self.history.history), **self._identity()}
+        self.strategy.write(path, file_format.encode(arrays, metadata | {"run": to_json(run)}))
+
+    def restore_if_saved(self, path):
+        """Restore the file if there is one; create its folder if there is none.  Raises like `restore`."""
+        def look():
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            return b"yes" if os.path.exists(path) else b""
+        if self.strategy.on_writer("looking for a backup", look):
+            self.restore(path)
+
+    def restore(self, path):
+        """Put model, history, callbacks and random streams into the state of the file.
+
+        Raises ModelFileError, and changes nothing, for a damaged file, or one of another model, data or callbacks.
+        """
+        raw = self.strategy.read(path)
+        with errors_of(path):
+            arrays, metadata = file_format.decode(raw)
+            if "run" not in metadata or "training" not in metadata:
+                raise ModelFileError("It is not a backup of a run of fit.")
+            run, training = file_format.parse(metadata["run"]), file_format.parse(metadata["training"])
+            self._check_same_run(metadata, run, training)
+            assignments = [prepare_training(self.model, metadata, arrays),
+                           prepare_weights(self.model, weights_by_layer(metadata, arrays)),
+                           self._prepare(run, arrays)]
+        for assign in assignments:
+            assign()
+        self.resumed = True
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same in the run that continues, beside the model."""
+        return {"data": [self.data.samples, getattr(self.data, "batch_size", None)],
+                "callbacks": [type(callback).__name__ for callback in self.callbacks],
+                "shards": self.strategy.sharing}
+
+    def _check_same_run(self, metadata, run, training):
+        """Raise ModelFileError if the file is of another run."""
+        _, now = model_state(self.model)
+        compiled, identity = json.loads(now["training"])["compile"], self._identity()
+        for what, here, there in (
+                ("layers", _without_names(json.loads(now["architecture"])["layers"]),
+                 _without_names(file_format.parse(metadata["architecture"])["layers"])),
+                *((what, _without_names(compiled[what]), _without_names(training["compile"][what]))
+                  for what in ("optimizer", "loss", "metrics", "weighted_metrics")),
+                ("data", identity["data"], run["data"]),
+                ("callbacks", identity["callbacks"], run["callbacks"]),
+                ("ways of sharing batches (distributed.init)", identity["shards"], run.get("shards", "none"))):
+            if here != there:
+                if isinstance(here, list) and isinstance(there, list) and len(here) == len(there):
+                    here, there = next(pair for pair in zip(here, there) if pair[0] != pair[1])
+                raise ModelFileError(f"It is the backup of a run with other {what}: {str(there)[:200]} there, "
+                                     f"{str(here)[:200]} here. Use another folder, or remove this one to start again.")
+
+    def _prepare(self, run, arrays):
+        """A function that assigns the rest of the state.  Raises an error if it does not fit."""
+        counters = [run[name] for name in ("epoch", "batch", "seen", "position", "has_gauss", "place")]
+        if not all(type(count) is int and 0 <= count < 2**53 for count in counters):
+            raise ModelFileError("Corrupt checkpoint: epoch and batch counters must be non-negative integers.")
+        state = ("MT19937", arrays["run/random"], run["position"], run["has_gauss"], float(arrays["run/gauss"]))
+        np.random.RandomState().set_state(state)       # raises an error if it is not a state
+        if arrays["run/sums"].shape != self.means.sums.shape:
+            raise ModelFileError("Corrupt checkpoint: the sums of the metrics have another shape.")
+        order = arrays.get("run/order")
+        if order is not None and not np.array_equal(np.sort(order), np.arange(self.data.length)):
+            raise ModelFileError("Corrupt checkpoint: the order of the samples is not a permutation.")
+        if run["batch"] > max(self.data.steps, 1) or run["batch"] and not self.can_resume_batches:
+            raise ModelFileError("Corrupt checkpoint: it ends after a batch that this data does not have.")
+        names = run["history"]
+        values = {name: arrays[f"history/{name}"].tolist() for name in names}
+        epochs_of = {name: arrays[f"epochs of/{name}"].tolist() for name in names}
+        attributes = [(callback, name, _from_arrays(f"callback {i}/{name}", arrays))
+                      for i, callback in enumerate(self.callbacks) for name in callback.state_attributes]
+
+        def assign():
+            np.random.set_state(state)
+            self.epoch = run["epoch"]
+            self.means.batches, self.means.samples = run["batch"], run["seen"]
+            self.means.sums[...] = xp.asarray(arrays["run/sums"])
+            self.data.iterator_state, self.data.start = (order, run["place"]), run["batch"]
+            self.history.epoch, self.history.history = arrays["run/epochs"].tolist(), values
+            self.history.epochs_of = epochs_of
+            self.model.stop_training = run["stop"] is True
+            for callback, name, value in attributes:
+                setattr(callback, name, value)
+        return assign
+
+
+def _without_names(config):
+    """A config without names, whose numbers count on in a process, and without the rate, which training may change."""
+    if isinstance(config, dict):
+        return {key: _without_names(value) for key, value in config.items() if key not in ("name", "learning_rate")}
+    return [_without_names(item) for item in config] if isinstance(config, list) else config
+
+
+def _to_arrays(name, value) -> dict[str, Any]:
+    """An attribute of a callback as arrays: a number, None, or a list of arrays."""
+    if value is None:
+        return {}
+    if isinstance(value, list):
+        return {f"{name}/{i}": np.asarray(item) for i, item in enumerate(value)} | {
+            f"{name}/length": np.array(len(value))}
+    return {name: np.asarray(value)}
+
+
+def _from_arrays(name, arrays):
+    if name in arrays:
+        return arrays[name].item()
+    if f"{name}/length" not in arrays:
+        return None
+    return [np.array(arrays[f"{name}/{i}"]) for i in range(int(arrays[f"{name}/length"]))]

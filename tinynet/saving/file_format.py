@@ -1,0 +1,123 @@
+"""The file format: that of safetensors, with a checksum over every byte.
+
+Eight bytes hold the length of the header, a JSON object holds the dtype, shape and offsets of each array, and the
+arrays follow without gaps. Nothing in a file can name code.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from typing import Any
+
+import numpy as np
+import safetensors
+from safetensors.numpy import save
+
+VERSION = 1
+TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U32": "<u4", "U64": "<u8", "U8": "|u1", "BOOL": "|b1"}
+LONGEST_HEADER = 2**21      # so that even a header of only tiny objects takes less than 64 MiB when it is parsed
+CHECKSUM = b'"sha256":"'
+DIGITS = 64
+
+
+class ModelFileError(ValueError):
+    """A file that is damaged, of another format or from a newer tinynet; nothing of it has been loaded."""
+
+
+def encode(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+    """A file of arrays by name and texts by name.
+
+    Raises ValueError if texts and names are longer than the maximum of the header, 2 MiB.
+
+    >>> decode(encode({"w": np.ones(2)}, {"note": "hello"}))
+    ({'w': array([1., 1.])}, {'note': 'hello'})
+    """
+    metadata = {"format": "tinynet", "version": str(VERSION)} | metadata | {"sha256": "0" * DIGITS}
+    raw = save({name: np.array(array, order="C") for name, array in arrays.items()}, metadata)
+    if _header_end(raw) > LONGEST_HEADER:
+        raise ValueError(f"The description of the model is {_header_end(raw):,} bytes long, and a file may hold "
+                         f"{LONGEST_HEADER:,}. Are there arrays in a layer's config?")
+    at = _checksum_offset(raw)
+    return raw[:at] + hashlib.sha256(raw).hexdigest().encode() + raw[at + DIGITS:]
+
+
+def read(path) -> bytes:
+    """The contents of a file.  Raises OSError if it is missing or not an ordinary file."""
+    with open(os.fspath(path), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(f"{path} is not an ordinary file.")
+        return file.read()
+
+
+def decode(raw: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """(arrays, metadata) of a file; each array is a view of its bytes.
+
+    Raises ModelFileError for anything that `encode` has not written.
+    """
+    at = _checksum_offset(raw)
+    checksum = hashlib.sha256(raw[:at])
+    checksum.update(b"0" * DIGITS)
+    checksum.update(memoryview(raw)[at + DIGITS:])
+    if checksum.hexdigest().encode() != raw[at:at + DIGITS]:
+        raise ModelFileError("The file is damaged: its SHA-256 is not the one in its header. Use another copy.")
+    header = parse(raw[8:_header_end(raw)].decode("utf-8", errors="replace"))
+    _check(isinstance(header, dict), "the header is not a JSON object")
+    metadata = header.get("__metadata__")
+    _check(isinstance(metadata, dict) and all(isinstance(text, str) for text in metadata.values()),
+           "the metadata is not an object of strings")
+    if metadata.pop("format", "") != "tinynet":
+        raise ModelFileError("This is a safetensors file, but not one of tinynet's.")
+    version = metadata.pop("version", "")
+    if version != str(VERSION):
+        raise ModelFileError(f"The file is of format version {version[:20]!r}, and this tinynet reads version "
+                             f"{VERSION}. Install a newer tinynet.")
+    del metadata["sha256"]
+    return _arrays(raw), metadata
+
+
+def parse(text: str) -> Any:
+    """Parsed JSON.  Raises ModelFileError for duplicate names, NaN, and nesting or numbers that are too long."""
+    def unique(pairs):
+        _check(len({name for name, _ in pairs}) == len(pairs), "a JSON name is duplicated")
+        return dict(pairs)
+    try:
+        return json.loads(text, object_pairs_hook=unique, parse_constant=lambda name: _check(False, f"it holds {name}"))
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"The file is damaged: {error}") from None
+
+
+def _header_end(raw) -> int:
+    return 8 + int.from_bytes(raw[:8], "little")
+
+
+def _checksum_offset(raw) -> int:
+    """The offset of the checksum's digits."""
+    if len(raw) < 8 or not 8 < _header_end(raw) <= min(len(raw), LONGEST_HEADER + 8) or raw[8:9] != b"{":
+        raise ModelFileError("This is not a model file of tinynet's, or only a part of one.")
+    header = raw[8:_header_end(raw)]
+    at = header.find(CHECKSUM)
+    end = at + len(CHECKSUM) + DIGITS
+    if at < 0 or header.count(CHECKSUM) != 1 or header[end:end + 1] != b'"':
+        raise ModelFileError("The file has no checksum: it is damaged, or not one of tinynet's.")
+    return 8 + at + len(CHECKSUM)
+
+
+def _arrays(raw) -> dict[str, np.ndarray]:
+    """The arrays; the library checks that they cover the file without gaps or overlaps."""
+    try:
+        entries = safetensors.deserialize(raw)
+    except safetensors.SafetensorError as error:
+        raise ModelFileError(f"The file is damaged: {error}.") from None
+    found = {}
+    for name, entry in entries:
+        _check(entry["dtype"] in TYPES and len(entry["shape"]) <= 32, f"{name[:80]!r} has an unknown dtype or shape")
+        _check(entry["dtype"] != "BOOL" or max(entry["data"], default=0) <= 1, "a boolean is neither 0 nor 1")
+        found[name] = np.frombuffer(entry["data"], TYPES[entry["dtype"]]).reshape(entry["shape"])
+    return found
+
+
+def _check(right, what):
+    if not right:
+        raise ModelFileError(f"The file is damaged: {what}.")

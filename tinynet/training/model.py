@@ -1,0 +1,203 @@
+"""Model: fit, evaluate and predict, around the loops in `epoch.py` and the step in `step.py`."""
+from __future__ import annotations
+
+import functools
+import warnings
+
+import numpy as np
+
+from tinynet import explain
+from tinynet.backend import to_numpy, xp
+from tinynet.callbacks import CallbackList, History, ProgbarLogger, TerminateOnNaN, TestLogger
+from tinynet.callbacks.base import check_callbacks
+from tinynet.legacy import method_names
+from tinynet.saving import model_file
+from tinynet.saving.checkpoint import TrainingState
+from tinynet.training.data_adapter import (checked_arrays, checked_inputs, epochs_due, make_data, make_inputs,
+                                           split_validation)
+from tinynet.training.dataset import Dataset
+from tinynet.training.epoch import fit_epochs
+from tinynet.training.step import Trainable
+from tinynet.training.strategy import SingleProcess, exclusive
+from tinynet.validation import reject_unknown, whole_number
+
+
+class Model(Trainable):
+    """The methods of a model that can take a step.
+
+    Batch sizes are 32 unless given, a short last batch is trained on too, and reported losses are means over samples,
+    all as in Keras 2.3.1 (keras/engine/training.py and training_arrays.py).
+    """
+
+    stop_training = False
+    strategy = SingleProcess()      # how batches run; `tinynet.distributed.init` sets another one
+
+    @exclusive
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose=1, callbacks=None, validation_split=0.0,
+            validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
+            steps_per_epoch=None, validation_steps=None, validation_freq=1, max_queue_size=10, workers=1,
+            use_multiprocessing=False, **unknown) -> History:
+        """Train on x (N, ...) and y for a number of epochs; returns the `History` of their losses and metrics.
+
+        Parameters
+            x: an array; or a generator or `Sequence` of batches (x, y) or (x, y, sample_weight), and then no y.
+            batch_size: samples in a step, 32 by default; the last step takes the rest.
+            epochs, initial_epoch: train epochs initial_epoch + 1 to epochs.
+            verbose: 0 silent, 1 a live bar, 2 a line for each epoch.
+            callbacks: a list of `Callback` objects.
+            validation_split: the fraction of the samples, the last ones, that are validated on and not trained on.
+            validation_data: (x, y) or (x, y, sample_weight) to validate on, or a generator or Sequence; takes
+                precedence over validation_split.
+            shuffle: True, a new order each epoch by np.random.shuffle, of the batches of a Sequence; "batch", whole
+                batches of an array; False, no shuffling.
+            class_weight: {class: weight}, for the loss alone.
+            sample_weight: (N,), for the loss and weighted_metrics.
+            steps_per_epoch, validation_steps: batches of a generator in an epoch; of a Sequence, if not all.
+            validation_freq: validate every so many epochs, or after the epochs listed, counted from 1.
+            max_queue_size, workers, use_multiprocessing: accepted for compatibility; batches are made one by one.
+
+        In distributed training (`tinynet.distributed`) all ranks call fit, with the same arguments.
+
+        Raises RuntimeError before compile, ValueError for data that does not fit the model or differs between ranks,
+        TypeError for an argument that tinynet does not have.
+        """
+        if "nb_epoch" in unknown:
+            warnings.warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.", stacklevel=3)
+            epochs = unknown.pop("nb_epoch")
+        reject_unknown("Unrecognized keyword arguments", Model.fit, unknown)
+        epochs = whole_number("epochs", epochs, least=0)
+        initial_epoch = whole_number("initial_epoch", initial_epoch, least=0)
+        validation_epochs = epochs_due(validation_freq, epochs)
+        if shuffle not in (True, False, "batch"):
+            raise ValueError(f"shuffle must be True, False or 'batch', got {shuffle!r}.")
+        check_callbacks(callbacks)
+        data = make_data(self, x, y, batch_size, steps_per_epoch, "steps_per_epoch", sample_weight, class_weight)
+        data, validation = split_validation(self, data, batch_size, validation_data, validation_split, validation_steps)
+        own, strategy, history = list(callbacks or []), self.strategy, History()
+        strategy.begin(self, data, validation, [epochs, initial_epoch, shuffle, sorted(validation_epochs), *(
+            type(callback).__name__ for callback in own)])
+        train, validate = strategy.epochs(self, data, validation)
+        state = TrainingState(self, data, train.means, history, own, initial_epoch, strategy)
+        if not any(isinstance(callback, TerminateOnNaN) for callback in own):
+            train.on_nonfinite_loss = functools.partial(explain.raise_nonfinite_loss, self, state)
+        hooks = self._fit_callbacks(verbose, own, history, epochs, data, validation)
+        hooks.state = state
+        self.history = history
+        try:
+            hooks.begin_training()
+            fit_epochs(self, state.epochs_left(epochs), train, validate, validation_epochs, shuffle, hooks)
+            strategy.end(self, data)
+            hooks("on_train_end", {})
+        except BaseException:       # Ctrl-C too
+            hooks.interrupted()
+            raise
+        finally:
+            self.history = history      # a callback may have called fit
+        return history
+
+    @exclusive
+    def evaluate(self, x=None, y=None, batch_size=None, verbose=1, sample_weight=None, steps=None, callbacks=None,
+                 max_queue_size=10, workers=1, use_multiprocessing=False, **unknown):
+        """The loss on x and y, or a list of it and the metrics in the order of `metrics_names`, in inference.
+
+        Parameters as for `fit`; steps is the number of batches of a generator; verbose=1 shows a bar.  Raises like
+        `fit`.
+        """
+        reject_unknown("Unrecognized keyword arguments", Model.evaluate, unknown)
+        data = make_data(self, x, y, batch_size, steps, "steps", sample_weight)
+        hooks = self._callbacks(TestLogger() if verbose else None, callbacks, data)
+        logs = SingleProcess().epoch("test", self, data).run(hooks)
+        return list(logs.values()) if self.metrics else logs["loss"]
+
+    @exclusive
+    def predict(self, x, batch_size=None, verbose=0, steps=None, callbacks=None, max_queue_size=10, workers=1,
+                use_multiprocessing=False, **unknown) -> np.ndarray:
+        """The outputs (N, ...) for x (N, ...), or for the batches of a generator, in inference.
+
+        Raises ValueError for data that does not fit the model, TypeError for an argument that tinynet does not have.
+        """
+        reject_unknown("Unrecognized keyword arguments", Model.predict, unknown)
+        data = make_inputs(self, x, batch_size, steps)
+        hooks = self._callbacks(TestLogger() if verbose else None, callbacks, data)
+        results = []
+        hooks("on_predict_begin", {})
+        for batch, size in enumerate(data.batches()):
+            logs = {"batch": batch, "size": size}
+            hooks("on_predict_batch_begin", batch, logs)
+            results.append(self.forward(data.next(size)[0]).copy())
+            hooks("on_predict_batch_end", batch, logs)
+        hooks("on_predict_end", {})
+        return to_numpy(xp.concatenate(results))
+
+    # Single batches
+
+    @exclusive
+    def train_on_batch(self, x, y, sample_weight=None, class_weight=None, reset_metrics=True):
+        """One step on these samples; returns like `evaluate`.  Without reset_metrics the metrics are accumulated.
+
+        Raises RuntimeError in distributed training, where only `fit` can be used.
+        """
+        self.strategy.check_single_batches()
+        return self._on_batch(self.train_step, self.checked_batch(x, y, sample_weight, class_weight), reset_metrics)
+
+    @exclusive
+    def test_on_batch(self, x, y, sample_weight=None, reset_metrics=True):
+        """The loss and metrics on these samples; returns like `evaluate`."""
+        return self._on_batch(self.test_step, self.checked_batch(x, y, sample_weight), reset_metrics)
+
+    @exclusive
+    def predict_on_batch(self, x) -> np.ndarray:
+        """The outputs for these samples, in one batch."""
+        return to_numpy(self.forward(xp.asarray(checked_inputs(self, x))))
+
+    def checked_batch(self, x, y, sample_weight=None, class_weight=None):
+        """(x, y, weights) as arrays on the device.  Raises like `fit`."""
+        return Dataset(checked_arrays(self, x, y, sample_weight, class_weight)).arrays
+
+    def _on_batch(self, step, batch, reset_metrics):
+        reset_metrics, (x, y, weights) = bool(reset_metrics), batch     # an array raises an error here, before the step
+        loss, y_pred = step(x, y, weights)
+        self.means.add(loss, y, y_pred, weights)
+        self.means.samples += len(x)
+        logs = self.means.result() | {"loss": float(loss)}
+        if reset_metrics:
+            self.reset_metrics()
+        return list(logs.values()) if self.metrics else logs["loss"]
+
+    def reset_metrics(self):
+        """Start the accumulation of the metrics of single batches again."""
+        if self.optimizer is not None and self.connected_stack is not None:
+            self.means.reset()
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns."""
+        return ["loss"] + [m.name for m in self.metrics]
+
+    # Callbacks
+
+    def _fit_callbacks(self, verbose, callbacks, history, epochs, data, validation) -> CallbackList:
+        params = {"epochs": epochs, "verbose": verbose, "do_validation": validation is not None,
+                  "metrics": self.metrics_names + [f"val_{name}" for name in self.metrics_names]}
+        validation_data = None
+        if validation and validation.samples:
+            x, y, weights = validation.given
+            validation_data = [x, y, np.ones(len(x), x.dtype) if weights is None else weights]
+        logger = ProgbarLogger(verbose, validation and validation.samples) if verbose else None
+        return self._callbacks(logger, callbacks, data, history, params, validation_data)
+
+    def _callbacks(self, logger, callbacks, data, history=None, params=None, validation_data=None) -> CallbackList:
+        """The user's callbacks, between the logger and the history."""
+        check_callbacks(callbacks)
+        params = {"batch_size": getattr(data, "batch_size", None), "samples": data.samples,
+                  "steps": None if data.samples else data.steps} | (params or {})
+        all_callbacks = [c for c in (logger, *(callbacks or []), history) if c is not None]
+        return CallbackList(all_callbacks, self, params, validation_data)
+
+    # Functions that take a model, each in its own module
+
+    save, save_weights, load_weights = model_file.save, model_file.save_weights, model_file.load_weights
+    explain_step, gradients, loss_and_gradient = explain.explain_step, explain.gradients, explain.loss_and_gradient
+    fit_generator, evaluate_generator = method_names.fit_generator, method_names.evaluate_generator
+    predict_generator, predict_proba = method_names.predict_generator, method_names.predict_proba
+    predict_classes = method_names.predict_classes

@@ -1,0 +1,161 @@
+"""One training step: predict, measure, differentiate, move. Everything that trains a model takes this step."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinynet import losses, optimizers
+from tinynet.backend import floatx
+from tinynet.layers import Layer
+from tinynet.losses.fused import from_logits, metric_of_logits
+from tinynet.metrics.compiled import as_list, of_output, reported
+from tinynet.metrics.running import Reported, RunningMeans
+from tinynet.parameters import Parameter, ParameterVector
+from tinynet.validation import reject_unknown
+
+
+def forward(layers, x, training):
+    """Each layer's output is the input of the next one."""
+    for layer in layers:
+        x = layer.forward(x, training)
+    return x
+
+
+def backward(layers, dy):
+    """Backprop: each layer's dx is the dy of the layer before it."""
+    for layer in reversed(layers):
+        dy = layer.backward(dy)
+    return dy
+
+
+class Trainable:
+    """A stack of layers with a loss and an optimizer; `Sequential` defines its `layers` and their shapes."""
+
+    name: str
+    stack: list[Layer]              # the layers that run, activations that are arguments of layers among them
+    parameters: ParameterVector     # all trainable weights
+    loss: Any
+    optimizer: Any = None
+    metrics: list[Reported] = []
+    data_loss: Any = 0              # the two parts of the loss of the last batch
+    regularization: Any = 0
+    trainable = True                # False freezes all weights; read when the model is compiled
+
+    # One step
+
+    def train_step(self, x, y, weights=None):
+        """One step of gradient descent, in three parts."""
+        loss, y_pred = self.compute_gradients(x, y, weights)    # forward, loss, backward
+        self.apply_gradients()                                  # optimizer, constraints
+        self.update_state()                                     # running means of BatchNormalization
+        return loss, y_pred
+
+    def compute_gradients(self, x, y, weights=None, training=True):
+        """(loss, y_pred); leaves dL/dw in the grad of every trainable parameter w."""
+        loss, z, y_pred = self.compute_loss(x, y, weights, training)
+        dz = self.loss.backward(y, z, weights)
+        if self.head[1:]:                                       # penalties for y_pred
+            dz += backward(self.head, 0 * y_pred)
+        self.parameters = self.parameters.contiguous()
+        for layer in self.backward_stack:
+            layer.needs_dx = layer is not self.backward_stack[0]
+        backward(self.backward_stack, dz)
+        self.parameters.regularize()
+        return loss, y_pred
+
+    def compute_loss(self, x, y, weights=None, training=False):
+        """(loss, z, y_pred), where the loss is a function of z: the logits, if y_pred is their softmax, else y_pred."""
+        z = forward(self.body, x, training)
+        y_pred = forward(self.head, z, training)
+        self.data_loss = self.loss.forward(y, z, weights)
+        self.regularization = sum(self.losses) + sum(layer.penalty for layer in self.stack)
+        return self.data_loss + self.regularization, z, y_pred
+
+    def apply_gradients(self):
+        """Update the parameters by the optimizer, and apply their constraints."""
+        self.optimizer.update(self.parameters)
+        self.parameters.constrain()
+
+    def update_state(self):
+        """Update the running statistics of the layers that are not frozen."""
+        for layer in self.learning:
+            layer.update_state()
+
+    def test_step(self, x, y, weights=None):
+        """(loss, y_pred), in inference."""
+        loss, _, y_pred = self.compute_loss(x, y, weights)
+        return loss, y_pred
+
+    def forward(self, x, training=False):
+        """The prediction for x."""
+        return forward(self.stack, x, training)
+
+    # Compiling
+
+    def compile(self: Any, optimizer, loss=None, metrics=None, loss_weights=None, sample_weight_mode=None,
+                weighted_metrics=None, target_tensors=None, **unknown):
+        """Configure the model for training: its optimizer, its loss and the metrics that it reports.
+
+        Each is a name, such as "rmsprop", or an object. Weights stay as they are; the optimizer's slots start at zero.
+        A layer's `trainable` is read here. Sample and class weights count in weighted_metrics only. Besides the metrics
+        of `tinynet.metrics` there are "data_loss" and "regularization", whose sum is the loss.
+
+        Raises ValueError for an unknown name, TypeError for a missing loss or an argument that tinynet does not have.
+        """
+        reject_unknown("tinynet does not have the argument", Trainable.compile, unknown | {
+            "loss_weights": loss_weights, "sample_weight_mode": sample_weight_mode, "target_tensors": target_tensors})
+        loss, metrics, weighted_metrics = (of_output(given, self) for given in (loss, metrics, weighted_metrics))
+        if loss is None:
+            raise TypeError("compile expects a loss, such as loss='categorical_crossentropy'.")
+        optimizer, loss = optimizers.get(optimizer), losses.get(loss)
+        names = as_list(metrics), as_list(weighted_metrics)
+        resolved = reported(names, loss, self)
+        for p in self.trainable_weights:
+            p.check_rules()
+        self.optimizer, self._loss, self._metric_names, self.metrics = optimizer, loss, names, resolved
+        self.connected_stack: list[Layer] | None = None
+        if self.built:
+            self.connect()
+
+    def connect(self: Any):
+        """Connect layers, loss and optimizer, now that the shapes are known."""
+        weights = self.trainable_weights
+        for p in weights:
+            p.check_rules()
+        self.metrics = [m._replace(metric=metric_of_logits(m.metric, self.stack))
+                        for m in reported(self._metric_names, self._loss, self)]
+        self.loss, self.head = from_logits(self._loss, self.stack) or (self._loss, [])
+        self.body = self.stack[:len(self.stack) - len(self.head)]
+        self.parameters = ParameterVector(weights)
+        self.optimizer.bind(self.parameters)
+        self.learning = [layer for layer in self.layers if self.trainable and layer.trainable]
+        # The backward pass ends at the first layer that has a trainable weight.
+        first = next((i for i, layer in enumerate(self.body) if set(layer.parameters) & set(weights)), len(self.body))
+        self.backward_stack = self.body[first:]
+        self.connected_stack = list(self.stack)
+        self.means = RunningMeans(self.metrics)     # of single batches, train_on_batch(reset_metrics=False)
+
+    # Weights
+
+    @property
+    def trainable_weights(self: Any) -> list[Parameter]:
+        """The trainable parameters."""
+        return [p for layer in self.layers for p in layer.trainable_weights if self.trainable]
+
+    @property
+    def non_trainable_weights(self: Any) -> list[Parameter]:
+        """The others: those of frozen layers, and running statistics."""
+        moved = {id(p) for p in self.trainable_weights}
+        return [p for layer in self.layers for p in layer.parameters if id(p) not in moved]
+
+    @property
+    def losses(self: Any) -> list:
+        """The penalty of each weight regularizer."""
+        return [penalty for layer in self.layers for penalty in layer.losses]
+
+    @property
+    def dtype(self):
+        """The float type of the weights."""
+        weights: list[Parameter] = [p for layer in self.stack for p in layer.parameters]
+        return weights[0].value.dtype if weights else np.dtype(floatx())

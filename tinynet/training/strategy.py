@@ -1,0 +1,89 @@
+"""SingleProcess: how `fit` runs batches, decides to stop, and reads and writes files, in one process.
+
+`tinynet.distributed` has the strategy for many processes.
+"""
+from __future__ import annotations
+
+import functools
+import os
+
+from tinynet.device import working
+from tinynet.device.cuda_graph import captured
+from tinynet.device.threads import Lock
+from tinynet.metrics import RunningMeans
+from tinynet.saving import atomic_write, file_format
+from tinynet.training.data_adapter import check_compiled
+from tinynet.training.epoch import Epoch
+
+
+def exclusive(method):
+    """A method of a model that one thread at a time may run: its layers have one set of buffers."""
+    @functools.wraps(method)
+    def wrapped(self, *args, **kwargs):
+        with working(), vars(self).setdefault("_lock", Lock()).lock:
+            return method(self, *args, **kwargs)
+    return wrapped
+
+
+def owners(model):
+    """(layers, other objects) whose arrays and constants a step of the model uses."""
+    return [*model.layers, *model.stack], [model.parameters, model.optimizer, model.loss]
+
+
+class SingleProcess:
+    """The strategy of one process: it runs whole batches, and reads and writes its own files."""
+
+    is_writer = True        # whether this process writes files
+    sharing = "none"        # how a batch is shared between processes, on which the last bits depend
+
+    def begin(self, model, data, validation, arguments):
+        """Called at the beginning of fit."""
+
+    def begin_epoch(self, model, data):
+        """Called at the beginning of each epoch."""
+        check_compiled(model)
+
+    def end(self, model, data):
+        """Called at the end of fit."""
+
+    def check_single_batches(self):
+        """Raise RuntimeError if train_on_batch cannot be used."""
+
+    def epochs(self, model, data, validation):
+        """(an `Epoch` that trains on the data, one that tests on the validation data)"""
+        return self.epoch("train", model, data), validation and self.epoch("test", model, validation)
+
+    def epoch(self, stage, model, data) -> Epoch:
+        """An `Epoch` whose batches run in this process alone."""
+        step = model.train_step if stage == "train" else model.test_step
+        means = RunningMeans(model.metrics)
+
+        def batch(size):
+            """All work on the arrays of a batch. It reads no number, so a GPU need not be waited for."""
+            x, y, weights = data.next(size)
+            loss, y_pred = step(x, y, weights)
+            means.add(loss, y, y_pred, weights)
+            return loss
+
+        stop = functools.partial(self.stop, model) if stage == "train" else None
+        return Epoch(stage, captured(batch, functools.partial(owners, model)), data, means, stop)
+
+    def stop(self, model) -> bool:
+        """Whether training is to stop, in any process."""
+        return self.any(model.stop_training)
+
+    def any(self, flag) -> bool:
+        """Whether the flag is true in any process."""
+        return bool(flag)
+
+    def on_writer(self, what, work):
+        """The result of work(), which only the process that writes files does."""
+        return work()
+
+    def read(self, path) -> bytes:
+        """The contents of a file.  Raises OSError if it is missing or not an ordinary file."""
+        return self.on_writer(f"loading {os.path.basename(os.fspath(path))}", lambda: file_format.read(path))
+
+    def write(self, path, data: bytes, overwrite=True):
+        """Write a file atomically; see `saving.atomic_write`."""
+        self.on_writer(f"saving {os.path.basename(os.fspath(path))}", lambda: atomic_write.write(path, data, overwrite))

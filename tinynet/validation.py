@@ -1,0 +1,128 @@
+"""Checks of arguments: names are looked up, numbers have ranges, unknown arguments are errors.
+
+Each kind of object (layers, losses ...) keeps its own table of names and passes it in.
+"""
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+
+def find(kind: str, name: str, table: Mapping[str, Any]) -> Any:
+    """The entry `name` of `table`.
+
+    Raises ValueError for an unknown name. The message suggests the nearest known name and lists all of them.
+
+    >>> find("colour", "red", {"red": 1})
+    1
+    """
+    if isinstance(name, str) and name in table:
+        return table[name]
+    nearest = [known for known in table if known.lower() == str(name).lower()]
+    nearest = nearest or difflib.get_close_matches(str(name), table, n=1)
+    guess = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    raise ValueError(f"Unknown {kind}: {name}.{guess} Known: {', '.join(sorted(table))}.")
+
+
+def whole_number(name: str, value: Any, least: int, below: float = math.inf) -> int:
+    """The value as an int.  Raises ValueError unless it is whole and least <= value < below.
+
+    >>> whole_number("epochs", 3, least=1)
+    3
+    """
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and least <= int(value) < below:
+        return int(value)
+    limit = f" and below {below:g}" if below < math.inf else ""
+    raise ValueError(f"{name} must be a whole number of at least {least}{limit}, got {value!r}.")
+
+
+LARGEST, SMALLEST = 3.4e38, 1e-37       # float32 overflows beyond the one, and 1 / x overflows below the other
+
+
+def number(name: str, value: Any, least: float = 0.0, below: float = LARGEST, positive: bool = False) -> float:
+    """The value as a float.
+
+    Raises ValueError unless it is a real number with least <= value < below, greater than 0 if `positive`, and within
+    the range of float32.
+
+    >>> number("rate", 0.5, below=1)
+    0.5
+    """
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        real = float(value)
+        if least <= real < below and abs(real) < LARGEST and (real >= SMALLEST or not positive):
+            return real
+    limit = below < LARGEST or isinstance(value, (int, float)) and abs(value) >= LARGEST
+    range_ = ("above" if positive else "of at least") + f" {least:g}" + f" and below {below:g}" * limit
+    raise ValueError(f"{name} must be a number {range_}, got {value!r}.")
+
+
+def argument_names(function: Any) -> list[str]:
+    """The names of the arguments of a function, or of a class's constructor.
+
+    A constructor with **kwargs takes the arguments of its base class as well.
+    """
+    if not inspect.isclass(function):
+        return _named_parameters(function)
+    names: dict[str, None] = {}
+    for base in function.__mro__[:-1]:
+        if "__init__" in vars(base):
+            init = vars(base)["__init__"]
+            names |= dict.fromkeys(_named_parameters(init))
+            if not any(p.kind is p.VAR_KEYWORD for p in inspect.signature(init).parameters.values()):
+                break
+    return list(names)
+
+
+def _named_parameters(function) -> list[str]:
+    return [p.name for p in inspect.signature(function).parameters.values()
+            if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"]
+
+
+def reject_unknown(message: str, function: Any, unknown: Mapping[str, Any]) -> None:
+    """Raise TypeError for the first unknown argument that is not None: no argument is silently ignored."""
+    for name, value in unknown.items():
+        if value is not None:
+            known = ", ".join(argument_names(function))
+            raise TypeError(f"{message}: {name!r}. {function.__name__} takes: {known}.")
+
+
+def shortened(name: str, width: int) -> str:
+    """A name of at most `width` characters: its beginning and its end.
+
+    >>> shortened("batch_normalization_1/gamma:0", 20)
+    'batch_nor...gamma:0'
+    """
+    half = (width - 3) // 2
+    return name if len(name) <= width else f"{name[:half + 1]}...{name[-half + 1:]}"
+
+
+class Pasteable:
+    """A base class whose `repr` is the call that made the object, so that it can be pasted back.
+
+    >>> class Pair(Pasteable):
+    ...     def __init__(self, a, b=2): pass
+    >>> Pair(1, b="x")
+    Pair(1, b='x')
+    """
+
+    _built_with: tuple[tuple, dict]
+
+    def __new__(cls, *args, **kwargs):
+        self = super().__new__(cls)
+        self._built_with = args, kwargs
+        return self
+
+    def __repr__(self) -> str:
+        args, kwargs = self._built_with
+        shown = [_written(a) for a in args] + [f"{name}={_written(a)}" for name, a in kwargs.items()]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _written(argument) -> str:
+    """`repr`, but a function is written as its name, which tinynet accepts too."""
+    return repr(argument.__name__ if inspect.isfunction(argument) else argument)
