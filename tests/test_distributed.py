@@ -25,6 +25,7 @@ from tinynet.distributed.allreduce import AllReduce, subtrees
 from tinynet.layers import ActivityRegularization, BatchNormalization, Dense, Dropout, GaussianNoise
 from tinynet.losses import MeanSquaredError
 from tinynet.models import Model, Sequential, load_model
+from tinynet.regularizers import L1L2
 from tinynet.saving.file_format import ModelFileError
 from tinynet.training.strategy import SingleProcess
 
@@ -232,15 +233,39 @@ def test_a_backup_of_other_shards_is_refused(as_ranks, classifier, tmp_path):
         model.fit(x, y, epochs=2, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
 
 
+def test_the_penalty_for_weights_is_added_once_a_step_after_the_sum(as_ranks, classifier):
+    class Counted(L1L2):
+        calls = 0
+
+        def gradient(self, w):
+            self.calls += 1
+            return super().gradient(w)
+
+    _, x, y = classifier
+    regularizer, networks = Counted(l2=0.1), []
+    for shards in (None, 4):
+        np.random.seed(0)
+        model = Sequential([Dense(5, "relu", input_shape=(4,), kernel_regularizer=regularizer), Dense(3)])
+        model.compile("sgd", "mse")
+        if shards:
+            as_ranks(shards=shards)
+        regularizer.calls = 0
+        model.fit(x, y, batch_size=5, epochs=3, verbose=0)
+        assert regularizer.calls == 2 * 3
+        networks.append(model)
+    for a, b in zip(*(model.get_weights() for model in networks)):
+        assert a == pytest.approx(b, rel=1e-5)
+
+
 def test_after_training_layers_and_losses_see_whole_batches_again(as_ranks, classifier):
     model, x, y = classifier
     as_ranks()
     model.fit(x, y, verbose=0)
-    assert model.loss.batch_share == 1.0
+    assert model.loss_of_z.batch_share == 1.0
     with pytest.raises(ZeroDivisionError):
         model.layers[1].forward = lambda x, training: 1 / 0
         model.fit(x, y, verbose=0)
-    assert model.loss.batch_share == 1.0
+    assert model.loss_of_z.batch_share == 1.0
     model = Sequential([Dropout(0.5, input_shape=(4,)), Dense(3)])
     model.compile("sgd", "mse")
     model.fit(x, y, verbose=0)

@@ -21,7 +21,7 @@ def network(loss="categorical_crossentropy", optimizer=None):
 def everything(model):
     """All numbers that training changes."""
     return [*model.get_weights(), np.array(model.optimizer.iterations), np.array(model.layers[2].masks.step),
-            *map(to_numpy, model.parameters.slots)]
+            *map(to_numpy, model.parameters.slots.values())]
 
 
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", "mse"])
@@ -39,6 +39,14 @@ def test_it_is_the_step_that_comes_next(loss):
             assert (p.grad == record.gradients[p.name]).all()
             assert p.value == pytest.approx(record.values[p.name] + record.updates[p.name], rel=1e-6)
             assert np.abs(record.updates[p.name]).max() > 0
+
+
+def test_the_gradient_at_the_logits_holds_the_penalty_for_the_probabilities():
+    model = Sequential([Dense(5, "relu", input_shape=(4,)), Dense(3, "softmax", activity_regularizer="l2")])
+    model.compile("sgd", "categorical_crossentropy")
+    explained = model.explain_step(X, Y)
+    dense = next(layer for layer in explained.layers if layer.name == "dense_2")
+    assert np.array_equal(explained.loss_dy, dense.dy) and np.abs(dense.dy).min() > 0
 
 
 def test_it_shows_every_link_with_its_formulas_in_a_hundred_columns():

@@ -288,7 +288,7 @@ def test_a_wrong_fused_loss_is_named(monkeypatch):
     for wrong in (lambda t, p, from_logits=False, label_smoothing=0: activations.softmax(p),
                   lambda t, p, from_logits=False, label_smoothing=0: 4 * (activations.softmax(p) - t)):
         model = trained(Dense(4, activation="softmax", input_shape=(4,)))
-        model.loss.derivative = wrong
+        model.loss_of_z.derivative = wrong
         assert check_model(model, X, Y).blamed == [
             "categorical_crossentropy: logits", "categorical_crossentropy with sample_weight: logits"]
 

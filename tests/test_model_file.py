@@ -34,6 +34,44 @@ def test_loading_draws_no_random_numbers(model, path):
     assert (np.random.get_state()[1].tolist(), np.random.get_state()[2]) == before
 
 
+class Scaled(Layer):
+    """y = s x, and a get_config that leaves out the name."""
+
+    def build(self, input_shape):
+        self.s = self.add_weight("s", input_shape[1:], "glorot_uniform")
+
+    def forward(self, x, training=False):
+        return x * self.s.value
+
+    def get_config(self):
+        return {}
+
+
+class ScaledThrice(Layer):
+    """Two Scaled as one layer, with a weight of its own after theirs."""
+
+    def build(self, input_shape):
+        self.inner = [Scaled(), Scaled()]
+        for layer in self.inner:
+            layer.build_once(input_shape)
+            self.parameters += layer.parameters
+        self.s = self.add_weight("s", input_shape[1:], "glorot_uniform")
+
+    def forward(self, x, training=False):
+        return self.inner[1].forward(self.inner[0].forward(x)) * self.s.value
+
+
+def test_layers_without_a_name_in_their_config_take_their_weights_in_order(path):
+    model = Sequential([Dense(5, input_shape=(4,)), Scaled(), Dense(3), Scaled(), ScaledThrice(), Dense(5), Scaled()])
+    model.save(path)
+    backend.clear_session()     # as in another program
+    Scaled()                    # so that the first one in the loaded model has the name that the second one had
+    loaded = load_model(path, custom_objects={"Scaled": Scaled, "ScaledThrice": ScaledThrice})
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), loaded.get_weights()))
+    x = np.random.random((3, 4))
+    assert np.array_equal(model.predict(x), loaded.predict(x))
+
+
 def test_a_model_of_float64_comes_back_as_one(float64, path):
     model = small_model()
     model.save(path)

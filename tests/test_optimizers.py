@@ -201,13 +201,13 @@ def test_an_optimizer_of_ones_own_is_an_equation():
 def test_one_optimizer_keeps_slots_for_each_of_several_models_and_counts_the_steps_of_all():
     optimizer, first, second = Adam(), parameters(0, 0, 0), parameters(0)
     updated(optimizer, first, 1, 1, 1)
-    mean, _ = map(to_numpy, first.slots)
+    mean, _ = map(to_numpy, optimizer.bind(first))
     updated(optimizer, second, 1)
-    assert to_numpy(first.slots[0]).tolist() == mean.tolist() == [1 - 0.9] * 3
-    assert to_numpy(second.slots[0]).tolist() == [1 - 0.9]
+    assert to_numpy(first.slots[optimizer, "mean"]).tolist() == mean.tolist() == [1 - 0.9] * 3
+    assert to_numpy(second.slots[optimizer, "mean"]).tolist() == [1 - 0.9]
     assert optimizer.iterations == 2
     updated(optimizer, first, 1, 1, 1)
-    assert to_numpy(first.slots[0]) == pytest.approx(1 - 0.9**2)
+    assert to_numpy(first.slots[optimizer, "mean"]) == pytest.approx(1 - 0.9**2)
 
 
 @pytest.mark.parametrize("make, error, message", [

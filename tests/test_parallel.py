@@ -212,7 +212,7 @@ def test_pixels_that_go_dark_leave_no_denormals_in_the_mean_square():
     model.compile("rmsprop", "mse")
     x = np.random.random((32, 40)) + 0.1
     model.fit(x, x[:, :8], verbose=0)
-    mean_square = model.parameters.slots[0]
+    mean_square = model.parameters.slots[model.optimizer, "mean_square"]
     assert (mean_square[:320] > 0).all()
     x[:, 20:] = 0
     model.fit(np.tile(x, (30, 1)), np.tile(x[:, :8], (30, 1)), epochs=40, verbose=0)     # 1,200 steps

@@ -1,15 +1,10 @@
 """Whatever tinynet builds can be described as plain data and built again from it, and goes by Keras's names."""
-import importlib
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-import tinynet
 from tinynet import activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers
-from tinynet.legacy.module_names import MODULES
 from tinynet.layers import Dense, Layer
 from tinynet.models import Sequential, model_from_json
 from tinynet.utils import CustomObjectScope, custom_object_scope, get_custom_objects
@@ -139,46 +134,3 @@ def test_an_object_that_does_not_keep_its_arguments_says_so():
 
     with pytest.raises(NotImplementedError, match="Forgetful keeps no attribute 'size': keep each argument under"):
         Forgetful(3).get_config()
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_old_module_paths_work(name):
-    """Each gives the names of the module that it stands for, and no others."""
-    old, today = importlib.import_module(f"tinynet.{name}"), importlib.import_module(f"tinynet.{MODULES[name]}")
-    public = [name for name in vars(today) if not name.startswith("_")]
-    assert public and all(getattr(old, name) is getattr(today, name) for name in public)
-    with pytest.raises(AttributeError):
-        old.no_such_name
-
-
-def test_old_modules_can_be_imported_in_every_way():
-    code = """
-from tinynet.layers.core import Dense
-import tinynet.utils.np_utils as np_utils
-from tinynet.utils import np_utils as again
-from tinynet.engine.training import Model
-from tinynet.serialization.layout import ModelFileError
-from tinynet.gradient_check.formula import check_loss
-from tinynet.objectives import *
-import tinynet
-assert tinynet.layers.core.Dense is Dense is tinynet.layers.Dense and np_utils is again
-assert np_utils.to_categorical is tinynet.utils.to_categorical and Model is tinynet.Model
-assert mean_squared_error is tinynet.losses.mean_squared_error and issubclass(ModelFileError, ValueError)
-"""
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).returncode == 0
-
-
-def test_names_are_where_scripts_for_keras_look_for_them():
-    for path, names in {
-            "layers.core": "Dense Dropout Activation Flatten Reshape", "layers.noise": "GaussianNoise GaussianDropout",
-            "layers.normalization": "BatchNormalization", "engine": "Model",
-            "layers.advanced_activations": "LeakyReLU PReLU ELU ThresholdedReLU Softmax ReLU",
-            "utils.np_utils": "to_categorical normalize", "utils.generic_utils": "Progbar custom_object_scope",
-            "utils.data_utils": "Sequence get_file", "callbacks": "EarlyStopping History", "objectives": "mse",
-            "losses": "mean_squared_error mse MSE mae MAE kld cosine Huber", "metrics": "mse mae categorical_accuracy",
-            "optimizers": "SGD sgd rmsprop RMSprop adam nadam", "initializers": "VarianceScaling glorot_uniform",
-            "regularizers": "l1 l2 l1_l2 L1L2", "constraints": "max_norm maxnorm MaxNorm non_neg unit_norm"}.items():
-        module = importlib.import_module(f"tinynet.{path}")
-        for name in names.split():
-            assert hasattr(module, name), f"{path}.{name}"
-    assert tinynet.Sequential and tinynet.Input(shape=(3,)).batch_input_shape == (None, 3)

@@ -1,4 +1,5 @@
 """Training that is interrupted continues to the same bits, and a loss that is not finite is an error."""
+import json
 import os
 import signal
 
@@ -10,9 +11,9 @@ from harm import simple, small_model, state
 from tinynet import metrics, optimizers
 from tinynet.callbacks import (BackupAndRestore, Callback, CSVLogger, LambdaCallback, ModelCheckpoint,
                                ReduceLROnPlateau, TerminateOnNaN)
-from tinynet.layers import Dense
+from tinynet.layers import Dense, Layer
 from tinynet.models import Sequential, load_model
-from tinynet.saving import ModelFileError
+from tinynet.saving import ModelFileError, file_format
 from tinynet.utils import Sequence
 
 
@@ -77,6 +78,31 @@ def test_damaged_backups_are_refused(tmp_path):
                 fit(tmp_path, model, epochs=0)
             except ModelFileError:
                 assert state(model) == before
+
+
+def test_a_backup_without_one_of_its_numbers_is_refused_and_nothing_changes(tmp_path):
+    file = tmp_path / "backup.safetensors"
+    fit(tmp_path, callbacks=[ReduceLROnPlateau("loss")])
+    arrays, metadata = file_format.decode(file.read_bytes())
+    run, refused = json.loads(metadata["run"]), 0
+    damaged = [(arrays, {name: value for name, value in run.items() if name != missing}) for missing in run]
+    damaged += [({name: a for name, a in arrays.items() if name != missing}, run) for missing in arrays]
+    for some_arrays, some_run in damaged:
+        file.write_bytes(file_format.encode(some_arrays, metadata | {"run": json.dumps(some_run)}))
+        model = small_model()
+        before, numbers = state(model), np.random.get_state()[2]
+        try:
+            fit(tmp_path, model, callbacks=[ReduceLROnPlateau("loss")], epochs=0)
+        except ModelFileError:
+            refused += 1
+            assert state(model) == before and np.random.get_state()[2] == numbers
+    assert refused >= 25
+
+
+def test_initial_epoch_counts_in_a_run_that_continues(tmp_path):
+    assert fit(tmp_path, epochs=2).history.epoch == [0, 1]
+    assert fit(tmp_path, epochs=6, initial_epoch=4).history.epoch == [0, 1, 4, 5]
+    assert fit(tmp_path, epochs=7, initial_epoch=1).history.epoch == [0, 1, 4, 5, 6]
 
 
 def test_model_checkpoint_saves_each_or_the_best(tmp_path, capsys):
@@ -248,6 +274,24 @@ def test_a_loss_that_is_not_finite_is_an_error_that_names_the_layer_and_keeps_th
         fit(tmp_path, model, [LambdaCallback(on_epoch_begin=spoil)], epochs=5)
     saved = load_model(tmp_path / "backup.safetensors")
     assert np.isfinite(saved.get_weights()[2]).all() and saved.optimizer.iterations == 2 + 12
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_first_layer_that_is_not_finite_is_named_whether_or_not_it_keeps_its_output(place):
+    class Broken(Layer):
+        def forward(self, x, training=False):
+            return x * np.nan
+
+        def backward(self, dy):
+            return dy
+
+    layers = [Dense(4, input_shape=(4,)), Dense(4), Dense(3)]
+    layers.insert(place + 1, Broken(name="broken"))
+    model = Sequential(layers)
+    model.compile("sgd", "mse")
+    where = "broken is the first" if place < 2 else "No output that a layer keeps"
+    with pytest.raises(FloatingPointError, match=where):
+        model.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
 
 
 def test_terminate_on_nan_ends_without_an_error(tmp_path, capsys):

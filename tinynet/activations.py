@@ -214,17 +214,9 @@ def exponential_backward(y, dy):
 
 
 BACKWARD = {
-    linear: linear_backward,
-    relu: relu_backward,
-    sigmoid: sigmoid_backward,
-    tanh: tanh_backward,
-    softmax: softmax_backward,
-    elu: elu_backward,
-    selu: selu_backward,
-    softplus: softplus_backward,
-    softsign: softsign_backward,
-    hard_sigmoid: hard_sigmoid_backward,
-    exponential: exponential_backward,
+    linear: linear_backward, relu: relu_backward, sigmoid: sigmoid_backward, tanh: tanh_backward,
+    softmax: softmax_backward, elu: elu_backward, selu: selu_backward, softplus: softplus_backward,
+    softsign: softsign_backward, hard_sigmoid: hard_sigmoid_backward, exponential: exponential_backward,
 }
 ACTIVATIONS = {function.__name__: function for function in BACKWARD}
 

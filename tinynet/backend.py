@@ -7,15 +7,16 @@ from collections import Counter
 
 import numpy as np
 
-from tinynet.device.arrays import on_gpu, synchronize, to_numpy, working, xp
+from tinynet.device import kernels
+from tinynet.device.arrays import known_nonfinite, on_gpu, synchronize, to_numpy, working, xp
 from tinynet.device.matmul import matmul
 from tinynet.device.threads import set_threads, threads
 from tinynet.validation import number
 
-__all__ = ["xp", "on_gpu", "working", "matmul", "to_numpy", "synchronize", "floatx", "set_floatx", "epsilon",
-           "set_epsilon", "set_threads", "threads", "get_uid", "unique_name", "clear_session", "backend",
-           "image_data_format", "variable", "constant", "cast", "cast_to_floatx", "count_params", "eval", "get_value",
-           "set_value"]
+__all__ = ["xp", "on_gpu", "working", "kernels", "matmul", "to_numpy", "known_nonfinite", "synchronize", "floatx",
+           "set_floatx", "epsilon", "set_epsilon", "set_threads", "threads", "get_uid", "unique_name", "clear_session",
+           "backend", "image_data_format", "variable", "constant", "cast", "cast_to_floatx", "count_params", "eval",
+           "get_value", "set_value"]
 
 
 # Constants

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import textwrap
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,9 +111,9 @@ def loss_and_gradient(model, theta, x, y, sample_weight=None) -> tuple[float, np
 def raise_nonfinite_loss(model, state, batch, loss):
     """Raise FloatingPointError for a loss that is NaN or infinite; it names the first layer whose output is."""
     where = "No output that a layer keeps is NaN or infinite: look at the loss, the targets and layers of your own."
-    for layer in model.stack:
-        y = layer._buffers.get("y")
-        if y is not None and not bool(xp.isfinite(y).all()):
+    for layer, following in zip(model.stack, [*model.stack[1:], None]):
+        y = getattr(layer, "y", getattr(following, "x", layer._buffers.get("y")))
+        if isinstance(y, xp.ndarray) and not bool(xp.isfinite(y).all()):
             where = f"The output of {layer.name} is the first that is not finite."
             break
     rate = float(model.optimizer.lr)
@@ -125,13 +126,13 @@ def raise_nonfinite_loss(model, state, batch, loss):
 def _explain(model, x, y, weights) -> Explanation:
     """The record of one step of a model, which changes."""
     records = [_recorded(layer, layer in model.backward_stack) for layer in model.stack]
-    loss_backward, loss_dy = model.loss.backward, []
+    loss_backward, loss_dy = model.loss_backward, []
 
     def record_loss(*arguments):
-        dy = loss_backward(*arguments)
-        loss_dy.append(to_numpy(dy))
-        return dy
-    model.loss.backward = record_loss
+        dz = loss_backward(*arguments)
+        loss_dy.append(to_numpy(dz))
+        return dz
+    model.loss_backward = record_loss
     loss, _ = model.compute_gradients(x, y, weights)
     trained = [(record, p) for record, layer in zip(records, model.stack) for p in layer.parameters
                if any(p is q for q in model.parameters.parameters)]
@@ -142,7 +143,7 @@ def _explain(model, x, y, weights) -> Explanation:
         record.updates[p.name] = to_numpy(p.value) - record.values[p.name]
     title = f"Step {model.optimizer.iterations} of {model.name}, by {model.optimizer!r}, on {len(x)} samples"
     return Explanation(title, to_numpy(x), records, model.loss.name, float(loss), float(model.regularization),
-                       _loss_formula(model.loss, weights, loss_dy[0]), loss_dy[0])
+                       _loss_formula(model.loss_of_z, weights, loss_dy[0]), loss_dy[0])
 
 
 def _recorded(layer, backward) -> LayerRecord:
@@ -197,12 +198,6 @@ def _shape(array) -> str:
 
 def _row(name, formula, shape, size):
     """A line of the table; a long formula is wrapped."""
-    width, lines, line = 52, [], ""
-    for word in formula.split(" "):
-        if line and len(line) + 1 + len(word) > width:
-            lines.append(line)
-            line = ""
-        line = f"{line} {word}".strip()
-    first, *more = [*lines, line]
-    row = f"{shortened(name, 20):<20} {first:<{width}} {shape:<12} {size:>12}".rstrip()
+    first, *more = textwrap.wrap(" ".join(formula.split()), 52, break_long_words=False, break_on_hyphens=False) or [""]
+    row = f"{shortened(name, 20):<20} {first:<52} {shape:<12} {size:>12}".rstrip()
     return "\n".join([row, *(f"{'':<20} {text}" for text in more)])

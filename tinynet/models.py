@@ -4,10 +4,10 @@ from __future__ import annotations
 import json
 
 from tinynet import layers
-from tinynet.backend import unique_name
-from tinynet.device.kernels import fusing_pays
+from tinynet.backend import kernels, unique_name
 from tinynet.layers import InputLayer, Layer
 from tinynet.layers.fused import fuse
+from tinynet.legacy.method_names import reject_renamed
 from tinynet.parameters import Parameter
 from tinynet.saving import model_file
 from tinynet.training.model import Model
@@ -59,6 +59,7 @@ class Sequential(Model):
         """Add a layer at the end."""
         if not isinstance(layer, Layer):
             raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}")
+        reject_renamed(layer)
         if isinstance(layer, InputLayer):
             self._declare(layer)
             return
@@ -95,7 +96,7 @@ class Sequential(Model):
 
     def _join(self):
         stack = [layer for stack in self._stacks for layer in stack]
-        self.stack = fuse(stack) if fusing_pays else stack
+        self.stack = fuse(stack) if kernels.fusing_pays else stack
 
     def get_layer(self, name=None, index=None) -> Layer:
         """The layer of this name, or at this index.  Raises ValueError if there is none."""

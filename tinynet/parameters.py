@@ -5,6 +5,8 @@ global norm of the gradient is one dot product.
 """
 from __future__ import annotations
 
+from typing import Any
+
 from tinynet.backend import xp
 
 
@@ -31,6 +33,7 @@ class Parameter:
         self.regularizer = regularizer
         self.constraint = constraint
         self.trainable = trainable
+        self.layer: Any = None      # which made it
         self.move_to(value, xp.zeros_like(value))
 
     def __repr__(self):
@@ -107,7 +110,7 @@ class Parameter:
 class ParameterVector:
     """All parameters end to end: `value` and `grad`, 1-D arrays of which the parameters' own arrays are views.
 
-    `slots` are the vectors that an optimizer keeps for them, such as a momentum; None until it has made them.
+    `slots[optimizer, name]` is a vector that an optimizer keeps for them, such as a momentum.
 
     >>> w, b = Parameter("w", xp.ones((2, 2))), Parameter("b", xp.zeros(1))
     >>> ParameterVector([w, b]).value += 1
@@ -116,7 +119,8 @@ class ParameterVector:
     """
 
     def __init__(self, parameters, slots=None):
-        self.parameters, self.slots = list(parameters), slots
+        self.parameters = list(parameters)
+        self.slots: dict[tuple, Any] = {} if slots is None else slots
         size = sum(p.value.size for p in self.parameters)
         dtype = self.parameters[0].value.dtype if self.parameters else None
         self.value, self.grad = xp.zeros(size, dtype), xp.zeros(size, dtype)

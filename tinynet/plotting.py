@@ -31,24 +31,18 @@ def plot_history(history, name="accuracy"):
     """
     if isinstance(history, dict):
         raise TypeError("plot_history expects the History that fit returned, not its .history.")
-    curves = history.history
-    if name not in curves:
-        raise ValueError(f"The history has no {name!r}. It has: {', '.join(curves)}.")
+    epochs, values = _curve("The history", history, name)
     figure = _figure(7, 4.5)
     axes = figure.add_subplot()
-    epochs = [epoch + 1 for epoch in history.epochs_of[name]]
     marker = "o" if len(epochs) < 10 else None
-    axes.plot(epochs, curves[name], color=BLUE, marker=marker, label="train")
-    if f"val_{name}" in curves:
-        values = curves[f"val_{name}"]
-        validated = [epoch + 1 for epoch in history.epochs_of[f"val_{name}"]]
+    axes.plot(epochs, values, color=BLUE, marker=marker, label="train")
+    if f"val_{name}" in history.history:
+        epochs, values = _curve("The history", history, f"val_{name}")
         best = (np.argmax if "acc" in name else np.argmin)(values)
-        axes.plot(validated, values, color=ORANGE, marker=marker,
-                  label=f"validation, best {values[best]:.4f} in epoch {validated[best]}")
-        axes.plot(validated[best], values[best], "o", color=ORANGE)
-    axes.set_title(f"Model {name}")
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(name)
+        axes.plot(epochs, values, color=ORANGE, marker=marker,
+                  label=f"validation, best {values[best]:.4f} in epoch {epochs[best]}")
+        axes.plot(epochs[best], values[best], "o", color=ORANGE)
+    axes.set(title=f"Model {name}", xlabel="epoch", ylabel=name)
     axes.xaxis.get_major_locator().set_params(integer=True)
     _style(axes)
     axes.legend(frameon=False)
@@ -65,10 +59,6 @@ def plot_comparison(histories, name="loss", columns=4):
 
     Raises ValueError for a name that a history does not have.
     """
-    for title, history in histories.items():
-        for key in (name, f"val_{name}"):
-            if key not in history.history:
-                raise ValueError(f"The history of {title!r} has no {key!r}. It has: {', '.join(history.history)}.")
     rows = -(-len(histories) // columns)
     figure = _figure(3.1 * columns, 2.7 * rows + 0.5)
     fields = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
@@ -76,10 +66,9 @@ def plot_comparison(histories, name="loss", columns=4):
     for axes, (title, history) in zip(fields, histories.items()):
         for run, colours in ((first, (GREY, GREY)), (history, (BLUE, ORANGE))):
             for key, colour, style in zip((name, f"val_{name}"), colours, (":", "-")):
-                epochs = [epoch + 1 for epoch in run.epochs_of[key]]
-                axes.plot(epochs, run.history[key], style, color=colour, linewidth=1 if colour == GREY else 1.8)
-        values = history.history[f"val_{name}"]
-        lowest = history.epochs_of[f"val_{name}"][int(np.argmin(values))] + 1, min(values)
+                epochs, values = _curve(f"The history of {title!r}", run, key)
+                axes.plot(epochs, values, style, color=colour, linewidth=1 if colour == GREY else 1.8)
+        lowest = epochs[int(np.argmin(values))], min(values)
         axes.plot(*lowest, "o", color=ORANGE, markersize=5)
         axes.annotate(f"{lowest[1]:.3f}", lowest, xytext=(0, -16), textcoords="offset points", fontsize=9, color=ORANGE)
         axes.set_title(title, fontsize=10)
@@ -157,9 +146,7 @@ def plot_confusion_matrix(y_true, y_pred, classes=None):
     names = range(count) if classes is None else classes
     axes.set_xticks(range(count), names)
     axes.set_yticks(range(count), names)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    axes.set_title(f"{np.trace(matrix):,} of {matrix.sum():,} correct")
+    axes.set(xlabel="predicted", ylabel="true", title=f"{np.trace(matrix):,} of {matrix.sum():,} correct")
     axes.tick_params(length=0)
     axes.spines[:].set_color("#c8c8c8")
     return figure
@@ -185,6 +172,13 @@ def plot_mistakes(images, y_true, probabilities, columns=8, rows=3):
     title = f"{len(wrong)} of {len(images):,} wrong; the {len(worst)} with the lowest probability of the true class"
     figure.suptitle(title, fontsize=12)
     return figure
+
+
+def _curve(what, history, name):
+    """(epochs, counted from 1; values) of a name in a history.  Raises ValueError if it is not there."""
+    if name not in history.history:
+        raise ValueError(f"{what} has no {name!r}. It has: {', '.join(history.history)}.")
+    return [epoch + 1 for epoch in history.epochs_of[name]], history.history[name]
 
 
 def _figure(width, height):

@@ -9,8 +9,7 @@ import math
 
 import numpy as np
 
-from tinynet.backend import xp
-from tinynet.device import kernels
+from tinynet.backend import kernels, xp
 
 
 def set_random_seed(seed: int) -> None:

@@ -42,7 +42,7 @@ def simple(optimizer="sgd", loss="mse", **options):
 def state(model):
     """Everything that a file keeps, as one hash."""
     optimizer = model.optimizer
-    arrays = model.get_weights() + ([*model.parameters.slots, optimizer.step_state] if optimizer else [])
+    arrays = model.get_weights() + ([*model.parameters.slots.values(), optimizer.step_state] if optimizer else [])
     masks = [layer.masks.step for layer in model.layers if hasattr(layer, "masks")]
     text = json.dumps([model.get_config(), masks])
     return hashlib.sha256(b"".join(np.asarray(a).tobytes() for a in arrays) + text.encode()).hexdigest()

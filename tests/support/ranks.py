@@ -44,8 +44,8 @@ def network(units=16):
 
 def report(model, history, text="", x=X):
     """Print a hash of weights, what the optimizer keeps, history and predictions, in stdout and so once."""
-    arrays = [*model.get_weights(), *map(to_numpy, model.parameters.slots), to_numpy(model.optimizer.step_state),
-              model.predict(x)]
+    slots = map(to_numpy, model.parameters.slots.values())
+    arrays = [*model.get_weights(), *slots, to_numpy(model.optimizer.step_state), model.predict(x)]
     print("SHA-256", hashlib.sha256(b"".join(a.tobytes() for a in arrays) + f"{history.history}{text}".encode())
           .hexdigest())
 

@@ -36,7 +36,7 @@ def main():
         EarlyStopping(patience=3, restore_best_weights=True), ReduceLROnPlateau("loss", patience=1),
         LearningRateScheduler(lambda epoch, rate: rate * 0.9), LambdaCallback(on_batch_end=count),
         BackupAndRestore(folder, every if every == "epoch" else int(every)), CSVLogger(folder + ".csv")])
-    arrays = [*model.get_weights(), *model.parameters.slots, model.optimizer.step_state]
+    arrays = [*model.get_weights(), *model.parameters.slots.values(), model.optimizer.step_state]
     lines = open(folder + ".csv").read()
     print(hashlib.sha256(b"".join(a.tobytes() for a in arrays) + f"{history.history}{lines}".encode()).hexdigest())
 

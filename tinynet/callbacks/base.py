@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinynet.legacy.method_names import reject_renamed
 from tinynet.validation import find
 
 
@@ -143,3 +144,4 @@ def check_callbacks(callbacks):
     for callback in callbacks or []:
         if not isinstance(callback, Callback):
             raise TypeError(f"callbacks must be a list of Callback objects, got {callback!r} in it.")
+        reject_renamed(callback)

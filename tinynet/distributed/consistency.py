@@ -33,7 +33,7 @@ def begin(model, data, validation, arguments):
              "layers": ", ".join(f"{type(layer).__name__} to {layer.output_shape}" for layer in model.stack),
              "the float type": str(model.dtype),
              "optimizer, loss and all numbers": "; ".join(
-                 _described(part) for part in (model.optimizer, model._loss, *model.layers)),
+                 _described(part) for part in (model.optimizer, model.loss, *model.layers)),
              "the metrics": str(model.metrics_names),
              "the arguments of fit": str(arguments),
              "the training data": _fingerprint(data),

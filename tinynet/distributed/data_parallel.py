@@ -30,7 +30,7 @@ def shards_of_batch(model, data, means, size, train):
     """
     shards, (first, count) = settings().shards, own_shards()
     starts = [size * i // shards for i in range(shards + 1)]
-    parts = [part for part in (model.loss, *model.layers, *model.stack) if hasattr(part, "batch_share")]
+    parts = [model.loss_of_z, *model.layers, *model.stack]
     streams = mask_streams(model)
     counters = [stream.counter.copy() for stream in streams]
     begun = False
@@ -78,6 +78,7 @@ class TrainingBatch:
         self.sum(lambda: check_batch("a step", self.data, size))
         total = self.sum.vector
         self.model.parameters.grad[...] = total[:self.weights]
+        self.model.parameters.regularize()
         self.model.apply_gradients()
         for p, update in zip(self.statistics, self._updates(total)):
             p.value = p.value + update
@@ -112,7 +113,7 @@ class TrainingBatch:
         before = [p.value.copy() for p in self.statistics]
         random_state = list(map(np.asarray, np.random.get_state()))
         x, y, weights = batch
-        loss, y_pred = self.model.compute_gradients(x, y, weights)
+        loss, y_pred = self.model.forward_backward(x, y, weights)
         if not all(map(np.array_equal, random_state, map(np.asarray, np.random.get_state()))):
             raise RuntimeError("A layer draws from np.random in forward: ranks get other numbers than one process. "
                                "Let it draw from a tinynet.random.MaskStream in self.masks, as Dropout does.")

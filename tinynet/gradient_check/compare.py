@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from tinynet.backend import on_gpu
-from tinynet.gradient_check.numeric import METHODS, TOLERANCE, central, is_kink, rounding, settled, sides
+from tinynet.gradient_check.numeric import METHODS, TOLERANCE, central, is_kink, of_number, rounding, settled, sides
 from tinynet.gradient_check.report import WHOLE, Entry
 from tinynet.validation import find, whole_number
 
@@ -68,7 +68,7 @@ class Comparison:
             raise ValueError(f"{name}: the gradient must have the shape {array.shape}, got {gradient.shape}.")
         indices = self._sample(array.shape)
         unit = units(array)
-        slopes = [self._slope(array, i, f, unit[i]) for i in indices]
+        slopes = [of_number(array, i, f, unit[i]) for i in indices]
         entry = Entry(name, array.shape, len(indices), 0.0, TOLERANCE[self.method])
         blind = self.blind or (self.method == "complex" and not name.startswith(WHOLE) and
                                self._is_blind(array, f, gradient))
@@ -183,18 +183,6 @@ class Comparison:
             bounds = np.linspace(0, size, self.max_entries + 1).astype(int)
             flat = self.rng.integers(bounds[:-1], bounds[1:])
         return [tuple(i) for i in zip(*np.unravel_index(flat, shape))] if shape else [()]
-
-    @staticmethod
-    def _slope(array, i, f, unit):
-        """f as a function of the change of the number at i, in units."""
-        def moved(t):
-            value = array[i]
-            array[i] = value + t * unit
-            try:
-                return f() / unit
-            finally:
-                array[i] = value
-        return moved
 
 
 def units(array):

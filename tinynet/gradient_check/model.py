@@ -70,16 +70,15 @@ def _beside_a_kink(entries, model, x, y, weights, comparison):
 
 def _loss_entries(model, x, y, weights, comparison):
     """The entries of the loss alone, with respect to the prediction or the logits."""
-    entries, loss, at = [], model.loss, _forward(model.body, x, float).copy()
+    entries, loss, at = [], model.loss_of_z, _forward(model.body, x, float).copy()
 
     def value(z, w):
         y_pred = _forward(model.head, z, z.dtype)
         return loss.forward(y, z, w) + sum(layer.penalty for layer in model.head), y_pred
     for title, w in weightings(weights, len(x), comparison):
         given, (_, y_pred) = at.copy(), value(at, w)
-        gradient = loss.backward(y, given, w)
+        gradient = model.loss_backward(y, given, y_pred, w)
         check_unchanged(loss.name, at, given)
-        gradient = gradient + backward(model.head, 0 * y_pred) if model.head else gradient
 
         def entry(how, w=w, gradient=gradient, title=title):
             moved = how.prepared(at)
@@ -103,8 +102,7 @@ def _whole_entries(model, x, y, weights, comparison):
     gradients = [p.grad.copy() for p in parameters]
     restore(state)
     z = forward(model.body, x, training=True)
-    dy = model.loss.backward(y, z, weights) + (
-        backward(model.head, 0 * forward(model.head, z, training=True)) if model.head else 0)
+    dy = model.loss_backward(y, z, forward(model.head, z, training=True), weights)
     at_the_end = np.abs(dy).max()
     for layer in model.body:
         layer.needs_dx = True
@@ -115,8 +113,7 @@ def _whole_entries(model, x, y, weights, comparison):
         restore(state)
         z = _forward(model.body, moved, moved.dtype)
         _forward(model.head, z, z.dtype)
-        penalties = sum(model.losses) + sum(layer.penalty for layer in model.stack)
-        return model.loss.forward(y, z, weights) + penalties
+        return model.loss_of_z.forward(y, z, weights) + model.penalty()
     # At least 0.1: the gradient of a softmax of nearly 1 is only rounding error, which the layers before it amplify.
     scale = max(0.1, at_the_end, *(np.abs(gradient).max() for gradient in (dy, *gradients)))
     entries, held = [comparison.entry(f"{WHOLE}input", dy, moved, loss, scale)], [p.value for p in parameters]

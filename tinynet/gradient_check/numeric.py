@@ -100,11 +100,17 @@ def numeric_gradient(f, array, method="central"):
                          f"{getattr(array, 'dtype', type(array).__name__)}.")
     gradient = np.zeros(array.shape)
     for i in np.ndindex(array.shape):
-        value = array[i]
-
-        def moved(t):
-            array[i] = value + t
-            return f()
-        gradient[i] = METHODS[method](moved)
-        array[i] = value
+        gradient[i] = METHODS[method](of_number(array, i, f))
     return gradient
+
+
+def of_number(array, i, f, unit=1):
+    """f as a function of the change of the number at i, in units."""
+    def moved(t):
+        value = array[i]
+        array[i] = value + t * unit
+        try:
+            return f() / unit
+        finally:
+            array[i] = value
+    return moved

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +94,7 @@ class GradientReport:
             lines.append(f"{shortened(e.name, 42):<42} {shape:<14} {checked:>7} {e.kinks or '':>5} {e.error:8.1e}  "
                          f"{e.verdict}")
             if e.explanation:
-                lines += _wrapped(e.explanation)
+                lines += textwrap.wrap(e.explanation, 100, initial_indent=" " * 8, subsequent_indent=" " * 8)
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -105,17 +106,6 @@ class GradientReport:
             rows.append(f"<tr style='background:{COLOURS[e.verdict]}'>" + "".join(
                 f"<td style='text-align:left'>{html.escape(c)}</td>" for c in cells) + "</tr>")
         return f"<table>{''.join(rows)}</table>"
-
-
-def _wrapped(text, width=92):
-    """The text in indented lines of at most 100 columns."""
-    lines, line = [], ""
-    for word in text.split(" "):
-        if line and len(line) + 1 + len(word) > width:
-            lines.append(line)
-            line = ""
-        line = f"{line} {word}".strip()
-    return [f"        {text}"[:100] for text in (*lines, line)]
 
 
 def assert_gradients(report: GradientReport) -> None:

@@ -26,7 +26,6 @@ class ActivityRegularization(Layer):
             raise ValueError(f"{self.name}: give l1 and l2, or a regularizer.")
         self.l1, self.l2, self.regularizer = l1, l2, regularizers.get(regularizer)
         self.R = self.regularizer or regularizers.L1L2(l1, l2)
-        self.batch_share = 1.0      # the part of the batch that x holds; the losses of the parts are averaged
 
     def forward(self, x, training=False):
         self.x = x

@@ -26,10 +26,7 @@ class Softmax(Layer):
         self.axis = axis
 
     def build(self, input_shape):
-        axes = (*range(1, len(input_shape)), *range(1 - len(input_shape), 0))
-        if self.axis not in axes:
-            raise ValueError(f"{self.name}: axis must be one of {axes} for inputs of shape {input_shape}, got "
-                             f"{self.axis!r}. Axis 0 holds the samples.")
+        self.check_axis(self.axis, input_shape)
 
     def forward(self, x, training=False):
         self.x = x

@@ -30,7 +30,8 @@ class Layer(Configurable):
         6. Arrays are C-contiguous and of floatx, converted where they enter the model and never inside a layer.
            Complex arrays pass through: f(x + ih) = f(x) + ih f'(x) differentiates forward without rounding error. So
            comparisons use x.real, which is x itself for real x.
-        7. What forward leaves in `penalty` is added to the loss, and its gradient to dx.
+        7. What forward leaves in `penalty` is added to the loss, and its gradient to dx. x may be a part of the batch,
+           `batch_share` of its rows, and losses of parts are averaged: a penalty that is a sum is divided by that.
 
     Parameters of every layer
         name: unique within a model; "dense_1", "dense_2" ... by default.
@@ -62,6 +63,7 @@ class Layer(Configurable):
         self.parameters: list[Parameter] = []
         self.needs_dx = True        # False in the first layer of a model, whose dx is not used
         self.penalty: Any = 0
+        self.batch_share = 1.0
         self.saved_weight: Any = None       # while a file is loaded: saved_weight(layer, shape), a new weight's value
         self._initial_weights = weights
         self._buffers: dict[str, np.ndarray] = {}
@@ -128,8 +130,10 @@ class Layer(Configurable):
         """A new parameter of this shape, initialized by the initializer; the rest as in `Parameter`."""
         value = self._drawn(name, initializers.get(initializer), tuple(shape)) if self.saved_weight is None else (
             xp.array(self.saved_weight(self, tuple(shape)), dtype=floatx()))
-        self.parameters.append(Parameter(f"{self.name}/{name}:0", value, regularizer, constraint, trainable))
-        return self.parameters[-1]
+        parameter = Parameter(f"{self.name}/{name}:0", value, regularizer, constraint, trainable)
+        parameter.layer = self
+        self.parameters.append(parameter)
+        return parameter
 
     def _drawn(self, name, initializer, shape):
         value = xp.asarray(initializer(shape))
@@ -149,6 +153,13 @@ class Layer(Configurable):
         if memory is None or memory.size < size or memory.dtype != like.dtype:
             memory = self._buffers[name] = xp.empty(size, like.dtype)
         return memory[:size].reshape(shape)
+
+    def check_axis(self, axis, input_shape):
+        """Raise ValueError unless inputs of this shape have this axis, and it is not that of the samples."""
+        axes = (*range(1, len(input_shape)), *range(1 - len(input_shape), 0))
+        if axis not in axes:
+            raise ValueError(f"{self.name}: axis must be one of {axes} for inputs of shape {input_shape}, got "
+                             f"{axis!r}. Axis 0 holds the samples.")
 
     @property
     def trainable_weights(self) -> list[Parameter]:

@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 from tinynet import activations
-from tinynet.backend import matmul
-from tinynet.device import kernels
+from tinynet.backend import kernels, matmul
 from tinynet.layers.activation import Activation
 from tinynet.layers.base import Layer
 from tinynet.layers.dense import Dense

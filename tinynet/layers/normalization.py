@@ -34,6 +34,8 @@ class BatchNormalization(Layer):
            [ 1.]])
     """
 
+    new_statistics: tuple = ()      # of the last forward, if it was in training
+
     def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
                  gamma_initializer="ones", moving_mean_initializer="zeros", moving_variance_initializer="ones",
                  beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, **kwargs):
@@ -52,10 +54,7 @@ class BatchNormalization(Layer):
         self.gamma_constraint = constraints.get(gamma_constraint)
 
     def build(self, input_shape):
-        axes = (*range(1, len(input_shape)), *range(1 - len(input_shape), 0))
-        if self.axis not in axes:
-            raise ValueError(f"{self.name}: axis must be one of {axes} for inputs of shape {input_shape}, got "
-                             f"{self.axis!r}. Axis 0 holds the samples.")
+        self.check_axis(self.axis, input_shape)
         shape = (input_shape[self.axis],)
         # All axes but one are averaged over; weights are reshaped to broadcast along that one.
         self.others = tuple(i for i in range(len(input_shape)) if i != self.axis % len(input_shape))
@@ -71,11 +70,12 @@ class BatchNormalization(Layer):
                                                trainable=False)
 
     def forward(self, x, training=False):
-        self._training = training
+        self._training, self.new_statistics = training, ()
         if training:
             m = x.mean(axis=self.others, keepdims=True)
             v = ((x - m) ** 2).mean(axis=self.others, keepdims=True)
-            self.m, self.v, self._n = m, v, math.prod(x.shape[i] for i in self.others)
+            n = math.prod(x.shape[i] for i in self.others)
+            self.new_statistics = m, v * (n / (n - (1 + self.epsilon)))
         else:
             m = self.moving_mean.value.reshape(self.lined_up)
             v = self.moving_variance.value.reshape(self.lined_up)
@@ -102,6 +102,7 @@ class BatchNormalization(Layer):
 
     def update_state(self):
         """moving -= (1 - momentum) (moving - new)"""
-        v = self.v * (self._n / (self._n - (1 + self.epsilon)))
-        for moving, new in ((self.moving_mean.value, self.m), (self.moving_variance.value, v)):
+        for p, new in zip((self.moving_mean, self.moving_variance), self.new_statistics):
+            moving = p.value
             moving -= (1 - self.momentum) * (moving - new.real.ravel())
+        self.new_statistics = ()        # each batch counts once

@@ -3,23 +3,31 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 # Of Keras 2.3.1, and then of tinynet 0.1
 MODULES = {
     "engine": "models", "engine.training": "models", "layers.core": "layers", "objectives": "losses",
     "utils.data_utils": "utils", "utils.generic_utils": "utils", "utils.np_utils": "utils",
-    "aliases": "legacy.module_names", "arguments": "validation", "cublas": "device.cublas", "cuda": "device.cuda",
-    "cuda_graph": "device.cuda_graph", "data": "training.data_adapter", "dataset": "training.dataset",
-    "denormals": "device.denormals", "epoch": "training.epoch", "gradient_check.formula": "gradient_check.loss",
-    "kernels": "device.kernels", "layers.regularization": "layers.activity_regularization",
-    "losses.fusion": "losses.fused", "losses.margin": "losses.hinge", "metrics.functions": "metrics.accuracy",
+    "agreement": "distributed.consistency", "aliases": "legacy.module_names", "arguments": "validation",
+    "callbacks.logs": "callbacks", "cublas": "device.cublas", "cuda": "device.cuda",
+    "cuda_graph": "device.cuda_graph", "data": "training.data_adapter", "data_parallel": "distributed.data_parallel",
+    "dataset": "training.dataset", "denormals": "device.denormals", "distributed.meeting": "distributed.collectives",
+    "distributed.start": "distributed.init", "distributed.sums": "distributed.allreduce",
+    "door": "training.data_adapter", "epoch": "training.epoch", "gradient_check.formula": "gradient_check.loss",
+    "kernels": "device.kernels", "launcher": "device.launcher",
+    "layers.regularization": "layers.activity_regularization", "losses.fusion": "losses.fused",
+    "losses.margin": "losses.hinge", "metrics.functions": "metrics.accuracy", "metrics.of_model": "metrics.compiled",
     "metrics.sums": "metrics.base", "older_names": "legacy.method_names", "optimizers.adaptive": "optimizers.rmsprop",
     "optimizers.descent": "optimizers.sgd", "optimizers.moments": "optimizers.adam", "parallel": "device.threads",
-    "progress": "callbacks.progress", "serialization": "saving", "serialization.atomic": "saving.atomic_write",
-    "serialization.keras_files": "saving.keras_format", "serialization.layout": "saving.file_format",
-    "step": "training.step", "summary": "utils",
+    "progress": "callbacks.progress", "run": "saving.checkpoint", "serialization": "saving",
+    "serialization.atomic": "saving.atomic_write", "serialization.keras_files": "saving.keras_format",
+    "serialization.layout": "saving.file_format", "step": "training.step", "summary": "utils",
 }
+# Within them, of tinynet 0.1
+NAMES = {"arguments": "argument_names", "refuse": "reject_unknown"}
 
 
 class OldModule(ModuleType):
@@ -29,11 +37,29 @@ class OldModule(ModuleType):
         if name.startswith("__") and name != "__all__":
             raise AttributeError(f"{self.__name__} has no {name!r}.")
         today = importlib.import_module(f"tinynet.{MODULES[self.__name__.partition('.')[2]]}")
-        return getattr(today, name)
+        if name == "__all__":
+            return getattr(today, name, [public for public in dir(today) if not public.startswith("_")])
+        return getattr(today, NAMES.get(name, name))
 
 
-for old in MODULES:
-    package, _, last = f"tinynet.{old}".rpartition(".")
-    sys.modules[f"tinynet.{old}"] = OldModule(f"tinynet.{old}", f"An old name of tinynet.{MODULES[old]}.")
-    if package in sys.modules:
-        setattr(sys.modules[package], last, sys.modules[f"tinynet.{old}"])
+class OldModules(MetaPathFinder, Loader):
+    """Finds the old modules."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        package, _, name = fullname.partition(".")
+        known = package == "tinynet" and name in MODULES
+        return ModuleSpec(fullname, self, is_package=True) if known else None
+
+    def create_module(self, spec):
+        return OldModule(spec.name, f"An old name of tinynet.{MODULES[spec.name.partition('.')[2]]}.")
+
+    def exec_module(self, module):
+        """Nothing runs."""
+
+
+sys.meta_path.append(OldModules())
+for old in MODULES:     # so that `import tinynet` is enough for tinynet.layers.core
+    parent = sys.modules.get(f"tinynet.{old}".rpartition(".")[0])
+    if parent:
+        vars(parent).setdefault("__path__", [])     # utils is not a package today
+        importlib.import_module(f"tinynet.{old}")

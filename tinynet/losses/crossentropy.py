@@ -6,8 +6,7 @@ from_logits=True, for logits z, of which softmax or sigmoid makes p: there log a
 from __future__ import annotations
 
 from tinynet import activations
-from tinynet.backend import epsilon, xp
-from tinynet.device.kernels import softmax_crossentropy, softmax_crossentropy_backward
+from tinynet.backend import epsilon, kernels, xp
 
 
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0):
@@ -24,7 +23,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     """
     t = smoothed(y_true, label_smoothing, 1 / y_pred.shape[-1])
     if from_logits:
-        return softmax_crossentropy(t, y_pred)
+        return kernels.softmax_crossentropy(t, y_pred)
     return -(t * xp.log(_clip(y_pred / _total(y_pred)))).sum(axis=-1)
 
 
@@ -33,7 +32,7 @@ def categorical_crossentropy_backward(y_true, y_pred, from_logits=False, label_s
     from_logits: dl/dz = softmax(z) - t"""
     t = smoothed(y_true, label_smoothing, 1 / y_pred.shape[-1])
     if from_logits:
-        return softmax_crossentropy_backward(t, y_pred)
+        return kernels.softmax_crossentropy_backward(t, y_pred)
     total = _total(y_pred)
     q = y_pred / total
     dq = -t / _clip(q) * _unclipped(q)

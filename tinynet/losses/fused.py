@@ -16,7 +16,7 @@ import copy
 from typing import Any
 
 from tinynet import activations
-from tinynet.layers import Activation, ActivityRegularization, Layer, Softmax
+from tinynet.layers import Activation, ActivityRegularization, Softmax
 from tinynet.losses import (BACKWARD, Loss, binary_crossentropy, categorical_crossentropy,
                             sparse_categorical_crossentropy)
 
@@ -26,19 +26,19 @@ PAIRS = {
 }
 
 
-def from_logits(loss, stack) -> tuple[Loss, list[Layer]] | None:
-    """(the loss of the logits, the layers after them) if loss and last activation are such a pair, else None."""
+def from_logits(loss, stack) -> tuple[Any, list[Any]]:
+    """(the loss of the logits, the layers after them) if loss and last activation are such a pair, else (loss, [])."""
     end = len(stack)
     while end and type(stack[end - 1]) is ActivityRegularization:
         end -= 1
     last: Any = stack[end - 1] if end else None
     if type(last) not in (Activation, Softmax) or loss.function not in PAIRS.get(last.activation, ()):
-        return None
+        return loss, []
     if (loss.derivative is not BACKWARD[loss.function] or loss.arguments.get("from_logits")
             or type(loss).forward is not Loss.forward or type(loss).backward is not Loss.backward):
-        return None
+        return loss, []
     if last.activation is activations.softmax and len(last.output_shape) != 2:
-        return None     # only a softmax over two axes is TensorFlow's own op, which Keras 2.3.1 recognizes
+        return loss, []     # only a softmax over two axes is TensorFlow's own op, which Keras 2.3.1 recognizes
     arguments = loss.arguments | {"from_logits": True}
     return Loss(loss.function, loss.derivative, loss.reduction, loss.name, **arguments), stack[end - 1:]
 
@@ -49,12 +49,12 @@ def metric_of_logits(metric, stack):
     Called with the output of the last activation, the copy reads the logits of which it is the activation.
     """
     function: Any = getattr(metric, "function", None)
-    pair = any(function is loss for loss in BACKWARD) and from_logits(
-        Loss(function, BACKWARD[function], **metric.arguments), stack)
-    if not pair:
+    if not any(function is loss for loss in BACKWARD):
         return metric
-    (loss, (activation, *_)), metric = pair, copy.copy(metric)
-    metric.function = _OfLogits(loss, activation)
+    loss, head = from_logits(Loss(function, BACKWARD[function], **metric.arguments), stack)
+    if head:
+        metric = copy.copy(metric)
+        metric.function = _OfLogits(loss, head[0])
     return metric
 
 

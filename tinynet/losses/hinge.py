@@ -65,8 +65,4 @@ def _shortfall(y_true, y_pred):
     return xp.where(rest.real > 0, rest, 0)
 
 
-BACKWARD = {
-    hinge: hinge_backward,
-    squared_hinge: squared_hinge_backward,
-    categorical_hinge: categorical_hinge_backward,
-}
+BACKWARD = {hinge: hinge_backward, squared_hinge: squared_hinge_backward, categorical_hinge: categorical_hinge_backward}

@@ -150,12 +150,8 @@ def _log_difference(y_true, y_pred):
 
 
 BACKWARD = {
-    mean_squared_error: mean_squared_error_backward,
-    mean_absolute_error: mean_absolute_error_backward,
+    mean_squared_error: mean_squared_error_backward, mean_absolute_error: mean_absolute_error_backward,
     mean_absolute_percentage_error: mean_absolute_percentage_error_backward,
-    mean_squared_logarithmic_error: mean_squared_logarithmic_error_backward,
-    logcosh: logcosh_backward,
-    huber_loss: huber_loss_backward,
-    poisson: poisson_backward,
-    cosine_proximity: cosine_proximity_backward,
+    mean_squared_logarithmic_error: mean_squared_logarithmic_error_backward, logcosh: logcosh_backward,
+    huber_loss: huber_loss_backward, poisson: poisson_backward, cosine_proximity: cosine_proximity_backward,
 }

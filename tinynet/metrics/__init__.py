@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from tinynet import losses, registry
+from tinynet.losses import MAE, MAPE, MSE, MSLE, mae, mape, mse, msle     # noqa: F401: short names that Keras has here
 from tinynet.losses import (binary_crossentropy, categorical_crossentropy, categorical_hinge, hinge,
                             kullback_leibler_divergence, logcosh, mean_absolute_error, mean_absolute_percentage_error,
                             mean_squared_error, mean_squared_logarithmic_error, poisson,
@@ -31,39 +32,35 @@ __all__ = ["Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "CategoricalAccur
 # As classes, whose means can be accumulated over batches by hand
 
 
-def _class_of(class_name, function, name, **options):
+def _class_of(class_name, function, name=None, **options):
     """The class of the mean of a function: CategoricalAccuracy(name="top"); options are arguments of the function."""
-    def __init__(self, name=name, dtype=None, **arguments):
+    def __init__(self, name=name or function.__name__, dtype=None, **arguments):
         reject_unknown("Unexpected keyword argument", function, {a: arguments[a] for a in {*arguments} - {*options}})
         MeanMetricWrapper.__init__(self, function, name, dtype, **options | arguments)
     return type(class_name, (MeanMetricWrapper,),
                 {"__init__": __init__, "__doc__": f"The mean of `{function.__name__}`", "__module__": __name__})
 
 
-Accuracy = _class_of("Accuracy", accuracy, "accuracy")
-BinaryAccuracy = _class_of("BinaryAccuracy", binary_accuracy, "binary_accuracy", threshold=0.5)
-CategoricalAccuracy = _class_of("CategoricalAccuracy", categorical_accuracy, "categorical_accuracy")
-SparseCategoricalAccuracy = _class_of("SparseCategoricalAccuracy", sparse_categorical_accuracy,
-                                      "sparse_categorical_accuracy")
-MeanSquaredError = _class_of("MeanSquaredError", losses.mean_squared_error, "mean_squared_error")
-MeanAbsoluteError = _class_of("MeanAbsoluteError", losses.mean_absolute_error, "mean_absolute_error")
-MeanAbsolutePercentageError = _class_of("MeanAbsolutePercentageError", losses.mean_absolute_percentage_error,
-                                        "mean_absolute_percentage_error")
-MeanSquaredLogarithmicError = _class_of("MeanSquaredLogarithmicError", losses.mean_squared_logarithmic_error,
-                                        "mean_squared_logarithmic_error")
-LogCoshError = _class_of("LogCoshError", losses.logcosh, "logcosh")
-Poisson = _class_of("Poisson", losses.poisson, "poisson")
-KLDivergence = _class_of("KLDivergence", losses.kullback_leibler_divergence, "kullback_leibler_divergence")
+Accuracy = _class_of("Accuracy", accuracy)
+BinaryAccuracy = _class_of("BinaryAccuracy", binary_accuracy, threshold=0.5)
+CategoricalAccuracy = _class_of("CategoricalAccuracy", categorical_accuracy)
+SparseCategoricalAccuracy = _class_of("SparseCategoricalAccuracy", sparse_categorical_accuracy)
+MeanSquaredError = _class_of("MeanSquaredError", mean_squared_error)
+MeanAbsoluteError = _class_of("MeanAbsoluteError", mean_absolute_error)
+MeanAbsolutePercentageError = _class_of("MeanAbsolutePercentageError", mean_absolute_percentage_error)
+MeanSquaredLogarithmicError = _class_of("MeanSquaredLogarithmicError", mean_squared_logarithmic_error)
+LogCoshError = _class_of("LogCoshError", logcosh)
+Poisson = _class_of("Poisson", poisson)
+KLDivergence = _class_of("KLDivergence", kullback_leibler_divergence)
 CosineSimilarity = _class_of("CosineSimilarity", cosine_proximity, "cosine_similarity")
-Hinge = _class_of("Hinge", losses.hinge, "hinge")
-SquaredHinge = _class_of("SquaredHinge", losses.squared_hinge, "squared_hinge")
-CategoricalHinge = _class_of("CategoricalHinge", losses.categorical_hinge, "categorical_hinge")
-BinaryCrossentropy = _class_of("BinaryCrossentropy", losses.binary_crossentropy, "binary_crossentropy",
-                               from_logits=False, label_smoothing=0.0)
-CategoricalCrossentropy = _class_of("CategoricalCrossentropy", losses.categorical_crossentropy,
-                                    "categorical_crossentropy", from_logits=False, label_smoothing=0.0)
-SparseCategoricalCrossentropy = _class_of("SparseCategoricalCrossentropy", losses.sparse_categorical_crossentropy,
-                                          "sparse_categorical_crossentropy", from_logits=False)
+Hinge = _class_of("Hinge", hinge)
+SquaredHinge = _class_of("SquaredHinge", squared_hinge)
+CategoricalHinge = _class_of("CategoricalHinge", categorical_hinge)
+BinaryCrossentropy = _class_of("BinaryCrossentropy", binary_crossentropy, from_logits=False, label_smoothing=0.0)
+CategoricalCrossentropy = _class_of("CategoricalCrossentropy", categorical_crossentropy, from_logits=False,
+                                    label_smoothing=0.0)
+SparseCategoricalCrossentropy = _class_of("SparseCategoricalCrossentropy", sparse_categorical_crossentropy,
+                                          from_logits=False)
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
@@ -93,10 +90,6 @@ CLASSES = {cls.__name__: cls for cls in (
     MeanSquaredLogarithmicError, LogCoshError, Poisson, KLDivergence, CosineSimilarity, Hinge, SquaredHinge,
     CategoricalHinge, BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, Mean, Sum,
     RootMeanSquaredError, Precision, Recall, MeanMetricWrapper)}
-mse = MSE = mean_squared_error
-mae = MAE = mean_absolute_error
-mape = MAPE = mean_absolute_percentage_error
-msle = MSLE = mean_squared_logarithmic_error
 cosine = cosine_similarity = cosine_proximity
 
 

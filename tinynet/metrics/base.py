@@ -172,6 +172,8 @@ class RootMeanSquaredError(Ratio):
 class _Share(Metric):
     """True positives / (true positives + others), for a threshold, the k most probable outputs, or one class."""
 
+    others: Any     # (true, positive): the false positives, or the false negatives
+
     def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
         super().__init__(name, dtype)
         self.thresholds = None if thresholds is None else number("thresholds", thresholds, below=1 + 1e-12)
@@ -191,10 +193,6 @@ class _Share(Metric):
 
     def compute(self, right, wrong):
         return right / (right + wrong) if right + wrong else 0.0
-
-    @staticmethod
-    def others(true, positive) -> Any:
-        raise NotImplementedError
 
 
 class Precision(_Share):

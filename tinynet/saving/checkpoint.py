@@ -32,10 +32,10 @@ class TrainingState:
         """Whether it can continue in the middle of an epoch: if the data are arrays, not a generator."""
         return self.data.samples is not None
 
-    def epochs_left(self, epochs) -> range:
+    def epochs_left(self, initial_epoch, epochs) -> range:
         """The epochs that are still to be trained; the first may have been started by an earlier run."""
         ended = self.model.stop_training and not self.means.batches
-        return range(0) if ended else range(self.epoch, epochs)
+        return range(0) if ended else range(max(self.epoch, initial_epoch), epochs)
 
     def end_epoch(self, epoch):
         """Count an epoch as complete."""
@@ -132,7 +132,7 @@ class TrainingState:
             raise ModelFileError("Corrupt checkpoint: the order of the samples is not a permutation.")
         if run["batch"] > max(self.data.steps, 1) or run["batch"] and not self.can_resume_batches:
             raise ModelFileError("Corrupt checkpoint: it ends after a batch that this data does not have.")
-        names = run["history"]
+        names, epochs, stop = run["history"], arrays["run/epochs"].tolist(), run["stop"] is True
         values = {name: arrays[f"history/{name}"].tolist() for name in names}
         epochs_of = {name: arrays[f"epochs of/{name}"].tolist() for name in names}
         attributes = [(callback, name, _from_arrays(f"callback {i}/{name}", arrays))
@@ -144,9 +144,9 @@ class TrainingState:
             self.means.batches, self.means.samples = run["batch"], run["seen"]
             self.means.sums[...] = xp.asarray(arrays["run/sums"])
             self.data.iterator_state, self.data.start = (order, run["place"]), run["batch"]
-            self.history.epoch, self.history.history = arrays["run/epochs"].tolist(), values
+            self.history.epoch, self.history.history = epochs, values
             self.history.epochs_of = epochs_of
-            self.model.stop_training = run["stop"] is True
+            self.model.stop_training = stop
             for callback, name, value in attributes:
                 setattr(callback, name, value)
         return assign

@@ -1,6 +1,7 @@
 """Save and load models: their layers as plain data, their weights, and the state of their training."""
 from __future__ import annotations
 
+import functools
 import json
 import os
 from contextlib import contextmanager
@@ -91,7 +92,8 @@ def _made(model_class, config, layers, compiled):
     try:
         if first is not None and first.dtype in (np.float32, np.float64):
             backend.set_floatx(first.dtype.name)
-        model = model_class.from_config(config, saved_weight=_saved_weight(layers))
+        left = [array for _, arrays in layers for array in arrays]
+        model = model_class.from_config(config, saved_weight=functools.partial(_saved_weight, left))
         prepare_weights(model, layers)()
         if compiled is not None:
             model.trainable = bool(compiled.get("trainable", True))
@@ -103,19 +105,12 @@ def _made(model_class, config, layers, compiled):
         np.random.set_state(random_state)       # layers with random streams have drawn seeds
 
 
-def _saved_weight(layers):
-    """The function (layer, shape) -> array by which new layers take the weights of a file instead of drawing them."""
-    left = {name: list(arrays) for name, arrays in layers if arrays}
-    by_layer: dict[Any, list] = {}
-
-    def saved_weight(layer, shape):
-        if layer not in by_layer:       # a layer whose get_config leaves out its name takes the next weights
-            by_layer[layer] = left.pop(layer.name if layer.name in left else next(iter(left), None), [])
-        for i, array in enumerate(by_layer[layer]):
-            if array.shape == shape and array.dtype.kind in "fiub":
-                return by_layer[layer].pop(i)
-        raise ModelFileError(f"It has no weight of shape {shape} for {layer.name}, which needs one.")
-    return saved_weight
+def _saved_weight(left, layer, shape):
+    """The next array of this shape of those left, for a new weight of a layer: so nothing is drawn and thrown away."""
+    for i, array in enumerate(left):
+        if array.shape == shape and array.dtype.kind in "fiub":
+            return left.pop(i)
+    raise ModelFileError(f"It has no weight of shape {shape} for {layer.name}, which needs one.")
 
 
 # What a file holds
@@ -137,7 +132,7 @@ def numbers_of(model, with_optimizer=True):
     metadata = {"weights": json.dumps(names), "masks": json.dumps(streams)}
     if with_optimizer and model.optimizer is not None:
         arrays["optimizer/clock"] = to_numpy(model.optimizer.step_state)
-        slots = [] if model.connected_stack is None else model.parameters.slots
+        slots = [] if model.connected_stack is None else model.optimizer.bind(model.parameters)
         for name, slot in zip(model.optimizer.slot_names, slots):
             arrays[f"optimizer/{name}"] = to_numpy(slot)
     return arrays, metadata
@@ -147,7 +142,7 @@ def compile_config(model) -> dict[str, Any]:
     """The arguments of compile as plain data, {} before it.  Raises ValueError for a loss that has no config."""
     if model.optimizer is None:
         return {}
-    loss, (metrics, weighted) = model._loss, model._metric_names
+    loss, (metrics, weighted) = model.loss, model._metric_names
     if type(loss) is losses.Loss and (loss.arguments or loss.reduction != "sum_over_batch_size"):
         raise ValueError(f"{loss!r} has arguments that a file could not hold. Use a class instead, such as "
                          "losses.Huber(delta=0.5) or losses.MeanSquaredError(reduction='sum').")
@@ -250,7 +245,8 @@ def prepare_training(model, metadata, arrays):
         for stream, (seed, step) in zip(streams, saved):
             stream.seed, stream.step = seed, step
         if slots:
-            model.parameters.slots = [xp.array(slot) for slot in slots]
+            for slot, numbers in zip(optimizer.bind(model.parameters), slots):
+                slot[...] = xp.asarray(numbers)
         if state is not None:
             optimizer.step_state[...] = xp.asarray(state)
     return assign

@@ -1,1 +1,4 @@
-"""How a model is trained: the step, the loop over batches and epochs, and the data."""
+"""Training: the step, the loops over batches and epochs, and `fit`, `evaluate` and `predict` around them."""
+from tinynet.training.model import Model
+
+__all__ = ["Model"]

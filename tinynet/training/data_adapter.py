@@ -80,7 +80,7 @@ def checked_arrays(model, x, y, sample_weight=None, class_weight=None):
         raise ValueError(f"Training and testing need both x and y, got {'no x' if x is None else 'no y'}.")
     x = _as_model_inputs(model, x)
     shape = model.output_shape if model.built else model.compute_output_shape((None, *x.shape[1:]))
-    y = as_targets(y, shape, model._loss, model.dtype, model.layers[-1].name)
+    y = as_targets(y, shape, model.loss, model.dtype, model.layers[-1].name)
     if len(x) != len(y):
         raise ValueError("Input arrays should have the same number of samples as target arrays. Found "
                          f"{len(x)} input samples and {len(y)} target samples.")

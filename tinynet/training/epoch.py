@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tinynet.device.arrays import known_nonfinite
+from tinynet.backend import known_nonfinite
 
 
 def fit_epochs(model, epochs, train, validate, validation_epochs, shuffle, callbacks):

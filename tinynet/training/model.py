@@ -85,7 +85,8 @@ class Model(Trainable):
         self.history = history
         try:
             hooks.begin_training()
-            fit_epochs(self, state.epochs_left(epochs), train, validate, validation_epochs, shuffle, hooks)
+            epochs_left = state.epochs_left(initial_epoch, epochs)
+            fit_epochs(self, epochs_left, train, validate, validation_epochs, shuffle, hooks)
             strategy.end(self, data)
             hooks("on_train_end", {})
         except BaseException:       # Ctrl-C too
@@ -200,4 +201,4 @@ class Model(Trainable):
     explain_step, gradients, loss_and_gradient = explain.explain_step, explain.gradients, explain.loss_and_gradient
     fit_generator, evaluate_generator = method_names.fit_generator, method_names.evaluate_generator
     predict_generator, predict_proba = method_names.predict_generator, method_names.predict_proba
-    predict_classes = method_names.predict_classes
+    predict_classes, backward = method_names.predict_classes, method_names.backward

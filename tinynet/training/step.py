@@ -10,7 +10,7 @@ from tinynet.backend import floatx
 from tinynet.layers import Layer
 from tinynet.losses.fused import from_logits, metric_of_logits
 from tinynet.metrics.compiled import as_list, of_output, reported
-from tinynet.metrics.running import Reported, RunningMeans
+from tinynet.metrics.running import RunningMeans
 from tinynet.parameters import Parameter, ParameterVector
 from tinynet.validation import reject_unknown
 
@@ -37,7 +37,7 @@ class Trainable:
     parameters: ParameterVector     # all trainable weights
     loss: Any
     optimizer: Any = None
-    metrics: list[Reported] = []
+    metrics: list = []              # of `Reported`
     data_loss: Any = 0              # the two parts of the loss of the last batch
     regularization: Any = 0
     trainable = True                # False freezes all weights; read when the model is compiled
@@ -53,24 +53,39 @@ class Trainable:
 
     def compute_gradients(self, x, y, weights=None, training=True):
         """(loss, y_pred); leaves dL/dw in the grad of every trainable parameter w."""
+        loss, y_pred = self.forward_backward(x, y, weights, training)
+        self.parameters.regularize()                            # dw += dR/dw
+        return loss, y_pred
+
+    def forward_backward(self, x, y, weights=None, training=True):
+        """(loss, y_pred); leaves dL/dw without the penalty for w: the part of the gradient that the batch decides."""
         loss, z, y_pred = self.compute_loss(x, y, weights, training)
-        dz = self.loss.backward(y, z, weights)
-        if self.head[1:]:                                       # penalties for y_pred
-            dz += backward(self.head, 0 * y_pred)
-        self.parameters = self.parameters.contiguous()
-        for layer in self.backward_stack:
-            layer.needs_dx = layer is not self.backward_stack[0]
-        backward(self.backward_stack, dz)
-        self.parameters.regularize()
+        self.backpropagate(self.loss_backward(y, z, y_pred, weights))
         return loss, y_pred
 
     def compute_loss(self, x, y, weights=None, training=False):
         """(loss, z, y_pred), where the loss is a function of z: the logits, if y_pred is their softmax, else y_pred."""
-        z = forward(self.body, x, training)
-        y_pred = forward(self.head, z, training)
-        self.data_loss = self.loss.forward(y, z, weights)
-        self.regularization = sum(self.losses) + sum(layer.penalty for layer in self.stack)
+        y_pred = self.forward(x, training)
+        z = self.head[0].x if self.head else y_pred             # what the last activation was given
+        self.data_loss = self.loss_of_z.forward(y, z, weights)
+        self.regularization = self.penalty()
         return self.data_loss + self.regularization, z, y_pred
+
+    def loss_backward(self, y, z, y_pred, weights=None):
+        """dz = dL/dz, with the penalties for y_pred"""
+        dz = self.loss_of_z.backward(y, z, weights)
+        return dz + backward(self.head, 0 * y_pred) if self.head[1:] else dz
+
+    def backpropagate(self, dz):
+        """Backprop through the layers that have trainable weights, or stand after one that has."""
+        self.parameters = self.parameters.contiguous()
+        for layer in self.backward_stack:
+            layer.needs_dx = layer is not self.backward_stack[0]
+        backward(self.backward_stack, dz)
+
+    def penalty(self):
+        """The penalties for weights, frozen ones too, and for the activities of the last forward."""
+        return sum(self.losses) + sum(layer.penalty for layer in self.stack)
 
     def apply_gradients(self):
         """Update the parameters by the optimizer, and apply their constraints."""
@@ -78,7 +93,7 @@ class Trainable:
         self.parameters.constrain()
 
     def update_state(self):
-        """Update the running statistics of the layers that are not frozen."""
+        """Update the running statistics of the layers that are not frozen, and of layers inside them."""
         for layer in self.learning:
             layer.update_state()
 
@@ -113,7 +128,7 @@ class Trainable:
         resolved = reported(names, loss, self)
         for p in self.trainable_weights:
             p.check_rules()
-        self.optimizer, self._loss, self._metric_names, self.metrics = optimizer, loss, names, resolved
+        self.optimizer, self.loss, self._metric_names, self.metrics = optimizer, loss, names, resolved
         self.connected_stack: list[Layer] | None = None
         if self.built:
             self.connect()
@@ -124,12 +139,14 @@ class Trainable:
         for p in weights:
             p.check_rules()
         self.metrics = [m._replace(metric=metric_of_logits(m.metric, self.stack))
-                        for m in reported(self._metric_names, self._loss, self)]
-        self.loss, self.head = from_logits(self._loss, self.stack) or (self._loss, [])
+                        for m in reported(self._metric_names, self.loss, self)]
+        self.loss_of_z, self.head = from_logits(self.loss, self.stack)
         self.body = self.stack[:len(self.stack) - len(self.head)]
         self.parameters = ParameterVector(weights)
         self.optimizer.bind(self.parameters)
-        self.learning = [layer for layer in self.layers if self.trainable and layer.trainable]
+        learning = [layer for layer in self.layers if self.trainable and layer.trainable]
+        inside = (p.layer for layer in learning for p in layer.parameters if p.layer and p.layer.trainable)
+        self.learning = list(dict.fromkeys([*learning, *inside]))
         # The backward pass ends at the first layer that has a trainable weight.
         first = next((i for i, layer in enumerate(self.body) if set(layer.parameters) & set(weights)), len(self.body))
         self.backward_stack = self.body[first:]

@@ -27,7 +27,7 @@ def exclusive(method):
 
 def owners(model):
     """(layers, other objects) whose arrays and constants a step of the model uses."""
-    return [*model.layers, *model.stack], [model.parameters, model.optimizer, model.loss]
+    return [*model.layers, *model.stack], [model.parameters, model.optimizer, model.loss_of_z]
 
 
 class SingleProcess:
