@@ -63,10 +63,10 @@ def torch_eager(x, y, sizes, batch):
     from torch import nn
 
     torch.set_num_threads(cores())
-    links: list = []
+    layers: list = []
     for d, u in zip(sizes[:-2], sizes[1:-1]):
-        links += [nn.Linear(d, u), nn.ReLU(), nn.Dropout(RATE)]
-    network = nn.Sequential(*links, nn.Linear(sizes[-2], sizes[-1]))
+        layers += [nn.Linear(d, u), nn.ReLU(), nn.Dropout(RATE)]
+    network = nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
     optimizer = torch.optim.RMSprop(network.parameters(), lr=1e-3, alpha=0.9, eps=1e-7, foreach=True)
     data, targets = torch.from_numpy(x), torch.from_numpy(y)
 
@@ -154,10 +154,10 @@ def keras3(backend):
         os.environ["KERAS_BACKEND"] = backend
         import keras
 
-        links: list = [keras.Input((sizes[0],))]
+        layers: list = [keras.Input((sizes[0],))]
         for u in sizes[1:-1]:
-            links += [keras.layers.Dense(u, activation="relu"), keras.layers.Dropout(RATE)]
-        model = keras.Sequential([*links, keras.layers.Dense(sizes[-1], activation="softmax")])
+            layers += [keras.layers.Dense(u, activation="relu"), keras.layers.Dropout(RATE)]
+        model = keras.Sequential([*layers, keras.layers.Dense(sizes[-1], activation="softmax")])
         model.compile(optimizer=keras.optimizers.RMSprop(0.001, rho=0.9, epsilon=1e-7), loss="categorical_crossentropy",
                       metrics=["accuracy"])
         one_hot = keras.utils.to_categorical(y, sizes[-1])

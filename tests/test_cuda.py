@@ -191,7 +191,7 @@ def test_fused_layers_train_like_separate_ones_bit_for_bit():
                             Dense(4, activation="relu", use_bias=False), Dropout(0.3), Dense(3, activation="softmax")])
         if as_one:
             model.stack = fuse(model.stack)
-            assert sum(type(link) is DenseReluDropout for link in model.stack) == 3
+            assert sum(type(layer) is DenseReluDropout for layer in model.stack) == 3
         model.compile("rmsprop", "categorical_crossentropy")
         x, y = np.random.random((40, 2, 4)), np.eye(3)[np.arange(40) % 3]
         history = model.fit(x, y, batch_size=16, epochs=3, verbose=0, validation_data=(x, y)).history

@@ -22,7 +22,7 @@ from tinynet.callbacks import BackupAndRestore, Callback
 from tinynet.constraints import max_norm
 from tinynet.distributed import ranks
 from tinynet.distributed.allreduce import AllReduce, subtrees
-from tinynet.layers import ActivityRegularization, BatchNormalization, Dense, Dropout, GaussianNoise
+from tinynet.layers import ActivityRegularization, BatchNormalization, Dense, Dropout, GaussianNoise, Layer
 from tinynet.losses import MeanSquaredError
 from tinynet.models import Model, Sequential, load_model
 from tinynet.regularizers import L1L2
@@ -257,6 +257,31 @@ def test_the_penalty_for_weights_is_added_once_a_step_after_the_sum(as_ranks, cl
         assert a == pytest.approx(b, rel=1e-5)
 
 
+class ActivityPenalty(Layer):
+    """y = x, with the penalty sum(x^2) over the batch, of which x may be a part."""
+
+    def forward(self, x, training=False):
+        self.x = x
+        self.penalty = (x * x).sum() / self.batch_share
+        return x
+
+    def backward(self, dy):
+        return dy + 2 * self.x / self.batch_share
+
+
+def test_a_penalty_of_ones_own_is_told_the_part_of_the_batch(as_ranks, classifier):
+    _, x, y = classifier
+    losses = []
+    for shards in (None, 4):
+        np.random.seed(0)
+        model = Sequential([Dense(5, "relu", input_shape=(4,)), ActivityPenalty(), Dense(3)])
+        model.compile("sgd", "mse")
+        if shards:
+            as_ranks(shards=shards)
+        losses.append(model.fit(x, y, batch_size=5, epochs=3, verbose=0).history["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
 def test_after_training_layers_and_losses_see_whole_batches_again(as_ranks, classifier):
     model, x, y = classifier
     as_ranks()
@@ -392,7 +417,7 @@ def test_processes_that_a_rank_starts_are_no_ranks():
 
 
 @needs_mpi
-def test_a_rank_that_has_missed_a_meeting_does_not_go_to_the_next():
+def test_a_rank_that_has_missed_a_barrier_cannot_continue():
     status, _, err = ended(start(2, "caught"))
     assert status != 0 and "RuntimeError: Rank 1 reached comparing" in err
     assert "but its previous barrier was not completed: after an error, or in another thread. The ranks" in err

@@ -32,7 +32,7 @@ def test_it_is_the_step_that_comes_next(loss):
         explained = model.explain_step(X, Y)
         assert all((a == b).all() for a, b in zip(before, everything(model)))
         assert model.train_on_batch(X, Y) == explained.loss
-        records = {name: link for link in explained.layers for name in link.gradients}
+        records = {name: layer for layer in explained.layers for name in layer.gradients}
         assert list(records) == [p.name for p in model.trainable_weights]
         for p in model.trainable_weights:
             record = records[p.name]
@@ -49,7 +49,7 @@ def test_the_gradient_at_the_logits_holds_the_penalty_for_the_probabilities():
     assert np.array_equal(explained.loss_dy, dense.dy) and np.abs(dense.dy).min() > 0
 
 
-def test_it_shows_every_link_with_its_formulas_in_a_hundred_columns():
+def test_it_shows_every_layer_with_its_formulas_in_a_hundred_columns():
     model = network()
     text = str(model.explain_step(X, Y))
     assert max(map(len, text.splitlines())) <= 100

@@ -26,9 +26,9 @@ each_layer = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
 def built(layer, *shape):
-    for link in layer.stack():
-        link.build_once((None, *shape))
-        shape = link.output_shape[1:]
+    for each in layer.stack():
+        each.build_once((None, *shape))
+        shape = each.output_shape[1:]
     return layer
 
 

@@ -15,7 +15,6 @@ from tinynet.layers import Activation, BatchNormalization, Dense, Dropout, Layer
 from tinynet.legacy.module_names import MODULES
 from tinynet.models import Sequential
 from tinynet.optimizers import SGD, Adagrad, Adam, Nadam, Optimizer, RMSprop
-from tinynet.training.step import Trainable
 
 X, Y = np.random.RandomState(1).standard_normal((12, 4)), np.eye(3)[np.arange(12) % 3]
 
@@ -29,7 +28,7 @@ def equal(model, other):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_old_module_paths_work(name):
-    """Each gives the names of the module that it stands for, and no others."""
+    """Each gives the names of the module that it stands for."""
     assert importlib.util.find_spec(f"tinynet.{name}")
     old, today = importlib.import_module(f"tinynet.{name}"), importlib.import_module(f"tinynet.{MODULES[name]}")
     public = [name for name in vars(today) if not name.startswith("_")]
@@ -80,7 +79,7 @@ def test_names_are_where_scripts_for_keras_look_for_them():
         module = importlib.import_module(f"tinynet.{path}")
         for name in names.split():
             assert hasattr(module, name), f"{path}.{name}"
-    assert tinynet.Sequential and tinynet.Input(shape=(3,)).batch_input_shape == (None, 3)
+    assert tinynet.Input(shape=(3,)).batch_input_shape == (None, 3)
 
 
 # Models
@@ -228,7 +227,7 @@ def test_batch_normalization_inside_a_layer_learns_its_running_means():
     assert np.abs(mean).min() > 0 and np.abs(variance - 1).min() > 0
 
 
-def test_batch_normalization_inside_a_frozen_layer_keeps_them():
+def test_batch_normalization_inside_a_frozen_layer_keeps_its_running_means():
     for freeze in (lambda block: setattr(block, "trainable", False),
                    lambda block: setattr(block.inner[1], "trainable", False)):
         model = Sequential([Block(5, input_shape=(4,)), Dense(3)])
@@ -239,7 +238,7 @@ def test_batch_normalization_inside_a_frozen_layer_keeps_them():
         assert not mean.any() and (variance == 1).all()
 
 
-def test_a_batch_normalization_with_a_forward_of_its_own_moves_nothing_that_it_has_not_measured():
+def test_running_means_change_only_after_a_forward_in_training():
     class AlwaysInference(BatchNormalization):
         def forward(self, x, training=False):
             return super().forward(x, training=False)
@@ -266,25 +265,6 @@ def test_a_batch_normalization_with_a_forward_of_its_own_moves_nothing_that_it_h
     assert np.array_equal(means["Sometimes", 1], means["Sometimes", 3])
 
 
-class ActivityPenalty(Layer):
-    """y = x, with the penalty sum(x^2), as 0.1's documentation had it: divided by the part of the batch."""
-
-    def forward(self, x, training=False):
-        self.x = x
-        self.penalty = (x * x).sum() / self.batch_share
-        return x
-
-    def backward(self, dy):
-        return dy + 2 * self.x / self.batch_share
-
-
-def test_a_layer_knows_which_part_of_the_batch_it_is_given():
-    assert Layer().batch_share == 1.0
-    model = Sequential([Dense(3, input_shape=(4,)), ActivityPenalty()])
-    model.compile("sgd", "mse")
-    assert tinynet.gradient_check.check_model(model, X, Y).passed
-
-
 # What is called by another name today
 
 
@@ -308,8 +288,7 @@ def test_a_layer_whose_hooks_have_other_names_now_is_refused():
     assert len(model.layers) == 1
 
 
-def test_the_parts_of_a_step_are_those_of_the_step(classifier):
-    """train_step runs the same parts that a step of one's own may call."""
+def test_calling_the_three_parts_of_a_step_equals_train_on_batch(classifier):
     model, x, y = classifier
     other = Sequential.from_config(model.get_config())
     other.set_weights(model.get_weights())
@@ -318,4 +297,4 @@ def test_the_parts_of_a_step_are_those_of_the_step(classifier):
     other.compute_gradients(*other.checked_batch(x, y))
     other.apply_gradients()
     other.update_state()
-    assert equal(model, other) and Trainable.train_step.__doc__
+    assert equal(model, other)

@@ -83,11 +83,11 @@ def test_matmul_in_blocks_is_matmul(rows, inner, columns):
 
 def test_large_products_are_really_shared():
     parallel.set_threads(2)
-    names, meeting = set(), threading.Barrier(2, timeout=10)
+    names, barrier = set(), threading.Barrier(2, timeout=10)
 
     def piece(_):
         names.add(threading.current_thread().name)
-        meeting.wait()      # passes only if two threads are here at once
+        barrier.wait()      # passes only if two threads are here at once
 
     with parallel.workers():
         parallel.for_each(piece, [slice(0), slice(1)])
@@ -194,10 +194,10 @@ def test_the_environment_says_how_many_threads(monkeypatch):
 @pytest.mark.skipif(not denormals.known, reason="tinynet does not flush denormals on this processor")
 def test_every_thread_that_works_takes_denormals_for_zero_and_only_then():
     parallel.set_threads(2)
-    small, results, meeting = np.full(100, 1e-30, "float32"), [], threading.Barrier(2, timeout=10)
+    small, results, barrier = np.full(100, 1e-30, "float32"), [], threading.Barrier(2, timeout=10)
 
     def piece(_):
-        meeting.wait()      # both threads are here
+        barrier.wait()      # both threads are here
         results.append(small * np.float32(1e-10))
 
     with parallel.workers():

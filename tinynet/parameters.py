@@ -110,7 +110,7 @@ class Parameter:
 class ParameterVector:
     """All parameters end to end: `value` and `grad`, 1-D arrays of which the parameters' own arrays are views.
 
-    `slots[optimizer, name]` is a vector that an optimizer keeps for them, such as a momentum.
+    `slots[optimizer, name]` is a vector that an optimizer keeps for them, such as the velocity of SGD.
 
     >>> w, b = Parameter("w", xp.ones((2, 2))), Parameter("b", xp.zeros(1))
     >>> ParameterVector([w, b]).value += 1
@@ -132,7 +132,7 @@ class ParameterVector:
             start = part.stop
 
     def contiguous(self) -> ParameterVector:
-        """This vector, or a new one if copying a model, or sharing a layer between two, has taken it apart."""
+        """This vector; or a new one, if a copy of the model or another model that shares a layer has taken it apart."""
         intact = all(p.value.base is self.value for p in self.parameters)
         return self if intact else ParameterVector(self.parameters, self.slots)
 

@@ -113,7 +113,7 @@ class TrainingBatch:
         before = [p.value.copy() for p in self.statistics]
         random_state = list(map(np.asarray, np.random.get_state()))
         x, y, weights = batch
-        loss, y_pred = self.model.forward_backward(x, y, weights)
+        loss, y_pred = self.model.compute_gradients(x, y, weights, regularize=False)
         if not all(map(np.array_equal, random_state, map(np.asarray, np.random.get_state()))):
             raise RuntimeError("A layer draws from np.random in forward: ranks get other numbers than one process. "
                                "Let it draw from a tinynet.random.MaskStream in self.masks, as Dropout does.")

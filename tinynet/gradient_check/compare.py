@@ -7,12 +7,12 @@ import warnings
 import numpy as np
 
 from tinynet.backend import on_gpu
-from tinynet.gradient_check.numeric import METHODS, TOLERANCE, central, is_kink, of_number, rounding, settled, sides
+from tinynet.gradient_check.numeric import METHODS, TOLERANCE, central, converged, is_kink, of_number, rounding, sides
 from tinynet.gradient_check.report import WHOLE, Entry
 from tinynet.validation import find, whole_number
 
 BY_DIFFERENCES = 1e-5       # the tolerance of finite differences if nothing is known of f
-BLIND = ("By finite differences, to five digits: this forward is not analytic, it uses abs, std, float() or the like.")
+NOT_ANALYTIC = "By finite differences, to five digits: this forward uses abs, std, float() or the like, not analytic."
 SHARES = (1.0, 0.5, 0.2, 0.05)      # of the numbers that a random direction changes, until it crosses no kink
 
 
@@ -35,10 +35,10 @@ class Comparison:
         seed: of the random numbers.
     """
 
-    def __init__(self, method, max_entries, seed, blind=False):
+    def __init__(self, method, max_entries, seed, not_analytic=False):
         self.method = method
         self.seed = seed
-        self.blind = blind
+        self.not_analytic = not_analytic
         self.derivative = METHODS[method]
         self.max_entries = max_entries
         self.rng = np.random.default_rng(seed)
@@ -52,7 +52,7 @@ class Comparison:
         except (TypeError, np.exceptions.ComplexWarning):
             if self.method != "complex":
                 raise
-            return check(Comparison("richardson", self.max_entries, self.seed, blind=True))
+            return check(Comparison("richardson", self.max_entries, self.seed, not_analytic=True))
 
     def prepared(self, array):
         """The array in the dtype of the method."""
@@ -70,35 +70,35 @@ class Comparison:
         unit = units(array)
         slopes = [of_number(array, i, f, unit[i]) for i in indices]
         entry = Entry(name, array.shape, len(indices), 0.0, TOLERANCE[self.method])
-        blind = self.blind or (self.method == "complex" and not name.startswith(WHOLE) and
-                               self._is_blind(array, f, gradient))
-        numeric = np.array([0.0 if blind else self.derivative(slope) for slope in slopes])
+        not_analytic = self.not_analytic or (self.method == "complex" and not name.startswith(WHOLE)
+                                             and self._is_not_analytic(array, f, gradient))
+        numeric = np.array([0.0 if not_analytic else self.derivative(slope) for slope in slopes])
         analytic = np.array([gradient[i] for i in indices])
         finite = np.abs(gradient[np.isfinite(gradient)])
         scale = max(scale, finite.max(initial=0.0), np.abs(numeric).max(initial=0.0))
-        if blind:
-            entry.tolerance, entry.note = BY_DIFFERENCES, BLIND
+        if not_analytic:
+            entry.tolerance, entry.note = BY_DIFFERENCES, NOT_ANALYTIC
         error = relative_error(analytic, numeric, scale)
         for k in range(len(indices)):
-            if blind or not error[k] <= entry.tolerance:
-                numeric[k], error[k] = self._second_look(entry, slopes[k], analytic[k], numeric[k], scale, blind)
+            if not_analytic or not error[k] <= entry.tolerance:
+                numeric[k], error[k] = self._recheck(entry, slopes[k], analytic[k], numeric[k], scale, not_analytic)
         if len(indices):
             worst = int(np.argmax(np.where(np.isnan(error), np.inf, error)))
             self._worst(entry, error[worst], tuple(map(int, indices[worst])), analytic[worst], numeric[worst])
         if entry.passed and array.size > len(indices):
-            self.direction(entry, [(array, gradient)], f, scale, blind)
+            self.direction(entry, [(array, gradient)], f, scale, not_analytic)
         if entry.kinks == entry.checked > 0:
             entry.note = "Almost all checked numbers are at kinks, where there is no derivative: use other inputs."
         return entry
 
-    def direction(self, entry, pairs, f, scale=0.0, blind=False):
+    def direction(self, entry, pairs, f, scale=0.0, not_analytic=False):
         """Compare the slope in a random direction of all arrays of (array, gradient) together.
 
         If the direction crosses kinks another one is tried, of a part of the numbers.
         """
-        blind = blind or self.blind
-        if blind:
-            entry.tolerance, entry.note = BY_DIFFERENCES, BLIND
+        not_analytic = not_analytic or self.not_analytic
+        if not_analytic:
+            entry.tolerance, entry.note = BY_DIFFERENCES, NOT_ANALYTIC
         for share in SHARES:
             steps = [self._step(array, share) for array, _ in pairs]
             if not any(step.any() for step in steps):
@@ -106,23 +106,23 @@ class Comparison:
             moved = along([array for array, _ in pairs], steps, f)
             parts = np.concatenate([(gradient * step).ravel() for (_, gradient), step in zip(pairs, steps)])
             analytic, size = float(parts.sum()), max(scale, float(np.linalg.norm(parts)))
-            if blind:
-                numeric, doubt = settled(moved)
+            if not_analytic:
+                numeric, uncertainty = converged(moved)
                 error = float(relative_error(analytic, numeric, size))
-                sure = error <= entry.tolerance or doubt <= 1e-2 * BY_DIFFERENCES * max(abs(numeric), size)
+                conclusive = error <= entry.tolerance or uncertainty <= 1e-2 * BY_DIFFERENCES * max(abs(numeric), size)
             else:
                 numeric = self.derivative(moved)
                 error = float(relative_error(analytic, numeric, size))
-                sure = error <= entry.tolerance or not is_kink(moved, 1e-6 * size)
-                if sure and not error <= entry.tolerance:
-                    numeric, error = self._second_look(entry, moved, analytic, numeric, size)
-            if sure:
+                conclusive = error <= entry.tolerance or not is_kink(moved, 1e-6 * size)
+                if conclusive and not error <= entry.tolerance:
+                    numeric, error = self._recheck(entry, moved, analytic, numeric, size)
+            if conclusive:
                 if not error <= entry.error:
                     self._worst(entry, error, None, analytic, numeric)
                 return
         entry.note = "Every direction crosses kinks: the rest was not checked."
 
-    def _is_blind(self, array, f, gradient) -> bool:
+    def _is_not_analytic(self, array, f, gradient) -> bool:
         """Whether the complex step misses a part of f: real differences converge to another value.
 
         Operations such as abs and std drop the imaginary part, and a backward that omits them would seem right.
@@ -132,9 +132,9 @@ class Comparison:
             moved = along([array], [self._step(array, share)], f)
             slope = self.derivative(moved)
             if not is_kink(moved, 1e-6 * max(abs(slope), scale)):
-                difference, doubt = settled(moved)
+                difference, uncertainty = converged(moved)
                 size = max(abs(slope), abs(difference), 1e-3 * scale)
-                return doubt <= 1e-6 * size and abs(slope - difference) > 1e-4 * size
+                return uncertainty <= 1e-6 * size and abs(slope - difference) > 1e-4 * size
         return False
 
     def _step(self, array, share):
@@ -142,7 +142,7 @@ class Comparison:
         step = self.rng.standard_normal(array.shape) * units(array)
         return step if share == 1 else step * (array != 0) * (self.rng.random(array.shape) < share)
 
-    def _second_look(self, entry, slope, analytic, numeric, scale, blind=False):
+    def _recheck(self, entry, slope, analytic, numeric, scale, not_analytic=False):
         """(numeric, error) of a number that does not agree: is it at a kink, or has the method failed?"""
         left, right = sides(slope)
         margin = 1e-6 * max(abs(left), abs(right), scale)
@@ -153,17 +153,17 @@ class Comparison:
         if low <= analytic <= high and is_kink(slope, margin):
             entry.kinks += 1
             return analytic, 0.0
-        if blind:
-            numeric = settled(slope)[0]
+        if not_analytic:
+            numeric = converged(slope)[0]
         elif self.method != "complex":      # a bend within a step's reach needs a shorter step
             numeric = min((central(slope, h) for h in (1e-4, 1e-5, 1e-6, 1e-7)), key=lambda n: abs(n - analytic))
             if abs(numeric - analytic) <= 10 * rounding(slope, 1e-4):
                 entry.note = "The rounding error of so large a loss dominates the differences: use method='complex'."
         elif np.isfinite(analytic):
-            difference, doubt = settled(slope)
-            settles = doubt <= 1e-6 * max(abs(difference), scale)
-            if settles and relative_error(numeric, difference, scale) > BY_DIFFERENCES:
-                numeric, entry.tolerance, entry.note = difference, BY_DIFFERENCES, BLIND
+            difference, uncertainty = converged(slope)
+            reliable = uncertainty <= 1e-6 * max(abs(difference), scale)
+            if reliable and relative_error(numeric, difference, scale) > BY_DIFFERENCES:
+                numeric, entry.tolerance, entry.note = difference, BY_DIFFERENCES, NOT_ANALYTIC
         return numeric, float(relative_error(analytic, numeric, scale))
 
     @staticmethod

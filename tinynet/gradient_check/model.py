@@ -10,7 +10,7 @@ from tinynet.gradient_check.loss import check_regularizer, check_unchanged, weig
 from tinynet.gradient_check.layer import layer_entries, make_float64, restore, state_of
 from tinynet.gradient_check.report import WHOLE, Entry, GradientReport
 from tinynet.parameters import ParameterVector
-from tinynet.training.step import Trainable, backward, forward
+from tinynet.training.step import Trainable, backward_layers, forward_layers
 
 
 def check_model(model, x, y, *, method="complex", sample_weight=None, max_entries=30, seed=0) -> GradientReport:
@@ -101,12 +101,12 @@ def _whole_entries(model, x, y, weights, comparison):
     model.compute_gradients(x, y, weights)
     gradients = [p.grad.copy() for p in parameters]
     restore(state)
-    z = forward(model.body, x, training=True)
-    dy = model.loss_backward(y, z, forward(model.head, z, training=True), weights)
+    z = forward_layers(model.body, x, training=True)
+    dy = model.loss_backward(y, z, forward_layers(model.head, z, training=True), weights)
     at_the_end = np.abs(dy).max()
     for layer in model.body:
         layer.needs_dx = True
-    dy = backward(model.body, dy)
+    dy = backward_layers(model.body, dy)
     moved = comparison.prepared(x)
 
     def loss():

@@ -68,16 +68,16 @@ def is_kink(f, least) -> bool:
     return 0.5 <= near / far <= 2 or (5 <= near / far <= 20 and abs(near) > 1e3 * noise)
 
 
-def settled(f):
+def converged(f):
     """(f'(0) by finite differences, its error), from shorter and shorter steps until two in a row agree.
 
     A long step may cross a kink, and a short one is dominated by rounding; if two agree, neither has happened.
     """
     steps = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
-    ladder = [richardson(f, h) for h in steps]
-    doubts = [abs(a - b) + rounding(f, h) for a, b, h in zip(ladder, ladder[1:], steps)]
-    best = int(np.argmin([doubt if np.isfinite(doubt) else np.inf for doubt in doubts]))
-    return ladder[best], doubts[best]
+    estimates = [richardson(f, h) for h in steps]
+    errors = [abs(a - b) + rounding(f, h) for a, b, h in zip(estimates, estimates[1:], steps)]
+    best = int(np.argmin([uncertainty if np.isfinite(uncertainty) else np.inf for uncertainty in errors]))
+    return estimates[best], errors[best]
 
 
 METHODS = {"complex": complex_step, "central": central, "richardson": richardson}

@@ -61,7 +61,7 @@ class Layer(Configurable):
         self.input_shape: Any = None        # of a batch; known, like output_shape, once the layer is built
         self.output_shape: Any = None
         self.parameters: list[Parameter] = []
-        self.needs_dx = True        # False in the first layer of a model, whose dx is not used
+        self.needs_dx = True        # False in the first layer with trainable weights: nothing reads its dx
         self.penalty: Any = 0
         self.batch_share = 1.0
         self.saved_weight: Any = None       # while a file is loaded: saved_weight(layer, shape), a new weight's value

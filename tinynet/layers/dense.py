@@ -13,7 +13,7 @@ class Dense(Layer):
     """y = x W + b
 
     In a model the activation, y = activation(x W + b), and the activity_regularizer run as layers of their own after
-    this one: each does one thing, and each derivative can be checked alone.
+    this one, by `stack()`: each does one thing, and each derivative can be checked alone. `forward` is x W + b only.
 
     Parameters
         units: U, a whole number above zero.

@@ -1,4 +1,4 @@
-"""Dropout: random inputs are set to zero in training, so that units do not rely on single other units."""
+"""Dropout: random inputs are set to zero in training, so that no unit relies on particular other units."""
 from __future__ import annotations
 
 from tinynet.backend import xp
@@ -8,7 +8,7 @@ from tinynet.validation import number, whole_number
 
 
 class RandomLayer(Layer):
-    """A layer that draws random numbers in training, from the stream `masks`; without a seed, of a drawn one."""
+    """A layer that draws random numbers in training from its own stream `masks`, of its seed or of a random one."""
 
     seed: int | None = None
 
@@ -25,7 +25,7 @@ class Dropout(RandomLayer):
     Parameters
         rate: the fraction of inputs to drop, 0 <= rate < 1.
         noise_shape: the shape of m, with 1 for axes along which m is shared: (None, 1, 8) drops whole columns of
-            (N, 5, 8). None stands for the length of x.
+            (N, 5, 8). None: the full length of that axis.
         seed: a whole number from 0 to 2**64 - 1; None draws one from NumPy's global generator when built.
 
     Shapes: any; y like x.

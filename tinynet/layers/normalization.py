@@ -95,7 +95,7 @@ class BatchNormalization(Layer):
         if self.center:
             self.beta.grad = dy.sum(axis=self.others)
         dz = dy * self.gamma.value.reshape(self.lined_up) if self.scale else dy
-        if self._training:      # m and v depend on every x: adding to all x, or scaling all x, changes no z
+        if self._training:      # m and v depend on every x of the batch: subtract what reaches L through m and v
             dz = (dz - dz.mean(axis=self.others, keepdims=True)
                   - self.z * (dz * self.z).mean(axis=self.others, keepdims=True))
         return dz / self.s

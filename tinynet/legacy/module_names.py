@@ -1,4 +1,4 @@
-"""Old module names, such as `from tinynet.layers.core import Dense`: each stands for the module of today."""
+"""Old module names, such as `from tinynet.layers.core import Dense`: each stands for a current module."""
 from __future__ import annotations
 
 import importlib
@@ -9,12 +9,13 @@ from types import ModuleType
 
 # Of Keras 2.3.1, and then of tinynet 0.1
 MODULES = {
-    "engine": "models", "engine.training": "models", "layers.core": "layers", "objectives": "losses",
+    "callbacks.callbacks": "callbacks", "engine": "models", "engine.base_layer": "layers",
+    "engine.sequential": "models", "engine.training": "models", "layers.core": "layers", "objectives": "losses",
     "utils.data_utils": "utils", "utils.generic_utils": "utils", "utils.np_utils": "utils",
     "agreement": "distributed.consistency", "aliases": "legacy.module_names", "arguments": "validation",
-    "callbacks.logs": "callbacks", "cublas": "device.cublas", "cuda": "device.cuda",
-    "cuda_graph": "device.cuda_graph", "data": "training.data_adapter", "data_parallel": "distributed.data_parallel",
-    "dataset": "training.dataset", "denormals": "device.denormals", "distributed.meeting": "distributed.collectives",
+    "callbacks.logs": "callbacks", "cublas": "device.cublas", "cuda": "device.cuda", "cuda_graph": "device.cuda_graph",
+    "data": "training.data_adapter", "data_parallel": "distributed.data_parallel", "dataset": "training.dataset",
+    "denormals": "device.denormals", "distributed.meeting": "distributed.collectives",
     "distributed.start": "distributed.init", "distributed.sums": "distributed.allreduce",
     "door": "training.data_adapter", "epoch": "training.epoch", "gradient_check.formula": "gradient_check.loss",
     "kernels": "device.kernels", "launcher": "device.launcher",
@@ -26,24 +27,24 @@ MODULES = {
     "serialization.atomic": "saving.atomic_write", "serialization.keras_files": "saving.keras_format",
     "serialization.layout": "saving.file_format", "step": "training.step", "summary": "utils",
 }
-# Within them, of tinynet 0.1
+# Names in those modules that have changed
 NAMES = {"arguments": "argument_names", "refuse": "reject_unknown"}
 
 
 class OldModule(ModuleType):
-    """A module under an old name; it loads the module of today when a name is taken from it."""
+    """A module under an old name; it loads the current module when a name is taken from it."""
 
     def __getattr__(self, name):
         if name.startswith("__") and name != "__all__":
             raise AttributeError(f"{self.__name__} has no {name!r}.")
-        today = importlib.import_module(f"tinynet.{MODULES[self.__name__.partition('.')[2]]}")
+        current = importlib.import_module(f"tinynet.{MODULES[self.__name__.partition('.')[2]]}")
         if name == "__all__":
-            return getattr(today, name, [public for public in dir(today) if not public.startswith("_")])
-        return getattr(today, NAMES.get(name, name))
+            return getattr(current, name, [public for public in dir(current) if not public.startswith("_")])
+        return getattr(current, NAMES.get(name, name))
 
 
 class OldModules(MetaPathFinder, Loader):
-    """Finds the old modules."""
+    """The import hook that finds the modules listed in MODULES."""
 
     def find_spec(self, fullname, path=None, target=None):
         package, _, name = fullname.partition(".")

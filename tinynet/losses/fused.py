@@ -34,6 +34,7 @@ def from_logits(loss, stack) -> tuple[Any, list[Any]]:
     last: Any = stack[end - 1] if end else None
     if type(last) not in (Activation, Softmax) or loss.function not in PAIRS.get(last.activation, ()):
         return loss, []
+    # A loss with a formula of its own, or already of logits, stays as it is.
     if (loss.derivative is not BACKWARD[loss.function] or loss.arguments.get("from_logits")
             or type(loss).forward is not Loss.forward or type(loss).backward is not Loss.backward):
         return loss, []

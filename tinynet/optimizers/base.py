@@ -86,7 +86,7 @@ class Optimizer(Configurable):
             parameters = SimpleNamespace(value=parameters, grad=grad, slots=self._slots)
         slots = self.bind(parameters)
         self._clip(parameters.grad)
-        kernels.optimizer_update(self, parameters.value, parameters.grad, slots)
+        kernels.optimizer_update(self, parameters.value, parameters.grad, slots)    # self.step, block by block
         iterations = self.step_state[1:2]
         iterations += 1
 

@@ -1,4 +1,4 @@
-"""RMSprop, Adagrad, Adadelta: the step of each weight is divided by the root mean square of its own gradients."""
+"""RMSprop, Adagrad, Adadelta: steps are divided by the root of a mean (Adagrad: a sum) of squared gradients."""
 from __future__ import annotations
 
 from tinynet.backend import xp

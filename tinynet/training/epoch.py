@@ -26,15 +26,15 @@ class Epoch:
 
     Parameters
         stage: "train" or "test".
-        batch: a function of the size of the next batch that works on it, by a training step or a test step, and
+        run_batch: a function of the size of the next batch that works on it, by a training step or a test step, and
             returns its loss.
         data: a `Dataset` or a `Stream`.
         means: the `RunningMeans` of loss and metrics.
         stop: a function that is called after each batch, or None; True ends the pass.
     """
 
-    def __init__(self, stage, batch, data, means, stop=None):
-        self.stage, self.batch, self.data, self.means = stage, batch, data, means
+    def __init__(self, stage, run_batch, data, means, stop=None):
+        self.stage, self.run_batch, self.data, self.means = stage, run_batch, data, means
         self.stop = stop or (lambda: False)
         self.on_nonfinite_loss: Any = None      # called with batch and loss if the loss is NaN or infinite
         self.finished = False                   # whether the last pass took all batches
@@ -50,7 +50,7 @@ class Epoch:
         for batch, size in enumerate(() if stopped else self.data.batches(), first):
             logs = {"batch": batch, "size": size}
             callbacks(f"on_{self.stage}_batch_begin", batch, logs)
-            loss = self.batch(size)
+            loss = self.run_batch(size)
             if self.on_nonfinite_loss and known_nonfinite(loss):
                 self.on_nonfinite_loss(batch, loss)
             self.means.samples += size

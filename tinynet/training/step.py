@@ -1,4 +1,4 @@
-"""One training step: predict, measure, differentiate, move. Everything that trains a model takes this step."""
+"""One training step: forward, loss, backward, update. Several processes take the same parts of it for their shards."""
 from __future__ import annotations
 
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinynet import losses, optimizers
-from tinynet.backend import floatx
+from tinynet.backend import floatx, xp
 from tinynet.layers import Layer
 from tinynet.losses.fused import from_logits, metric_of_logits
 from tinynet.metrics.compiled import as_list, of_output, reported
@@ -15,14 +15,14 @@ from tinynet.parameters import Parameter, ParameterVector
 from tinynet.validation import reject_unknown
 
 
-def forward(layers, x, training):
+def forward_layers(layers, x, training):
     """Each layer's output is the input of the next one."""
     for layer in layers:
         x = layer.forward(x, training)
     return x
 
 
-def backward(layers, dy):
+def backward_layers(layers, dy):
     """Backprop: each layer's dx is the dy of the layer before it."""
     for layer in reversed(layers):
         dy = layer.backward(dy)
@@ -35,7 +35,10 @@ class Trainable:
     name: str
     stack: list[Layer]              # the layers that run, activations that are arguments of layers among them
     parameters: ParameterVector     # all trainable weights
-    loss: Any
+    loss: Any                       # as given to compile
+    loss_of_z: Any                  # the same, as a function of z
+    head: list[Any]                 # the activation that comes after the logits z, and penalties for its output; or []
+    body: list[Layer]               # the layers before it
     optimizer: Any = None
     metrics: list = []              # of `Reported`
     data_loss: Any = 0              # the two parts of the loss of the last batch
@@ -51,16 +54,13 @@ class Trainable:
         self.update_state()                                     # running means of BatchNormalization
         return loss, y_pred
 
-    def compute_gradients(self, x, y, weights=None, training=True):
-        """(loss, y_pred); leaves dL/dw in the grad of every trainable parameter w."""
-        loss, y_pred = self.forward_backward(x, y, weights, training)
-        self.parameters.regularize()                            # dw += dR/dw
-        return loss, y_pred
-
-    def forward_backward(self, x, y, weights=None, training=True):
-        """(loss, y_pred); leaves dL/dw without the penalty for w: the part of the gradient that the batch decides."""
-        loss, z, y_pred = self.compute_loss(x, y, weights, training)
-        self.backpropagate(self.loss_backward(y, z, y_pred, weights))
+    def compute_gradients(self, x, y, weights=None, training=True, regularize=True):
+        """(loss, y_pred); leaves dL/dw in the grad of every trainable w, without dR/dw if x is a shard of a batch."""
+        loss, z, y_pred = self.compute_loss(x, y, weights, training)    # forward
+        dz = self.loss_backward(y, z, y_pred, weights)                  # dL/dz
+        self.backpropagate(dz)                                          # backward: dL/dw
+        if regularize:
+            self.parameters.regularize()                                # dw += dR/dw
         return loss, y_pred
 
     def compute_loss(self, x, y, weights=None, training=False):
@@ -71,21 +71,25 @@ class Trainable:
         self.regularization = self.penalty()
         return self.data_loss + self.regularization, z, y_pred
 
-    def loss_backward(self, y, z, y_pred, weights=None):
-        """dz = dL/dz, with the penalties for y_pred"""
-        dz = self.loss_of_z.backward(y, z, weights)
-        return dz + backward(self.head, 0 * y_pred) if self.head[1:] else dz
-
-    def backpropagate(self, dz):
-        """Backprop through the layers that have trainable weights, or stand after one that has."""
-        self.parameters = self.parameters.contiguous()
-        for layer in self.backward_stack:
-            layer.needs_dx = layer is not self.backward_stack[0]
-        backward(self.backward_stack, dz)
+    def forward(self, x, training=False):
+        """The prediction for x."""
+        return forward_layers(self.stack, x, training)
 
     def penalty(self):
         """The penalties for weights, frozen ones too, and for the activities of the last forward."""
         return sum(self.losses) + sum(layer.penalty for layer in self.stack)
+
+    def loss_backward(self, y, z, y_pred, weights=None):
+        """dz = dL/dz: of the data loss, and of the penalties for y_pred, which go back through the last activation"""
+        dz = self.loss_of_z.backward(y, z, weights)
+        return dz + backward_layers(self.head, xp.zeros_like(y_pred)) if len(self.head) > 1 else dz
+
+    def backpropagate(self, dz):
+        """The backward pass from z down to the first layer with trainable weights; those before it are skipped."""
+        self.parameters = self.parameters.contiguous()
+        for layer in self.backward_stack:
+            layer.needs_dx = layer is not self.backward_stack[0]
+        backward_layers(self.backward_stack, dz)
 
     def apply_gradients(self):
         """Update the parameters by the optimizer, and apply their constraints."""
@@ -101,10 +105,6 @@ class Trainable:
         """(loss, y_pred), in inference."""
         loss, _, y_pred = self.compute_loss(x, y, weights)
         return loss, y_pred
-
-    def forward(self, x, training=False):
-        """The prediction for x."""
-        return forward(self.stack, x, training)
 
     # Compiling
 
@@ -163,8 +163,8 @@ class Trainable:
     @property
     def non_trainable_weights(self: Any) -> list[Parameter]:
         """The others: those of frozen layers, and running statistics."""
-        moved = {id(p) for p in self.trainable_weights}
-        return [p for layer in self.layers for p in layer.parameters if id(p) not in moved]
+        trainable = {id(p) for p in self.trainable_weights}
+        return [p for layer in self.layers for p in layer.parameters if id(p) not in trainable]
 
     @property
     def losses(self: Any) -> list:
