@@ -59,7 +59,7 @@ class Sequential(Model):
         """Add a layer at the end."""
         if not isinstance(layer, Layer):
             raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}")
-        reject_renamed(layer)
+        reject_renamed(layer, chain="stack")
         if isinstance(layer, InputLayer):
             self._declare(layer)
             return

@@ -144,4 +144,4 @@ def check_callbacks(callbacks):
     for callback in callbacks or []:
         if not isinstance(callback, Callback):
             raise TypeError(f"callbacks must be a list of Callback objects, got {callback!r} in it.")
-        reject_renamed(callback)
+        reject_renamed(callback, kept="state_attributes", resume_run="on_resume", backup_run="on_checkpoint")

@@ -70,11 +70,11 @@ def _beside_a_kink(entries, model, x, y, weights, comparison):
 
 def _loss_entries(model, x, y, weights, comparison):
     """The entries of the loss alone, with respect to the prediction or the logits."""
-    entries, loss, at = [], model.loss_of_z, _forward(model.body, x, float).copy()
+    entries, loss, at = [], model.loss_of_z, _forward(model.stack_to_z, x, float).copy()
 
     def value(z, w):
-        y_pred = _forward(model.head, z, z.dtype)
-        return loss.forward(y, z, w) + sum(layer.penalty for layer in model.head), y_pred
+        y_pred = _forward(model.stack_after_z, z, z.dtype)
+        return loss.forward(y, z, w) + sum(layer.penalty for layer in model.stack_after_z), y_pred
     for title, w in weightings(weights, len(x), comparison):
         given, (_, y_pred) = at.copy(), value(at, w)
         gradient = model.loss_backward(y, given, y_pred, w)
@@ -82,7 +82,7 @@ def _loss_entries(model, x, y, weights, comparison):
 
         def entry(how, w=w, gradient=gradient, title=title):
             moved = how.prepared(at)
-            name = f"{loss.name}{title}: {'logits' if model.head else 'y_pred'}"
+            name = f"{loss.name}{title}: {'logits' if model.stack_after_z else 'y_pred'}"
             return how.entry(name, gradient, moved, lambda: value(moved, w)[0])
         entries.append(comparison.run(entry))
     return entries
@@ -101,18 +101,18 @@ def _whole_entries(model, x, y, weights, comparison):
     model.compute_gradients(x, y, weights)
     gradients = [p.grad.copy() for p in parameters]
     restore(state)
-    z = forward_layers(model.body, x, training=True)
-    dy = model.loss_backward(y, z, forward_layers(model.head, z, training=True), weights)
+    z = forward_layers(model.stack_to_z, x, training=True)
+    dy = model.loss_backward(y, z, forward_layers(model.stack_after_z, z, training=True), weights)
     at_the_end = np.abs(dy).max()
-    for layer in model.body:
+    for layer in model.stack_to_z:
         layer.needs_dx = True
-    dy = backward_layers(model.body, dy)
+    dy = backward_layers(model.stack_to_z, dy)
     moved = comparison.prepared(x)
 
     def loss():
         restore(state)
-        z = _forward(model.body, moved, moved.dtype)
-        _forward(model.head, z, z.dtype)
+        z = _forward(model.stack_to_z, moved, moved.dtype)
+        _forward(model.stack_after_z, z, z.dtype)
         return model.loss_of_z.forward(y, z, weights) + model.penalty()
     # At least 0.1: the gradient of a softmax of nearly 1 is only rounding error, which the layers before it amplify.
     scale = max(0.1, at_the_end, *(np.abs(gradient).max() for gradient in (dy, *gradients)))

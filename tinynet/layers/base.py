@@ -18,7 +18,8 @@ class Layer(Configurable):
 
     Your own layer defines `forward(x, training)` and `backward(dy)`; `build(input_shape)` if it has weights;
     `compute_output_shape(input_shape)` if the shape changes; `update_state()` if it keeps running statistics. Shapes
-    begin with None, the unknown batch size. `get_config` reads each argument from the attribute of the same name.
+    begin with None, the unknown batch size. `get_config` reads each argument from the attribute of the same name. A
+    layer inside your own is built in `build` and shares its parameters: self.parameters += inner.parameters.
 
     The contract
         1. forward never writes to its input, and changes nothing but what backward needs.
@@ -210,7 +211,7 @@ class Layer(Configurable):
             raise ValueError(
                 f'You called `set_weights(weights)` on layer "{self.name}" with a weight list of length {came}, but '
                 f"the layer was expecting {len(self.parameters)} weights.")
-        arrays = [np.asarray(w) for w in weights]
+        arrays = [to_numpy(w) for w in weights]
         for p, w in zip(self.parameters, arrays):
             if w.shape != p.value.shape:
                 raise ValueError(f"{p.name} expects weights of shape {p.value.shape}, got {w.shape}. "

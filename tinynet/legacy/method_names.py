@@ -4,26 +4,17 @@ from __future__ import annotations
 import numpy as np
 
 
-RENAMED = {"kept": "state_attributes", "resume_run": "on_resume", "backup_run": "on_checkpoint", "chain": "stack"}
-
-
-def reject_renamed(thing):
-    """Raise TypeError for a class that defines what tinynet 0.1 called by another name: it would be ignored."""
-    for old, new in RENAMED.items():
-        if hasattr(type(thing), old):
+def reject_renamed(thing, **renamed):
+    """Raise TypeError for a class that defines what tinynet 0.1 called by these names: it would be ignored."""
+    for old, new in renamed.items():
+        if getattr(type(thing), old, backward) is not backward:
             raise TypeError(f"{type(thing).__name__} defines {old}, which is called {new} now: rename it.")
 
 
 def backward(model, dy):
-    """Backprop from dy = dL/dy_pred of the last forward in training, for a training step of one's own.
-
-    It leaves the gradient of each parameter, with that of its regularizer, in its `grad`, and calls `update_state`.
-    """
-    for layer in reversed(model.head):
-        dy = layer.backward(dy)
-    model.backpropagate(dy)
-    model.parameters.regularize()
-    model.update_state()
+    """Raise TypeError: in tinynet 0.1 a training step of one's own called it."""
+    raise TypeError("A training step of your own calls model.compute_gradients(x, y, weights), apply_gradients() and "
+                    "update_state(), in this order; model.backward is gone.")
 
 
 def fit_generator(model, generator, steps_per_epoch=None, epochs=1, verbose=1, callbacks=None, validation_data=None,

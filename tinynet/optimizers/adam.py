@@ -97,10 +97,10 @@ class Nadam(Optimizer):
         self.schedule_decay = number("schedule_decay", schedule_decay)
         self.step_state = xp.concatenate([self.step_state, xp.ones(1)])       # s_0 = 1
 
-    def update(self, parameters, grad=None):
+    def update(self, parameters):
         s = self.step_state[2:]
         s *= self._momentum(self.step_state[1:2] + 1)
-        super().update(parameters, grad)
+        super().update(parameters)
 
     def _momentum(self, t):
         return self.beta_1 * (1 - 0.5 * 0.96**(t * self.schedule_decay))

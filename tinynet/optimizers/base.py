@@ -1,8 +1,6 @@
 """Optimizer: what every update rule has around it: learning rate, decay, step counter, clipping, slots."""
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from tinynet.backend import epsilon as default_epsilon, kernels, xp
 from tinynet.registry import Configurable
 from tinynet.validation import number, reject_unknown
@@ -47,7 +45,6 @@ class Optimizer(Configurable):
     slot_names: tuple[str, ...] = ()
 
     def __init__(self, learning_rate, decay=0.0, clipnorm=None, clipvalue=None, **unknown):
-        self._slots: dict = {}          # of an array that is updated by hand
         self.step_state = xp.zeros(2)   # learning rate and number of steps, in an array that a captured step can read
         self.learning_rate = unknown.pop("lr", learning_rate)
         reject_unknown("Unexpected keyword argument passed to optimizer", type(self), unknown)
@@ -80,10 +77,8 @@ class Optimizer(Configurable):
                 parameters.slots[self, name] = xp.zeros_like(parameters.value)
         return [parameters.slots[self, name] for name in self.slot_names]
 
-    def update(self, parameters, grad=None):
-        """One step of a `ParameterVector`; or of a 1-D array and its gradient."""
-        if grad is not None:
-            parameters = SimpleNamespace(value=parameters, grad=grad, slots=self._slots)
+    def update(self, parameters):
+        """One step of a `ParameterVector`."""
         slots = self.bind(parameters)
         self._clip(parameters.grad)
         kernels.optimizer_update(self, parameters.value, parameters.grad, slots)    # self.step, block by block

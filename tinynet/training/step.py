@@ -8,6 +8,7 @@ import numpy as np
 from tinynet import losses, optimizers
 from tinynet.backend import floatx, xp
 from tinynet.layers import Layer
+from tinynet.legacy.method_names import reject_renamed
 from tinynet.losses.fused import from_logits, metric_of_logits
 from tinynet.metrics.compiled import as_list, of_output, reported
 from tinynet.metrics.running import RunningMeans
@@ -16,16 +17,19 @@ from tinynet.validation import reject_unknown
 
 
 def forward_layers(layers, x, training):
-    """Each layer's output is the input of the next one."""
+    """Each layer's output is the input of the next one, in C order, and floats of one type."""
+    dtype = x.dtype
     for layer in layers:
         x = layer.forward(x, training)
+        x = xp.ascontiguousarray(x, dtype if x.dtype.kind == "f" else None)
     return x
 
 
 def backward_layers(layers, dy):
-    """Backprop: each layer's dx is the dy of the layer before it."""
+    """Backprop: each layer's dx is the dy of the layer before it, in C order and of one type."""
+    dtype = dy.dtype
     for layer in reversed(layers):
-        dy = layer.backward(dy)
+        dy = layer.backward(xp.ascontiguousarray(dy, dtype))
     return dy
 
 
@@ -37,8 +41,8 @@ class Trainable:
     parameters: ParameterVector     # all trainable weights
     loss: Any                       # as given to compile
     loss_of_z: Any                  # the same, as a function of z
-    head: list[Any]                 # the activation that comes after the logits z, and penalties for its output; or []
-    body: list[Layer]               # the layers before it
+    stack_after_z: list[Any]        # the activation that comes after the logits z, and penalties for its output; or []
+    stack_to_z: list[Layer]         # the layers before it
     optimizer: Any = None
     metrics: list = []              # of `Reported`
     data_loss: Any = 0              # the two parts of the loss of the last batch
@@ -66,7 +70,7 @@ class Trainable:
     def compute_loss(self, x, y, weights=None, training=False):
         """(loss, z, y_pred), where the loss is a function of z: the logits, if y_pred is their softmax, else y_pred."""
         y_pred = self.forward(x, training)
-        z = self.head[0].x if self.head else y_pred             # what the last activation was given
+        z = self.stack_after_z[0].x if self.stack_after_z else y_pred     # what the last activation was given
         self.data_loss = self.loss_of_z.forward(y, z, weights)
         self.regularization = self.penalty()
         return self.data_loss + self.regularization, z, y_pred
@@ -82,7 +86,7 @@ class Trainable:
     def loss_backward(self, y, z, y_pred, weights=None):
         """dz = dL/dz: of the data loss, and of the penalties for y_pred, which go back through the last activation"""
         dz = self.loss_of_z.backward(y, z, weights)
-        return dz + backward_layers(self.head, xp.zeros_like(y_pred)) if len(self.head) > 1 else dz
+        return dz + backward_layers(self.stack_after_z, xp.zeros_like(y_pred)) if len(self.stack_after_z) > 1 else dz
 
     def backpropagate(self, dz):
         """The backward pass from z down to the first layer with trainable weights; those before it are skipped."""
@@ -98,7 +102,7 @@ class Trainable:
 
     def update_state(self):
         """Update the running statistics of the layers that are not frozen, and of layers inside them."""
-        for layer in self.learning:
+        for layer in self.updating:
             layer.update_state()
 
     def test_step(self, x, y, weights=None):
@@ -118,12 +122,14 @@ class Trainable:
 
         Raises ValueError for an unknown name, TypeError for a missing loss or an argument that tinynet does not have.
         """
+        reject_renamed(self, backward="compute_gradients", propagate="compute_gradients")
         reject_unknown("tinynet does not have the argument", Trainable.compile, unknown | {
             "loss_weights": loss_weights, "sample_weight_mode": sample_weight_mode, "target_tensors": target_tensors})
         loss, metrics, weighted_metrics = (of_output(given, self) for given in (loss, metrics, weighted_metrics))
         if loss is None:
             raise TypeError("compile expects a loss, such as loss='categorical_crossentropy'.")
         optimizer, loss = optimizers.get(optimizer), losses.get(loss)
+        reject_renamed(optimizer, reset="bind")
         names = as_list(metrics), as_list(weighted_metrics)
         resolved = reported(names, loss, self)
         for p in self.trainable_weights:
@@ -140,16 +146,17 @@ class Trainable:
             p.check_rules()
         self.metrics = [m._replace(metric=metric_of_logits(m.metric, self.stack))
                         for m in reported(self._metric_names, self.loss, self)]
-        self.loss_of_z, self.head = from_logits(self.loss, self.stack)
-        self.body = self.stack[:len(self.stack) - len(self.head)]
+        self.loss_of_z, self.stack_after_z = from_logits(self.loss, self.stack)
+        self.stack_to_z = self.stack[:len(self.stack) - len(self.stack_after_z)]
         self.parameters = ParameterVector(weights)
         self.optimizer.bind(self.parameters)
         learning = [layer for layer in self.layers if self.trainable and layer.trainable]
         inside = (p.layer for layer in learning for p in layer.parameters if p.layer and p.layer.trainable)
-        self.learning = list(dict.fromkeys([*learning, *inside]))
+        self.updating = list(dict.fromkeys([*learning, *inside]))
         # The backward pass ends at the first layer that has a trainable weight.
-        first = next((i for i, layer in enumerate(self.body) if set(layer.parameters) & set(weights)), len(self.body))
-        self.backward_stack = self.body[first:]
+        stack = self.stack_to_z
+        first = next((i for i, layer in enumerate(stack) if set(layer.parameters) & set(weights)), len(stack))
+        self.backward_stack = stack[first:]
         self.connected_stack = list(self.stack)
         self.means = RunningMeans(self.metrics)     # of single batches, train_on_batch(reset_metrics=False)
 
@@ -174,5 +181,4 @@ class Trainable:
     @property
     def dtype(self):
         """The float type of the weights."""
-        weights: list[Parameter] = [p for layer in self.stack for p in layer.parameters]
-        return weights[0].value.dtype if weights else np.dtype(floatx())
+        return next((p.dtype for layer in self.stack for p in layer.parameters), np.dtype(floatx()))

@@ -20,7 +20,7 @@ def exclusive(method):
     """A method of a model that one thread at a time may run: its layers have one set of buffers."""
     @functools.wraps(method)
     def wrapped(self, *args, **kwargs):
-        with working(), vars(self).setdefault("_lock", Lock()).lock:
+        with working(), vars(self).setdefault("_exclusive_lock", Lock()).lock:
             return method(self, *args, **kwargs)
     return wrapped
 
