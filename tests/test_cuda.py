@@ -72,7 +72,7 @@ def test_every_cuda_text_compiles(nvrtc, text, real, architecture):
 
 
 def test_a_wrong_cuda_text_does_not_compile(nvrtc):
-    log = compile_log(nvrtc, kernels.CUDA.replace("dy[i] * scale", "dy[i] * scales"), *cuda.options(np.float32))
+    log = compile_log(nvrtc, kernels.CUDA.replace("> 0 ? scale", "> 0 ? scales"), *cuda.options(np.float32))
     assert 'identifier "scales" is undefined' in log
 
 

@@ -16,12 +16,13 @@ import keras_reference
 import numpy as np
 import pytest
 from test_keras_parity import assert_reference
+from test_layers import test_views_fortran_order_and_float64_of_a_layer_train_like_arrays_in_order    # noqa: F401
 
 from tinynet import backend, losses, utils
 from tinynet.device import cuda_graph, kernels
 from tinynet.backend import on_gpu, to_numpy, xp
 from tinynet.datasets import mnist
-from tinynet.layers import Activation, Dense, Dropout, ReLU
+from tinynet.layers import Activation, Dense, Dropout, Flatten, ReLU
 from tinynet.models import Sequential
 from tinynet.optimizers import SGD, Adam, RMSprop
 
@@ -153,6 +154,86 @@ def test_two_threads_with_two_models_do_not_lock_each_other_out():
     for thread in threads:
         thread.join(60)
     assert not any(thread.is_alive() for thread in threads)
+
+
+@pytest.mark.parametrize("dropout", [[], [Dropout(0.5)]])
+def test_nan_stays_nan_in_relu_and_dropout(dropout):
+    model = Sequential([Dense(8, activation="relu", input_shape=(8,)), *dropout, Dense(1)])
+    model.compile("sgd", "mse")
+    model.layers[0].bias.value = np.nan
+    x = np.random.random((64, 8))
+    assert np.isnan(model.predict(x)).all()
+    with pytest.raises(FloatingPointError, match="The loss is nan"):
+        model.fit(x, x[:, 0], verbose=0)
+
+
+def test_the_gradient_through_a_relu_is_nan_where_dy_is():
+    dy, y = np.array([np.nan, np.nan, 1.0, 2.0], "float32"), np.array([0.0, 1.0, 0.0, 1.0], "float32")
+    dz = to_numpy(kernels.relu_dropout_backward(xp.asarray(dy), xp.asarray(y), 0.5))
+    assert np.array_equal(dz, [np.nan, np.nan, 0, 4], equal_nan=True)
+
+
+def steps_without_a_graph(capsys, change_at, number):
+    """What stderr says when the rate of a Dropout changes at each call of that hook."""
+    from tinynet.callbacks import LambdaCallback
+    dropout = Dropout(0.5)
+    model = Sequential([Dense(8, activation="tanh", input_shape=(8,)), dropout, Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.random.random((96, 8))
+    change = LambdaCallback(**{change_at: lambda i, logs: setattr(dropout, "rate", dropout.rate * 0.99)})
+    model.fit(x, x[:, 0], batch_size=12, epochs=number, verbose=0, callbacks=[change])
+    return capsys.readouterr().err
+
+
+def test_a_number_that_changes_once_an_epoch_is_captured_anew(capsys):
+    assert steps_without_a_graph(capsys, "on_epoch_begin", 30) == ""
+
+
+def test_a_number_that_changes_at_each_step_ends_captures_and_is_named(capsys):
+    said = steps_without_a_graph(capsys, "on_batch_begin", 6)
+    assert "without a CUDA graph: it would be captured too often. It has changed again: {'rate': 0." in said
+    assert said.count("without a CUDA graph") == 1
+
+
+def test_many_batch_sizes_are_all_captured(capsys):
+    model = Sequential([Dense(8, activation="relu", input_shape=(8,)), Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.random.random((64, 8))
+
+    def batches():
+        while True:
+            for size in range(8, 33):
+                yield x[:size], x[:size, 0]
+    model.fit(batches(), steps_per_epoch=25, epochs=4, verbose=0)
+    assert capsys.readouterr().err == ""
+
+
+def test_arrays_on_the_gpu_are_taken_too():
+    x, y = np.random.random((64, 8)), np.random.random((64, 1))
+    results = []
+    for convert in (np.asarray, xp.asarray):
+        np.random.seed(1)
+        model = Sequential([Dense(8, activation="relu", input_shape=(8,)), Dense(1)])
+        model.compile("sgd", "mse")
+        model.set_weights([convert(w) for w in model.get_weights()])
+        history = model.fit(convert(x), convert(y), sample_weight=convert(y[:, 0]), verbose=0).history["loss"]
+        results.append([history, model.predict(convert(x)).tolist()])
+    assert results[0] == results[1]
+
+
+def test_a_layer_takes_arrays_of_numpy_and_of_another_float_type():
+    layer = Dense(4)
+    layer.build_once((None, 8))
+    for x in (np.ones((2, 8), "float32"), np.ones((2, 8)), xp.ones((2, 8))):
+        assert to_numpy(layer.forward(x)).sum() == pytest.approx(2 * layer.get_weights()[0].sum(), rel=1e-5)
+
+
+def test_a_product_over_the_last_of_three_axes_is_captured(capsys):
+    model = Sequential([Dense(4, activation="tanh", input_shape=(5, 8)), Flatten(), Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.random.random((64, 5, 8))
+    history = model.fit(x, x[:, 0, 0], batch_size=16, epochs=4, verbose=0).history["loss"]
+    assert history[-1] < history[0] and capsys.readouterr().err == ""
 
 
 def test_a_derivative_of_another_float_type_is_cast():

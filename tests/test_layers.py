@@ -32,6 +32,74 @@ def built(layer, *shape):
     return layer
 
 
+class View(Layer):
+    """y is x[:, ::-1], a view; so is dx."""
+
+    def forward(self, x, training=False):
+        return x[:, ::-1]
+
+    def backward(self, dy):
+        return dy[:, ::-1]
+
+
+class InOrder(View):
+    """The same in arrays of its own."""
+
+    def forward(self, x, training=False):
+        return x[:, ::-1].copy()
+
+    def backward(self, dy):
+        return dy[:, ::-1].copy()
+
+
+class Fortran(View):
+    """The same in Fortran order."""
+
+    def forward(self, x, training=False):
+        return x[:, ::-1].T.copy().T
+
+    def backward(self, dy):
+        return dy[:, ::-1].T.copy().T
+
+
+class Float64(View):
+    """The same in float64, as x * np.sqrt(2) is."""
+
+    def forward(self, x, training=False):
+        return x[:, ::-1].astype("float64")
+
+    def backward(self, dy):
+        return dy[:, ::-1].astype("float64")
+
+
+@pytest.mark.parametrize("layer", [View, Fortran, Float64])
+@pytest.mark.parametrize("following", ["relu", "softmax", "tanh"])
+def test_views_fortran_order_and_float64_of_a_layer_train_like_arrays_in_order(layer, following):
+    x, y = np.random.random((32, 8)), np.eye(3)[np.arange(32) % 3]
+    results = []
+    for each in (layer, InOrder):
+        np.random.seed(1)
+        last = [each(), Activation("softmax")] if following == "softmax" else [Dense(8, following), each(), Dense(3)]
+        model = Sequential([Dense(8, "relu", input_shape=(8,)), each(), Dense(3), *last])
+        model.compile("sgd", "categorical_crossentropy" if following == "softmax" else "mse")
+        history = model.fit(x, y, batch_size=16, epochs=3, verbose=0).history["loss"]
+        results.append([history, model.predict(x).tolist()])
+        assert model.predict(x).dtype == np.float32
+    assert results[0] == results[1]
+
+
+def test_a_last_layer_may_return_integers():
+    class Classes(View):
+        def compute_output_shape(self, input_shape):
+            return input_shape[:1]
+
+        def forward(self, x, training=False):
+            return x.argmax(axis=-1)
+
+    model = Sequential([Dense(3, input_shape=(4,)), Classes()])
+    assert model.predict(np.random.random((5, 4))).dtype.kind == "i"
+
+
 @each_layer
 def test_forward_never_writes_to_its_input(make):
     layer, x = built(make(), 4), np.linspace(-2, 2, 12, dtype="float32").reshape(3, 4)

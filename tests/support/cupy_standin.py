@@ -231,9 +231,15 @@ def asarray(value, dtype=None):
     return ndarray(np.array(value, dtype))
 
 
+def ascontiguousarray(value, dtype=None):
+    value = asarray(value, dtype)
+    return value if value.flags.c_contiguous else value.copy()
+
+
 cupy.matmul, cupy.asarray, cupy.concatenate = matmul, asarray, concatenate     # type: ignore[attr-defined]
+cupy.ascontiguousarray = ascontiguousarray      # type: ignore[attr-defined]
 cupy.array = lambda value, dtype=None: asarray(value, dtype).copy()             # type: ignore[attr-defined]
-cupy.asnumpy = lambda array: array.get()        # type: ignore[attr-defined]
+cupy.asnumpy = lambda a: a.get() if isinstance(a, ndarray) else np.asarray(a)        # type: ignore[attr-defined]
 
 
 # Streams and graphs

@@ -38,13 +38,13 @@ def _choose() -> tuple[Any, Any, str]:
         if launcher.launched():     # the processes of one machine share its GPUs
             cupy.cuda.Device(launcher.local_rank() % cupy.cuda.runtime.getDeviceCount()).use()
         device = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())["name"].decode()
-        step, cure = "compiler", 'Its headers come with: python -m pip install "tinynet[cuda12]" or "tinynet[cuda13]".'
-        float((cupy.ones(1) + 1)[0])
+        step, cure = "compiler or cuBLAS", 'Install them: python -m pip install "tinynet[cuda12]" or "tinynet[cuda13]".'
+        float((cupy.matmul(cupy.ones((1, 1)), cupy.ones((1, 1))) + 1)[0, 0])
         # Work on the default stream cannot be captured into a CUDA graph.
         return cupy, cupy.cuda.Stream(non_blocking=True), device
     except Exception as error:      # CuPy reports a missing driver by an exception class of its own
         if choice == "auto":
-            return np, None, f"{threads.threads()} CPU threads"
+            return np, None, f"{threads.threads()} CPU threads, because CuPy's {step} failed: {error}"
         raise ImportError(f"TINYNET_BACKEND=cupy cannot be used, the {step} failed: {error}. {cure}") from error
 
 

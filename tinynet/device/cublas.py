@@ -39,7 +39,7 @@ class Handle:
             self._call("cublasSetMathMode", self.handle, TF32)
 
     def matmul(self, a, b, out, stream):
-        """out = a b, for 2-D arrays with `data.ptr`, each C-contiguous or the transpose of one that is.
+        """out = a b, for 2-D arrays of one type with `data.ptr`, each C-contiguous or the transpose of one that is.
 
         cuBLAS stores matrices by columns, so an array that NumPy stores by rows is its own transpose there, and
         out = a b is computed as out^T = b^T a^T.
@@ -50,8 +50,6 @@ class Handle:
             self._call("cublasSetWorkspace_v2", self.handle, Pointer(self.workspace.data.ptr),
                        ctypes.c_size_t(WORKSPACE_BYTES))
             self.stream = stream
-        if not a.dtype == b.dtype == out.dtype:
-            raise TypeError(f"A product on the GPU needs arrays of one type, got {a.dtype}, {b.dtype} and {out.dtype}.")
         (m, n), k = out.shape, a.shape[1]
         gemm, real = (("cublasSgemm_v2", ctypes.c_float) if out.dtype == "float32" else
                       ("cublasDgemm_v2", ctypes.c_double))
@@ -72,6 +70,4 @@ def _layout(array):
     """How cuBLAS must read an array of rows: its operation and its leading dimension."""
     if array.flags.c_contiguous:
         return NO, max(array.shape[1], 1)
-    if array.T.flags.c_contiguous:
-        return TRANSPOSED, max(array.shape[0], 1)
-    raise ValueError(f"A product on the GPU needs arrays in C order or their transposes, got strides {array.strides}.")
+    return TRANSPOSED, max(array.shape[0], 1)

@@ -10,7 +10,7 @@ import sys
 from tinynet.device import arrays
 from tinynet.device.arrays import on_gpu, xp
 
-MAX_CAPTURES = 20       # in one pass over the data; more of them cost more than they save
+STEPS_PER_CAPTURE, FREE_CAPTURES = 4, 20    # a capture costs about so many steps; so many may be in vain
 
 
 def captured(work, owners):
@@ -37,8 +37,8 @@ class CapturedWork:
         self.graphs: dict = {}      # size: (graph, what the work returned, its memory pool)
         self.arrays: list = []
         self.constants: list = []
-        self.captures = 0
-        self.disabled = False
+        self.captures = self.replays = 0
+        self.disabled, self.changed = False, {}
 
     def __call__(self, size):
         if self.disabled or size not in self.seen:
@@ -46,18 +46,20 @@ class CapturedWork:
             return self.work(size)
         kept, constants = watched(*self.owners())
         if constants != self.constants or [id(a) for a in kept] != [id(a) for a in self.arrays]:
+            self.changed = dict(new for old, new in zip(self.constants, constants) if old != new)
             self.graphs, self.arrays, self.constants = {}, kept, constants
         if size not in self.graphs and not self._capture(size):
             return self.work(size)
         graph, result, _ = self.graphs[size]
         graph.launch(arrays.stream)
+        self.replays += 1
         return result
 
     def _capture(self, size) -> bool:
         """Capture the work of this size, without doing it; returns whether that succeeded."""
         self.captures += 1
-        if self.captures > MAX_CAPTURES:
-            return self._disable("what it computes with changes at every step.")
+        if self.captures > FREE_CAPTURES + self.replays / STEPS_PER_CAPTURE:
+            return self._disable(f"it would be captured too often. It has changed again: {self.changed or 'arrays'}.")
         pool, result, error = xp.cuda.MemoryPool(), None, None
         try:
             arrays.stream.begin_capture()

@@ -54,14 +54,14 @@ extern "C" __global__ void bias_relu_dropout(T* z, const T* bias, const long lon
         if (threshold) philox(first / 16 + block, step[0], seed, four);
         long long i = block * 16 - first % 16;
         for (int j = 0; j < 16; ++j, ++i) if (0 <= i && i < size) {
-            T y = z[i] + bias[i % width];
-            z[i] = y > 0 && (!threshold || bits(four, j) >= threshold) ? y * scale : T(0);
+            T y = z[i] + bias[i % width], factor = !threshold || bits(four, j) >= threshold ? scale : T(0);
+            z[i] = (y <= 0 ? T(0) : y) * factor;        // NaN stays NaN
         }
     }
 }
 
 extern "C" __global__ void relu_dropout_backward(T* dy, const T* y, T scale, long long size) {
-    for EACH(i, size) dy[i] = y[i] > 0 ? dy[i] * scale : T(0);
+    for EACH(i, size) dy[i] *= y[i] > 0 ? scale : T(0);
 }
 
 __device__ T row_max(const T* z, long long classes) {

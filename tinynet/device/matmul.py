@@ -22,10 +22,11 @@ def matmul(a, b, out):
     >>> xp.asarray(matmul(xp.ones((2, 3)), xp.ones((3, 2)), out=xp.empty((2, 2)))).tolist()
     [[3.0, 3.0], [3.0, 3.0]]
     """
+    if on_gpu:
+        _gpu_matmul()(_operand(a, out.dtype), _operand(b, out.dtype), out=out.reshape(-1, out.shape[-1]))
+        return out
     if out.ndim > 2:
         return xp.matmul(a, b, out=out)
-    if on_gpu:
-        return _gpu_matmul()(a, b, out=out)
     (rows, inner), columns = a.shape, b.shape[1]
 
     def blocks(length, most=16):    # of a tenth of a millisecond or longer
@@ -42,6 +43,12 @@ def matmul(a, b, out):
     else:                                                   # dx = dy W^T
         threads.for_each(lambda block: xp.matmul(a, b[:, block], out=out[:, block]), blocks(columns))
     return out
+
+
+def _operand(array, dtype):
+    """The array as a matrix that cuBLAS can read: of this type, in C order or the transpose of one that is."""
+    array = xp.asarray(array, dtype)
+    return (array if array.T.flags.c_contiguous else xp.ascontiguousarray(array)).reshape(-1, array.shape[-1])
 
 
 @cache

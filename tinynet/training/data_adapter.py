@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from tinynet import losses
+from tinynet import backend, losses
 from tinynet.training.dataset import Dataset, Stream, is_stream
 from tinynet.validation import number, whole_number
 
@@ -223,7 +223,7 @@ def _as_numbers(array, role, name):
         raise ValueError(f"Error when checking {role}: {name} is a masked array, whose masked values would count. Fill "
                          "them first: x.filled(0).")
     try:
-        array = np.asarray(array)
+        array = backend.to_numpy(array) if backend.on_gpu else np.asarray(array)
     except ValueError as error:     # lists of unequal length
         raise ValueError(f"Error when checking {role}: {name} expects an array of numbers; {error}") from error
     if array.dtype.kind not in "fiub":
