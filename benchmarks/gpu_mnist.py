@@ -78,9 +78,10 @@ def report(seconds, missing):
 
 
 def device():
-    """The GPU and its driver, as nvidia-smi names them."""
-    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    return ", driver ".join(subprocess.run(query, capture_output=True, text=True).stdout.splitlines()[0].split(", "))
+    """The GPU and the CUDA version of its driver, as CuPy names them, in a process that leaves the GPU again."""
+    code = ("from cupy.cuda import runtime; "
+            "print(runtime.getDeviceProperties(0)['name'].decode(), 'CUDA driver', runtime.driverGetVersion())")
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def versions():
@@ -231,18 +232,18 @@ def torch_graph():
     def replayed(rows):
         size = len(rows)
         if size not in graphs:
-            place = rows.clone()
+            static_rows = rows.clone()
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):     # the warm-up that torch.cuda.graph asks for
                 for _ in range(3):
-                    step(place)
+                    step(static_rows)
             torch.cuda.current_stream().wait_stream(stream)
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
-                step(place)
-            graphs[size] = place, graph
-        place, graph = graphs[size]
-        place.copy_(rows)
+                step(static_rows)
+            graphs[size] = static_rows, graph
+        static_rows, graph = graphs[size]
+        static_rows.copy_(rows)
         graph.replay()
     return torch_epochs(torch, x, sums, replayed)
 
