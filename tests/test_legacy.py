@@ -303,6 +303,14 @@ def test_a_callback_whose_hooks_have_other_names_now_is_refused(attributes, mess
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
 
 
+def test_a_hook_that_is_an_attribute_of_the_callback_alone_is_refused_too(classifier):
+    model, x, y = classifier
+    callback = Callback()
+    callback.backup_run = print
+    with pytest.raises(TypeError, match="Callback defines backup_run, which is called on_checkpoint now"):
+        model.fit(x, y, verbose=0, callbacks=[callback])
+
+
 def test_a_layer_whose_hooks_have_other_names_now_is_refused():
     old = type("Old", (Dense,), {"chain": lambda self: [self]})
     model = Sequential([Dense(3, input_shape=(4,))])

@@ -34,6 +34,14 @@ def test_loading_draws_no_random_numbers(model, path):
     assert (np.random.get_state()[1].tolist(), np.random.get_state()[2]) == before
 
 
+def test_layers_of_one_name_keep_their_weights_apart(path):
+    model, other = (Sequential([Dense(5, input_shape=(4,)), Dense(3)]) for _ in range(2))
+    model.layers[1].name = model.layers[0].name
+    model.save_weights(path)
+    other.load_weights(path)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights()))
+
+
 class Scaled(Layer):
     """y = s x, and a get_config that leaves out the name."""
 

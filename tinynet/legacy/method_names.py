@@ -7,7 +7,8 @@ import numpy as np
 def reject_renamed(thing, **renamed):
     """Raise TypeError for a class that defines what tinynet 0.1 called by these names: it would be ignored."""
     for old, new in renamed.items():
-        if getattr(type(thing), old, backward) is not backward:
+        found = getattr(thing, old, backward)
+        if getattr(found, "__func__", found) is not backward:
             raise TypeError(f"{type(thing).__name__} defines {old}, which is called {new} now: rename it.")
 
 

@@ -166,16 +166,16 @@ def mask_streams(model) -> list[MaskStream]:
 
 def named_weights(model):
     """[(name of a layer, names of its parameters)], and {"weights/" + name: value}."""
-    names: dict[str, list[str]] = {layer.name: [] for layer in model.layers if layer.parameters}
-    arrays: dict[str, np.ndarray] = {}
-    for layer in model.layers:
+    layers = [layer for layer in model.layers if layer.parameters]
+    names, arrays = [(layer.name, list[str]()) for layer in layers], dict[str, np.ndarray]()
+    for layer, (_, own_names) in zip(layers, names):
         for p in layer.parameters:
             name, count = f"weights/{p.name}", 1
             while name in arrays:       # a layer of one's own may use a name twice
                 name, count = f"weights/{p.name}#{count + 1}", count + 1
-            names[layer.name].append(name)
+            own_names.append(name)
             arrays[name] = to_numpy(p.value)
-    return list(names.items()), arrays
+    return names, arrays
 
 
 # What a model takes from a file, in two steps: everything is checked before anything is changed
