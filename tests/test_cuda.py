@@ -43,8 +43,8 @@ needs_gxx = pytest.mark.skipif(not shutil.which("g++"), reason="no g++ here, whi
 def nvrtc():
     """NVIDIA's compiler from the wheel nvidia-cuda-nvrtc, or a skipped test."""
     spec = importlib.util.find_spec("nvidia")
-    found = [path for place in (spec.submodule_search_locations if spec else None) or []
-             for path in Path(place).rglob("libnvrtc.so*")]
+    found = [path for folder in (spec.submodule_search_locations if spec else None) or []
+             for path in Path(folder).rglob("libnvrtc.so*")]
     if not found:
         pytest.skip('NVRTC is not installed: python -m pip install -e ".[cuda-compile]"')
     return ctypes.CDLL(str(found[0]))

@@ -393,7 +393,7 @@ def test_a_fault_in_one_rank_ends_all_and_another_number_of_ranks_goes_on_to_the
     ("no fit", "The ranks diverged: rank 0 is at comparing .*; rank 1 is at the end of the program. Every rank"),
     ("stuck", "Rank 0 has waited 1 s for the other ranks: checking stop flags. Is one of them stuck"),
 ])
-def test_ranks_that_differ_are_an_error_in_words(tmp_path, what, said):
+def test_ranks_that_differ_are_an_error_with_a_clear_message(tmp_path, what, said):
     status, _, err = ended(start(2, "different", what, FOLDER=str(tmp_path)))
     assert status not in (0, None) and re.search(said, err), err
 
@@ -406,7 +406,7 @@ def test_ranks_that_differ_are_an_error_in_words(tmp_path, what, said):
     ("order", "RuntimeError: The ranks have different batches"),
     ("noise", "RuntimeError: A layer draws from np.random in forward: ranks get other numbers than one process"),
 ])
-def test_odd_programs_end_in_words(what, said):
+def test_odd_programs_end_with_a_clear_message(what, said):
     status, _, err = ended(start(2, "odd", what), timeout=20)
     assert status != 0 and said in err
 

@@ -1,4 +1,4 @@
-"""Bad input meets a clear error at the door: what was expected, what came, what to do; and nothing has changed."""
+"""Bad input is rejected with a clear error: what was expected, what came, what to do; and nothing has changed."""
 import random
 import re
 import tempfile
@@ -429,7 +429,7 @@ def test_weights_may_not_become_infinite_by_a_class(classifier):
     (lambda: metrics.Mean()(), TypeError, "mean takes 1 arrays for a batch and sample_weight, got 0"),
     (lambda: metrics.TopKCategoricalAccuracy(1.5), ValueError, "k must be a whole number of at least 1, got 1.5"),
 ])
-def test_more_bad_arguments(make, error, message):
+def test_bad_arguments_of_callbacks_optimizers_losses_and_metrics(make, error, message):
     with pytest.raises(error, match=message):
         make()
 
@@ -450,7 +450,7 @@ def test_metrics_that_do_not_fit_a_model(classifier):
 
 @settings(max_examples=2000, deadline=None)
 @given(st.integers(0, 2**32))
-def test_nonsense_is_refused_in_words_and_changes_nothing(seed):
+def test_nonsense_is_refused_with_a_clear_message_and_changes_nothing(seed):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)     # some of it names files
         assert bad_call(random.Random(seed), folder) in ("worked", "refused", "lost", "ended")

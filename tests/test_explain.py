@@ -84,7 +84,7 @@ def test_a_layer_of_ones_own_explains_itself_by_its_docstrings():
     assert list(explained.gradients) == ["dense_1/kernel:0", "dense_1/bias:0"]
 
 
-def test_what_the_way_back_does_not_reach_says_so():
+def test_layers_that_backward_skips_are_marked():
     model = Sequential([Dense(2, input_shape=(4,), trainable=False), Dense(3)])
     model.compile("sgd", "mse")
     assert "dense_1              (skipped)" in str(model.explain_step(X, Y))

@@ -150,7 +150,7 @@ def test_a_wrong_dense_is_named(change, names):
 
 @pytest.mark.parametrize("method", ["central", "richardson"])
 @pytest.mark.parametrize("name", ["kernel transposed", "bias forgotten", "input's sign", "kernel 1 % too large"])
-def test_so_it_is_by_differences(method, name):
+def test_a_wrong_dense_is_named_by_finite_differences_too(method, name):
     change, names = DENSE[name]
     assert blamed(dense(change), method=method) == names
 

@@ -75,7 +75,7 @@ CASES = [pytest.param(make, shape, id=f"{name}: {case}")
 
 
 @pytest.mark.parametrize("make, shape", CASES)
-def test_layer(make, shape):
+def test_gradient_of_a_layer(make, shape):
     assert_gradients(check_layer(make(), (4, *shape)))
 
 
@@ -141,7 +141,7 @@ def loss_named(name, reduction="sum_over_batch_size"):
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum"])
 @pytest.mark.parametrize("weights", [None, np.array([0.0, 1.0, 2.0, 0.5])], ids=["unweighted", "weighted"])
-def test_loss(name, weights, reduction):
+def test_gradient_of_a_loss(name, weights, reduction):
     assert_gradients(check_loss(loss_named(name, reduction), *LOSSES[name], weights))
 
 
@@ -150,7 +150,7 @@ def test_no_loss_is_left_unchecked():
 
 
 @pytest.mark.parametrize("make", regularizers.REGULARIZERS.values(), ids=regularizers.REGULARIZERS)
-def test_regularizer(make, rng):
+def test_gradient_of_a_regularizer(make, rng):
     assert_gradients(check_regularizer(make(0.3), rng.standard_normal((4, 3))))
 
 
@@ -221,7 +221,7 @@ MODELS = {
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 @pytest.mark.parametrize("weights", [None, [1, 2, 0, 0.5]], ids=["unweighted", "weighted"])
-def test_model(make, weights, rng):
+def test_gradient_of_a_model(make, weights, rng):
     assert_gradients(check_model(make(), rng.standard_normal((4, 4)), np.eye(3)[[0, 2, 1, 2]], sample_weight=weights))
 
 

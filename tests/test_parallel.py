@@ -221,6 +221,6 @@ def test_pixels_that_go_dark_leave_no_denormals_in_the_mean_square():
     assert not np.any((dark > 0) & (dark < np.finfo("float32").tiny))
 
 
-def test_set_threads_refuses_none():
+def test_set_threads_refuses_zero():
     with pytest.raises(ValueError, match="number of threads must be a whole number of at least 1, got 0"):
         parallel.set_threads(0)

@@ -22,7 +22,7 @@ def blocks(text):
 
 
 @each_front
-def test_the_front_door_is_short_and_shows_a_picture_and_a_program_first(text):
+def test_the_readme_is_short_and_shows_a_picture_and_a_program_first(text):
     lines = text.splitlines()
     assert len(lines) <= 130
     first_screen = "\n".join(lines[:40])
@@ -61,7 +61,7 @@ def test_every_file_that_a_readme_names_exists(name):
     linked = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
     assert named or linked
     for file in named:
-        assert any((place / file).exists() for place in (folder, ROOT, ROOT / "tinynet", ROOT / "tests")) or (
+        assert any((parent / file).exists() for parent in (folder, ROOT, ROOT / "tinynet", ROOT / "tests")) or (
             file == "mnist_dnn_output/"), file
     for link in linked:
         assert (folder / link).exists(), link

@@ -253,7 +253,7 @@ def test_the_same_cell_again_goes_on_although_names_count_on(tmp_path):
             x, x[:, 0] > 0.5, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
 
 
-def test_what_is_no_number_in_the_logs_is_refused_in_words(tmp_path):
+def test_what_is_no_number_in_the_logs_is_refused_with_a_clear_message(tmp_path):
     def note(epoch, logs):
         logs["note"] = "text"
     with pytest.raises(ValueError, match="The logs' 'note' holds 'text', and a backup keeps numbers"):
@@ -276,8 +276,8 @@ def test_a_loss_that_is_not_finite_is_an_error_that_names_the_layer_and_keeps_th
     assert np.isfinite(saved.get_weights()[2]).all() and saved.optimizer.iterations == 2 + 12
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_the_first_layer_that_is_not_finite_is_named_whether_or_not_it_keeps_its_output(place):
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_the_first_layer_that_is_not_finite_is_named_whether_or_not_it_keeps_its_output(position):
     class Broken(Layer):
         def forward(self, x, training=False):
             return x * np.nan
@@ -286,10 +286,10 @@ def test_the_first_layer_that_is_not_finite_is_named_whether_or_not_it_keeps_its
             return dy
 
     layers = [Dense(4, input_shape=(4,)), Dense(4), Dense(3)]
-    layers.insert(place + 1, Broken(name="broken"))
+    layers.insert(position + 1, Broken(name="broken"))
     model = Sequential(layers)
     model.compile("sgd", "mse")
-    where = "broken is the first" if place < 2 else "No output that a layer keeps"
+    where = "broken is the first" if position < 2 else "No output that a layer keeps"
     with pytest.raises(FloatingPointError, match=where):
         model.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
 
