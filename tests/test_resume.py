@@ -99,6 +99,18 @@ def test_a_backup_without_one_of_its_numbers_is_refused_and_nothing_changes(tmp_
     assert refused >= 25
 
 
+def test_a_backup_whose_random_state_points_beyond_its_numbers_is_refused(tmp_path):
+    """NumPy takes such a state, and reads memory that is not its own at the next draw."""
+    file = tmp_path / "backup.safetensors"
+    fit(tmp_path)
+    arrays, metadata = file_format.decode(file.read_bytes())
+    for position in (625, 2**31 - 1):
+        run = json.loads(metadata["run"]) | {"position": position}
+        file.write_bytes(file_format.encode(arrays, metadata | {"run": json.dumps(run)}))
+        with pytest.raises(ModelFileError, match="Corrupt checkpoint"):
+            fit(tmp_path)
+
+
 def test_initial_epoch_counts_in_a_run_that_continues(tmp_path):
     assert fit(tmp_path, epochs=2).history.epoch == [0, 1]
     assert fit(tmp_path, epochs=6, initial_epoch=4).history.epoch == [0, 1, 4, 5]

@@ -121,8 +121,8 @@ class TrainingState:
     def _prepare(self, run, arrays):
         """A function that assigns the rest of the state.  Raises an error if it does not fit."""
         counters = [run[name] for name in ("epoch", "batch", "seen", "position", "has_gauss", "place")]
-        if not all(type(count) is int and 0 <= count < 2**53 for count in counters):
-            raise ModelFileError("Corrupt checkpoint: epoch and batch counters must be non-negative integers.")
+        if not all(type(n) is int and 0 <= n < 2**53 for n in counters) or run["position"] > 624:   # numbers of MT19937
+            raise ModelFileError("Corrupt checkpoint: counters must be non-negative integers, position at most 624.")
         state = ("MT19937", arrays["run/random"], run["position"], run["has_gauss"], float(arrays["run/gauss"]))
         np.random.RandomState().set_state(state)       # raises an error if it is not a state
         if arrays["run/sums"].shape != self.means.sums.shape:
