@@ -610,6 +610,7 @@ def test_zeros_behind_a_relu_do_not_hide_a_wrong_row(rng):
     assert check_layer(ReLU(), x, max_entries=1).passed
 
 
+@pytest.mark.slow
 def test_forty_relus_whose_gradients_vanish_are_not_blamed():
     model = trained(*[Dense(6, activation="relu", input_shape=(4,)) for _ in range(40)], Dense(4), loss="mse")
     report = check_model(model, X, Y)

@@ -32,6 +32,7 @@ def test_one_two_and_four_threads_train_to_the_same_bits():
     assert trained_weights(1) == trained_weights(2) == trained_weights(4)
 
 
+@pytest.mark.slow
 def test_the_step_in_pieces_is_the_textbook_step_on_one_thread(monkeypatch):
     def weights():
         np.random.seed(1)
