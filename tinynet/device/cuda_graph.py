@@ -26,7 +26,7 @@ class CapturedWork:
     """`work(size)`: the first call with a size runs it, the second captures it as a CUDA graph, later calls replay it.
 
     It is captured anew when an array or a constant has changed. Work that cannot be captured (a layer or metric reads a
-    number from the GPU, or the GPU has no graphs), or that changes at every step, runs as it is, and a line on stderr
+    number from the GPU, or the GPU has no graphs), or that changes too often, runs as it is, and a line on stderr
     says why. Numbers that a layer computes on the host in forward, such as a draw from NumPy, cannot be watched: they
     stay what they were when the step was captured.
     """

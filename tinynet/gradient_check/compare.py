@@ -12,7 +12,7 @@ from tinynet.gradient_check.report import WHOLE, Entry
 from tinynet.validation import find, whole_number
 
 BY_DIFFERENCES = 1e-5       # the tolerance of finite differences if nothing is known of f
-NOT_ANALYTIC = "By finite differences, to five digits: this forward uses abs, std, float() or the like, not analytic."
+NOT_ANALYTIC = "By finite differences, to five digits: this forward is not analytic (abs, std, float() or the like)."
 SHARES = (1.0, 0.5, 0.2, 0.05)      # of the numbers that a random direction changes, until it crosses no kink
 
 

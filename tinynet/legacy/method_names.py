@@ -1,4 +1,4 @@
-"""Methods of a model that Keras 2.3.1 has kept from earlier versions, and that tinynet has kept from 0.1."""
+"""Methods of a model that Keras 2.3.1 has kept from earlier versions, and errors for names that tinynet 0.1 had."""
 from __future__ import annotations
 
 import numpy as np

@@ -62,5 +62,5 @@ sys.meta_path.append(OldModules())
 for old in MODULES:     # so that `import tinynet` is enough for tinynet.layers.core
     parent = sys.modules.get(f"tinynet.{old}".rpartition(".")[0])
     if parent:
-        vars(parent).setdefault("__path__", [])     # utils is not a package today
+        vars(parent).setdefault("__path__", [])     # utils is a module
         importlib.import_module(f"tinynet.{old}")

@@ -70,7 +70,7 @@ class Trainable:
     def compute_loss(self, x, y, weights=None, training=False):
         """(loss, z, y_pred), where the loss is a function of z: the logits, if y_pred is their softmax, else y_pred."""
         y_pred = self.forward(x, training)
-        z = self.stack_after_z[0].x if self.stack_after_z else y_pred     # what the last activation was given
+        z = self.stack_after_z[0].x if self.stack_after_z else y_pred       # what the last activation was given
         self.data_loss = self.loss_of_z.forward(y, z, weights)
         self.regularization = self.penalty()
         return self.data_loss + self.regularization, z, y_pred
