@@ -13,7 +13,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def printed(name, *arguments):
     """What an example prints; it must end well."""
     result = subprocess.run([sys.executable, EXAMPLES / name, *arguments], capture_output=True, text=True, timeout=120,
-                            env=os.environ | {"PYTHONPATH": str(EXAMPLES.parent), "TINYNET_BACKEND": "numpy"})
+                            env=os.environ | {"PYTHONPATH": str(EXAMPLES.parent)})
     assert result.returncode == 0, result.stderr
     return result.stdout
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from tinynet import activations, gradient_check, losses, regularizers
+from tinynet.backend import on_gpu, xp
 from tinynet.gradient_check import (assert_gradients, check_layer, check_loss, check_model, check_regularizer,
                                     complex_step, numeric_gradient)
 from tinynet.layers import (Activation, ActivityRegularization, BatchNormalization, Dense, Dropout, Flatten,
@@ -101,8 +102,8 @@ DENSE = {
     "kernel divided by N": (set_to("kernel", lambda layer, g: g / len(layer.x)), [KERNEL]),
     "kernel 1 % too large": (set_to("kernel", lambda layer, g: 1.01 * g), [KERNEL]),
     "kernel a millionth too large": (set_to("kernel", lambda layer, g: (1 + 1e-6) * g), [KERNEL]),
-    "one column of the kernel forgotten": (set_to("kernel", lambda layer, g: g * [1, 1, 0, 1]), [KERNEL]),
-    "one number of the kernel forgotten": (set_to("kernel", lambda layer, g: g * (np.arange(16) != 7).reshape(4, 4)),
+    "one column of the kernel forgotten": (set_to("kernel", lambda layer, g: g * xp.array([1, 1, 0, 1])), [KERNEL]),
+    "one number of the kernel forgotten": (set_to("kernel", lambda layer, g: g * (xp.arange(16) != 7).reshape(4, 4)),
                                            [KERNEL]),
     "kernel added to": (adding("kernel"), [KERNEL]),
     "kernel with momentum": (adding("kernel", keep=0.9), [KERNEL]),
@@ -120,7 +121,7 @@ DENSE = {
     "input by W and not its transpose": (returning(lambda layer, dy: dy @ layer.kernel.value), [INPUT]),
     "input passed on": (returning(lambda layer, dy: dy), [INPUT]),
     "input divided by N": (after(lambda layer, dx: dx / len(dx)), [INPUT]),
-    "input of the last sample forgotten": (after(lambda layer, dx: dx * [[1], [1], [1], [0]]), [INPUT]),
+    "input of the last sample forgotten": (after(lambda layer, dx: dx * xp.array([[1], [1], [1], [0]])), [INPUT]),
     "input 0.1 % too small": (after(lambda layer, dx: 0.999 * dx), [INPUT]),
     "input rounded to float32": (after(lambda layer, dx: dx.astype("float32").astype(float)), [INPUT]),
     "input NaN": (after(lambda layer, dx: dx * np.nan), [INPUT]),
@@ -226,6 +227,8 @@ ACTIVATIONS = {
 
 @pytest.mark.parametrize("name, wrong", ACTIVATIONS.values(), ids=ACTIVATIONS)
 def test_a_wrong_activation_is_named(monkeypatch, name, wrong):
+    if on_gpu and name == "relu":
+        pytest.skip("on a GPU a Dense with relu is one layer, with a derivative of its own")
     monkeypatch.setitem(activations.BACKWARD, activations.ACTIVATIONS[name], wrong)
     names = ["guilty/" + name + ": input"] if name != "linear" else [INPUT]
     layer = Activation("linear", name="guilty") if name == "linear" else Dense(4, activation=name, name="guilty")
@@ -423,7 +426,9 @@ def test_a_model_that_lies_on_a_kink_inside_a_kink_is_checked_beside_it():
                     loss="mse")
     model.set_weights([[[1.0]], [0.0], [[-1.0]]])
     report = check_model(model, [[0.0], [0.0]], [[1.0], [2.0]])
-    assert report.passed and "checked at a distance of 0.0001" in str(report)
+    assert report.passed
+    # CuPy's expm1(ih) is ih, NumPy's is ih - 5e-61: only with NumPy's does the second selu see the other side.
+    assert on_gpu or "checked at a distance of 0.0001" in str(report)
 
 
 def test_a_forward_that_cannot_take_complex_numbers_is_checked_by_differences():
@@ -457,7 +462,7 @@ def test_what_breaks_the_contract_is_told_so():
 
     class Moody(ReLU):
         def forward(self, x, training=False):
-            return super().forward(x) + np.random.random(x.shape)
+            return super().forward(x) + xp.asarray(np.random.random(x.shape))
 
     for layer, message in ((Silent(), "silent_1: backward must return dx of shape .1, 2., like x, got None. Does"),
                            (Overwriting(), "overwriting_1: forward changed its input"),
@@ -477,7 +482,7 @@ def test_a_large_array_is_sampled_and_its_rest_is_not_forgotten(rng):
     report = check_layer(Dense(30), x, max_entries=25)
     assert report.passed and [entry.checked for entry in report.entries] == [25, 25, 25]
     # One wrong number among 1,200, most likely not in the sample: the direction finds it.
-    broken = with_backward(Dense, set_to("kernel", lambda layer, g: g + (np.arange(g.size) == 777).reshape(g.shape)))
+    broken = with_backward(Dense, set_to("kernel", lambda layer, g: g + (xp.arange(g.size) == 777).reshape(g.shape)))
     report = check_layer(broken(30, name="guilty"), x, max_entries=25)
     assert report.blamed == [KERNEL] and "in a random direction" in str(report)
 
@@ -573,14 +578,14 @@ def test_a_layer_of_whole_numbers_is_not_blamed():
             self.table = self.add_weight("table", (5, 3), "random_normal")
 
         def forward(self, x, training=False):
-            self.rows = np.real(x).astype(int)
+            self.rows = x.real.astype(int)
             return self.table.value[self.rows[:, 0]]
 
         def backward(self, dy):
-            gradient = np.zeros(self.table.value.shape)
-            np.add.at(gradient, self.rows[:, 0], dy)
+            gradient = xp.zeros(self.table.value.shape)
+            xp.add.at(gradient, self.rows[:, 0], dy)
             self.table.grad = gradient
-            return np.zeros(self.rows.shape)
+            return xp.zeros(self.rows.shape)
 
         def compute_output_shape(self, input_shape):
             return (None, 3)

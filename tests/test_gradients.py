@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tinynet import activations, layers, losses, regularizers
+from tinynet.backend import to_numpy, xp
 from tinynet.gradient_check import (assert_gradients, check_layer, check_loss, check_model, check_regularizer,
                                     numeric_gradient)
 from tinynet.layers import (ELU, Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout,
@@ -85,9 +86,9 @@ def test_no_layer_is_left_unchecked():
 
 @pytest.mark.parametrize("function", activations.ACTIVATIONS.values(), ids=lambda f: f.__name__)
 def test_derivative_of_an_activation_is_found_from_its_output(function, rng):
-    x, dy = rng.standard_normal((3, 5)), rng.standard_normal((3, 5))
+    x, dy = xp.asarray(rng.standard_normal((3, 5))), xp.asarray(rng.standard_normal((3, 5)))
     dx = activations.BACKWARD[function](function(x), dy.copy())
-    assert dx == pytest.approx(numeric_gradient(lambda: (dy * function(x)).sum(), x), rel=1e-6, abs=1e-9)
+    assert to_numpy(dx) == pytest.approx(numeric_gradient(lambda: (dy * function(x)).sum(), x), rel=1e-6, abs=1e-9)
 
 
 def distributions(n, c):
@@ -156,13 +157,13 @@ def test_gradient_of_a_regularizer(make, rng):
 
 def test_kinks_are_where_tensorflow_has_them():
     """Where a function has no derivative, Keras's gradient is that of one side, or zero."""
-    zero, one = np.zeros((1, 1)), np.ones((1, 1))
+    zero, one = xp.zeros((1, 1)), xp.ones((1, 1))
     assert L1L2(l1=1).gradient(zero) == 0
     for name, y_true, y_pred, expected in (
             ("mean_absolute_error", one, one, 0), ("mean_absolute_percentage_error", one, one, 0),
             ("hinge", one, one, -1), ("categorical_hinge", one, one, 0), ("huber_loss", zero, one, 1)):
         assert losses.BACKWARD[losses.LOSSES[name]](y_true, y_pred) == expected, name
-    shared = losses.BACKWARD[losses.categorical_hinge](np.array([[1.0, 0, 0]]), np.array([[0.0, 1, 1]]))
+    shared = losses.BACKWARD[losses.categorical_hinge](xp.array([[1.0, 0, 0]]), xp.array([[0.0, 1, 1]]))
     assert shared.tolist() == [[-1, 0.5, 0.5]]
     for layer, expected in ((ReLU(), 0), (LeakyReLU(0.25), 0.25), (ThresholdedReLU(0.0), 0), (ELU(0.3), 0.3),
                             (PReLU("ones"), 0), (Activation("relu"), 0)):
@@ -173,10 +174,10 @@ def test_kinks_are_where_tensorflow_has_them():
 
 def test_clipped_probabilities_have_no_gradient():
     """Where -log(p) is cut off at p = 1e-7, moving p changes nothing."""
-    y_true, y_pred = np.array([[1.0, 0.0]]), np.array([[1e-9, 0.5]])
+    y_true, y_pred = xp.array([[1.0, 0.0]]), xp.array([[1e-9, 0.5]])
     for name in ("binary_crossentropy", "sparse_categorical_crossentropy"):
         loss = loss_named(name)
-        dy = loss.backward(np.array([[0]]) if "sparse" in name else y_true, y_pred)
+        dy = loss.backward(xp.array([[0]]) if "sparse" in name else y_true, y_pred)
         assert dy[0, 0] == 0
         assert dy[0, 1] != 0
 

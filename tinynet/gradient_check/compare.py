@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from tinynet.backend import on_gpu
+from tinynet.backend import to_numpy, xp
 from tinynet.gradient_check.numeric import METHODS, TOLERANCE, central, converged, is_kink, of_number, rounding, sides
 from tinynet.gradient_check.report import WHOLE, Entry
 from tinynet.validation import find, whole_number
@@ -56,18 +56,18 @@ class Comparison:
 
     def prepared(self, array):
         """The array in the dtype of the method."""
-        return array.astype(complex if self.method == "complex" else float)
+        return xp.asarray(array).astype(complex if self.method == "complex" else float)
 
     def entry(self, name, gradient, array, f, scale=0.0) -> Entry:
         """The comparison of a gradient with the slopes of f(), which reads the array, a prepared one.
 
         `scale` is the size of such gradients elsewhere: one whose terms cancel is not exactly zero.
         """
-        gradient = np.asarray(gradient)
+        gradient = to_numpy(gradient)
         if gradient.shape != array.shape:
             raise ValueError(f"{name}: the gradient must have the shape {array.shape}, got {gradient.shape}.")
         indices = self._sample(array.shape)
-        unit = units(array)
+        unit = units(to_numpy(array))
         slopes = [of_number(array, i, f, unit[i]) for i in indices]
         entry = Entry(name, array.shape, len(indices), 0.0, TOLERANCE[self.method])
         not_analytic = self.not_analytic or (self.method == "complex" and not name.startswith(WHOLE)
@@ -100,11 +100,11 @@ class Comparison:
         if not_analytic:
             entry.tolerance, entry.note = BY_DIFFERENCES, NOT_ANALYTIC
         for share in SHARES:
-            steps = [self._step(array, share) for array, _ in pairs]
+            steps = [self._step(to_numpy(array), share) for array, _ in pairs]
             if not any(step.any() for step in steps):
                 break
             moved = along([array for array, _ in pairs], steps, f)
-            parts = np.concatenate([(gradient * step).ravel() for (_, gradient), step in zip(pairs, steps)])
+            parts = np.concatenate([(to_numpy(gradient) * step).ravel() for (_, gradient), step in zip(pairs, steps)])
             analytic, size = float(parts.sum()), max(scale, float(np.linalg.norm(parts)))
             if not_analytic:
                 numeric, uncertainty = converged(moved)
@@ -129,7 +129,7 @@ class Comparison:
         """
         scale = np.abs(gradient[np.isfinite(gradient)]).max(initial=1e-9)
         for share in SHARES:
-            moved = along([array], [self._step(array, share)], f)
+            moved = along([array], [self._step(to_numpy(array), share)], f)
             slope = self.derivative(moved)
             if not is_kink(moved, 1e-6 * max(abs(slope), scale)):
                 difference, uncertainty = converged(moved)
@@ -197,7 +197,7 @@ def along(arrays, steps, f):
     def moved(t):
         held = [array.copy() for array in arrays]
         for array, value, step in zip(arrays, held, steps):
-            array[...] = value + t * step
+            array[...] = value + xp.asarray(t * step)
         try:
             return f()
         finally:
@@ -207,8 +207,6 @@ def along(arrays, steps, f):
 
 
 def comparison_of(method, max_entries, seed) -> Comparison:
-    """A `Comparison`.  Raises ValueError for an unknown method, RuntimeError on a GPU."""
-    if on_gpu:
-        raise RuntimeError("Gradient checks change single numbers, so they run on NumPy: TINYNET_BACKEND=numpy.")
+    """A `Comparison`.  Raises ValueError for an unknown method."""
     find("method", method, METHODS)
     return Comparison(method, whole_number("max_entries", max_entries, least=1), seed)

@@ -6,6 +6,7 @@ import numbers
 
 import numpy as np
 
+from tinynet.backend import to_numpy, xp
 from tinynet.gradient_check.compare import comparison_of
 from tinynet.gradient_check.report import GradientReport
 from tinynet.layers import Layer
@@ -37,7 +38,7 @@ def check_layer(layer, x_or_shape, *, method="complex", max_entries=100, seed=0)
         part.build_once((None, *x.shape[1:]))
         make_float64([part])
         entries += layer_entries(part, x, comparison)
-        x = np.array(part.forward(x), dtype=np.float64)
+        x = xp.array(part.forward(x), dtype=np.float64)
     np.random.set_state(before)
     return GradientReport(entries, method)
 
@@ -48,13 +49,13 @@ def _inputs(x_or_shape, rng):
         x = rng.standard_normal(x_or_shape)
     else:
         try:
-            x = np.array(x_or_shape, dtype=np.float64)
+            x = to_numpy(x_or_shape).astype(np.float64)
         except (TypeError, ValueError):
             x = np.array(0.0)
     if x.ndim < 2 or not x.size:
         raise ValueError("check_layer expects inputs (N, ...) with at least two axes, or their shape as a tuple, such "
                          f"as (4, 3), got {x_or_shape!r}.")
-    return x
+    return xp.asarray(x)
 
 
 def layer_entries(layer, x, comparison):
@@ -65,7 +66,7 @@ def layer_entries(layer, x, comparison):
     for training in (True, False):
         batch = _another_batch(x)
         given = batch.copy()
-        outputs.append(np.array(layer.forward(batch, training)))
+        outputs.append(to_numpy(layer.forward(batch, training)))
         _check_contract(layer, batch, given, outputs[-1])
         restore(state)
     same = np.array_equal(outputs[0], outputs[1], equal_nan=True)
@@ -88,12 +89,12 @@ def _mode_entries(layer, x, training, title, comparison):
         return layer.forward(x, training)
 
     forward(_another_batch(x))      # of which backward must use nothing
-    y = np.array(forward(x))
+    y = to_numpy(forward(x))
     _check_contract(layer, x, given, y)
-    if not np.array_equal(forward(x), y):
+    if not np.array_equal(to_numpy(forward(x)), y):
         raise ValueError(f"{layer.name}: forward is not the same each time. It must depend on x, the weights and "
                          "self.masks alone, a tinynet.random.MaskStream, which can be reset.")
-    cotangent = comparison.rng.standard_normal(y.shape)
+    cotangent = xp.asarray(comparison.rng.standard_normal(y.shape))
     dx, gradients = _backward(layer, cotangent, trained, x.shape)
     if not np.array_equal(x, given):
         raise ValueError(f"{layer.name}: backward changed the input of forward. Write to dy, or to an array of the "
@@ -103,7 +104,7 @@ def _mode_entries(layer, x, training, title, comparison):
 
     def loss():
         return (cotangent * forward(moved)).sum() + layer.penalty
-    scale = np.abs(cotangent).max()
+    scale = float(abs(cotangent).max())
     entries.append(comparison.entry(f"{layer.name}: input{title}", dx, moved, loss, scale))
     for p, gradient, value in zip(trained, gradients, held):
         p.move_to(comparison.prepared(value), p.grad)
@@ -156,7 +157,7 @@ def _backward(layer, cotangent, trained, shape):
 def make_float64(layers):
     """Convert all parameters of the layers to float64."""
     for p in (p for layer in layers for p in layer.parameters):
-        p.move_to(p.value.astype(np.float64), np.zeros(p.value.shape))
+        p.move_to(p.value.astype(np.float64), xp.zeros(p.value.shape))
 
 
 def state_of(layers):

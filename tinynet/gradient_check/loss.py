@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinynet import losses
+from tinynet.backend import to_numpy, xp
 from tinynet.gradient_check.compare import comparison_of
 from tinynet.gradient_check.report import GradientReport
 
@@ -16,7 +17,7 @@ def check_loss(loss, y_true, y_pred, sample_weight=None, *, method="complex", ma
     True
     """
     comparison, loss = comparison_of(method, max_entries, seed), losses.get(loss)
-    y_true, y_pred = np.asarray(y_true), np.array(y_pred, dtype=np.float64)
+    y_true, y_pred = xp.asarray(y_true), xp.array(y_pred, dtype=np.float64)
     y_true = y_true.astype(np.float64) if y_true.dtype.kind == "f" else y_true
     entries = []
     for title, weights in weightings(sample_weight, len(y_pred), comparison):
@@ -39,14 +40,14 @@ def check_regularizer(regularizer, w, *, method="complex", max_entries=100, seed
     >>> check_regularizer(L1L2(0.1, 0.2), np.array([1.0, -2.0])).passed
     True
     """
-    comparison, w = comparison_of(method, max_entries, seed), np.array(w, dtype=np.float64)
+    comparison, w = comparison_of(method, max_entries, seed), xp.array(w, dtype=np.float64)
     given, name = w.copy(), name or f"{regularizer!r}"
     gradient = regularizer.gradient(given)
     check_unchanged(name, w, given)
 
     def entry(how):
         moved = how.prepared(w)
-        return how.entry(name, np.array(gradient), moved, lambda: regularizer(moved))
+        return how.entry(name, to_numpy(gradient), moved, lambda: regularizer(moved))
     return GradientReport([comparison.run(entry)], method)
 
 
@@ -58,5 +59,5 @@ def check_unchanged(name, before, after):
 
 def weightings(weights, n, comparison):
     """(title, sample weights) with which a loss is checked: none, and those given or drawn ones."""
-    weights = comparison.rng.uniform(0.5, 2, n) if weights is None else np.asarray(weights, np.float64)
+    weights = xp.asarray(comparison.rng.uniform(0.5, 2, n) if weights is None else weights, np.float64)
     return [("", None), (" with sample_weight", weights)]

@@ -5,6 +5,7 @@ import copy
 
 import numpy as np
 
+from tinynet.backend import xp
 from tinynet.gradient_check.compare import comparison_of
 from tinynet.gradient_check.loss import check_regularizer, check_unchanged, weightings
 from tinynet.gradient_check.layer import layer_entries, make_float64, restore, state_of
@@ -30,13 +31,13 @@ def check_model(model, x, y, *, method="complex", sample_weight=None, max_entrie
     np.random.set_state(before)
     make_float64(model.stack)
     model.parameters = ParameterVector(model.parameters.parameters)
-    x, y, weights = (None if a is None else np.array(a) for a in model.checked_batch(x, y, sample_weight))
+    x, y, weights = (None if a is None else xp.array(a) for a in model.checked_batch(x, y, sample_weight))
     x = x.astype(np.float64)
     entries, h = [], x
     for layer in model.stack:
         h = h.copy()
         entries += layer_entries(layer, h, comparison)
-        h = np.array(layer.forward(h, training=True), dtype=np.float64)
+        h = xp.array(layer.forward(h, training=True), dtype=np.float64)
     entries += _loss_entries(model, x, y, weights, comparison)
     for p in model.parameters.parameters:
         if p.regularizer is not None:
@@ -54,7 +55,7 @@ def _beside_a_kink(entries, model, x, y, weights, comparison):
     One kink inside another, selu(w selu(0)), may have the same slope on both sides and another one at the point.
     """
     for array in (x, *(p.value for p in model.parameters.parameters)):
-        array += 1e-4 * comparison.rng.standard_normal(array.shape)
+        array += 1e-4 * xp.asarray(comparison.rng.standard_normal(array.shape))
     beside = comparison.run(lambda how: _whole_entries(model, x, y, weights, how))
     if not all(entry.passed for entry in beside):
         for entry in entries:
@@ -91,7 +92,7 @@ def _loss_entries(model, x, y, weights, comparison):
 def _forward(layers, x, dtype):
     """The output of layers in training, in one dtype, although a layer may drop imaginary parts."""
     for layer in layers:
-        x = np.asarray(layer.forward(x, training=True)).astype(dtype, copy=False)
+        x = xp.asarray(layer.forward(x, training=True)).astype(dtype, copy=False)
     return x
 
 
@@ -103,7 +104,7 @@ def _whole_entries(model, x, y, weights, comparison):
     restore(state)
     z = forward_layers(model.stack_to_z, x, training=True)
     dy = model.loss_backward(y, z, forward_layers(model.stack_after_z, z, training=True), weights)
-    at_the_end = np.abs(dy).max()
+    at_the_end = float(abs(dy).max())
     for layer in model.stack_to_z:
         layer.needs_dx = True
     dy = backward_layers(model.stack_to_z, dy)
@@ -115,7 +116,7 @@ def _whole_entries(model, x, y, weights, comparison):
         _forward(model.stack_after_z, z, z.dtype)
         return model.loss_of_z.forward(y, z, weights) + model.penalty()
     # At least 0.1: the gradient of a softmax of nearly 1 is only rounding error, which the layers before it amplify.
-    scale = max(0.1, at_the_end, *(np.abs(gradient).max() for gradient in (dy, *gradients)))
+    scale = max(0.1, at_the_end, *(float(abs(gradient).max()) for gradient in (dy, *gradients)))
     entries, held = [comparison.entry(f"{WHOLE}input", dy, moved, loss, scale)], [p.value for p in parameters]
     for p in parameters:
         p.move_to(comparison.prepared(p.value), p.grad)

@@ -107,7 +107,7 @@ def numeric_gradient(f, array, method="central"):
 def of_number(array, i, f, unit=1):
     """f as a function of the change of the number at i, in units."""
     def moved(t):
-        value = array[i]
+        value = array[i].copy()     # CuPy gives a view
         array[i] = value + t * unit
         try:
             return f() / unit
