@@ -9,6 +9,7 @@ import pytest
 import harm
 from harm import simple, small_model, state
 from tinynet import metrics, optimizers
+from tinynet.backend import on_gpu
 from tinynet.callbacks import (BackupAndRestore, Callback, CSVLogger, LambdaCallback, ModelCheckpoint,
                                ReduceLROnPlateau, TerminateOnNaN)
 from tinynet.layers import Dense, Layer
@@ -281,11 +282,30 @@ def test_a_loss_that_is_not_finite_is_an_error_that_names_the_layer_and_keeps_th
     def spoil(epoch, logs):
         if epoch == 2:
             model.layers[2].parameters[0].value = np.nan
-    with pytest.raises(FloatingPointError, match=r"The loss is nan in batch 1 of epoch 3. The output of dense_2 is the "
-                                                 r"first that is not finite.*learning_rate than 0.001"):
+    where = "The same batch with TINYNET_BACKEND=numpy tells the layer" if on_gpu else (
+        "The output of dense_2 is the first that is not finite")
+    with pytest.raises(FloatingPointError, match=f"The loss is nan in batch 1 of epoch 3. {where}.*rate than 0.001"):
         fit(tmp_path, model, [LambdaCallback(on_epoch_begin=spoil)], epochs=5)
     saved = load_model(tmp_path / "backup.safetensors")
     assert np.isfinite(saved.get_weights()[2]).all() and saved.optimizer.iterations == 2 + 12
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_the_first_batch_whose_loss_is_not_finite_is_named(tmp_path, interrupted):
+    """Also on a GPU, which goes on to the end of the epoch, and in an epoch that an interrupted run has begun."""
+    def interrupt(batch, logs):
+        if batch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def spoil(batch, logs):
+        if batch == 4:
+            model.layers[2].parameters[0].value = np.nan
+    model = small_model()
+    if interrupted:
+        with pytest.raises(KeyboardInterrupt):
+            fit(tmp_path, callbacks=[LambdaCallback(on_batch_end=interrupt)])
+    with pytest.raises(FloatingPointError, match="The loss is nan in batch 5 of epoch 1."):
+        fit(tmp_path, model, callbacks=[LambdaCallback(on_batch_begin=spoil)])
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])

@@ -174,8 +174,7 @@ def fans(shape):
     """
     if len(shape) < 2:
         return 2 * (math.sqrt(math.prod(shape)),)
-    field = math.prod(shape[:-2])
-    return field * shape[-2], field * shape[-1]
+    return math.prod(shape[:-1]), math.prod(shape[:-2]) * shape[-1]
 
 
 def within_two_deviations(generator, shape):

@@ -107,5 +107,5 @@ def synchronize() -> None:
 
 
 def known_nonfinite(number) -> bool:
-    """Whether a number is NaN or infinite, if the CPU can tell: False on a GPU, which is not waited for."""
-    return not on_gpu and not np.isfinite(number)
+    """Whether a number is NaN or infinite; False for one on a GPU, which is not waited for."""
+    return not (on_gpu and isinstance(number, xp.ndarray)) and not np.isfinite(number)

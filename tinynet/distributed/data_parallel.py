@@ -85,7 +85,8 @@ class TrainingBatch:
         self.steps += 1
         if self.steps % STEPS_BETWEEN_CHECKS == 0:
             check(self.model, self.data)
-        return total[self.loss_index][0]
+        # From the copy on the CPU, if there is one, of which a NaN can be told without waiting for a GPU.
+        return (self.sum.sent if self.sum.ranks > 1 else total)[self.loss_index][0]
 
     def _own(self, size):
         """The sum over the shards of this rank."""
@@ -154,7 +155,7 @@ class ShardedMeans(RunningMeans):
 
     def __init__(self, metrics):
         super().__init__(metrics)
-        self.sums = xp.zeros((settings().shards, len(self.sums) + 1))
+        self.sums, self.finite = xp.zeros((settings().shards, len(self.sums) + 1)), xp.zeros((settings().shards, 1))
         self.shard = 0
 
     def add(self, loss, y_true, y_pred, weights=None):
@@ -162,7 +163,7 @@ class ShardedMeans(RunningMeans):
         self.sums[self.shard, -1:] += len(y_true)
 
     def accumulators(self):
-        return self.sums[self.shard]
+        return self.sums[self.shard], self.finite[self.shard]
 
     def state(self):
         first, count = own_shards()

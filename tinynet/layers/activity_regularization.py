@@ -15,8 +15,8 @@ class ActivityRegularization(Layer):
     Shapes: any; y is x.
     Source: keras/layers/core.py and the activity_regularizer in keras/engine/base_layer.py of Keras 2.3.1.
 
-    >>> import numpy as np
-    >>> layer = ActivityRegularization(l2=0.5); y = layer.forward(np.ones((2, 3))); float(layer.penalty)
+    >>> from tinynet.backend import xp
+    >>> layer = ActivityRegularization(l2=0.5); y = layer.forward(xp.ones((2, 3))); float(layer.penalty)
     3.0
     """
 

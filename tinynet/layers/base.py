@@ -137,10 +137,10 @@ class Layer(Configurable):
         return parameter
 
     def _drawn(self, name, initializer, shape):
-        value = xp.asarray(initializer(shape))
+        value = to_numpy(initializer(shape))
         if value.shape != shape:
             raise ValueError(f"{self.name}: the initializer of {name} must return shape {shape}, got {value.shape}.")
-        if value.dtype.kind not in "fiub" or not bool(xp.isfinite(value).all()):
+        if value.dtype.kind not in "fiub" or not np.isfinite(value).all():
             raise ValueError(f"{self.name}: the initializer of {name} must return finite numbers.")
         return xp.asarray(value, dtype=floatx())
 

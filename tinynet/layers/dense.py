@@ -31,10 +31,10 @@ class Dense(Layer):
 
     Source: keras/layers/core.py of Keras 2.3.1.
 
-    >>> import numpy as np
+    >>> from tinynet.backend import xp
     >>> layer = Dense(2, kernel_initializer="ones")
     >>> layer.build_once((None, 3))
-    >>> layer.forward(np.array([[1.0, 2.0, 3.0]], dtype="float32"))
+    >>> layer.forward(xp.array([[1.0, 2.0, 3.0]], dtype="float32"))
     array([[6., 6.]], dtype=float32)
     """
 

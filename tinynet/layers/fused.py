@@ -14,10 +14,10 @@ class DenseReluDropout(Layer):
 
     The parameters, masks and buffers are those of the layers given.
 
-    >>> import numpy as np
+    >>> from tinynet.backend import xp
     >>> dense = Dense(2, activation="relu", kernel_initializer="ones")
     >>> dense.build_once((None, 3))
-    >>> DenseReluDropout(dense).forward(np.array([[1.0, -1.0, 3.0]]))
+    >>> DenseReluDropout(dense).forward(xp.array([[1.0, -1.0, 3.0]]))
     array([[3., 3.]])
     """
 
@@ -25,6 +25,7 @@ class DenseReluDropout(Layer):
         super().__init__(name=f"{dense.name}/fused")
         self.dense = dense
         self.dropout = dropout
+        self.fused = [dense, Activation("relu", name=f"{dense.name}/relu"), *([dropout] if dropout else [])]
         self.parameters = dense.parameters
 
     def compute_output_shape(self, input_shape):

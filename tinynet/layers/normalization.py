@@ -81,12 +81,8 @@ class BatchNormalization(Layer):
             v = self.moving_variance.value.reshape(self.lined_up)
         self.s = xp.sqrt(v + self.epsilon)
         self.z = (x - m) / self.s
-        y = self.z
-        if self.scale:
-            y = y * self.gamma.value.reshape(self.lined_up)
-        if self.center:
-            y = y + self.beta.value.reshape(self.lined_up)
-        return y
+        y = self.z * self.gamma.value.reshape(self.lined_up) if self.scale else self.z
+        return y + self.beta.value.reshape(self.lined_up) if self.center else y
 
     def backward(self, dy):
         """dgamma = sum of dy z;  dbeta = sum of dy;  dz = dy gamma;  dx = (dz - mean(dz) - z mean(dz z)) / s"""

@@ -34,10 +34,11 @@ class RunningMeans:
     def __init__(self, metrics):
         self.metrics = metrics
         self.sums = xp.zeros(1 + sum(reported.metric.num_accumulators for reported in metrics))
+        self.finite = xp.zeros(1)       # how many batches came before the first whose loss is NaN or infinite
         self.samples = self.batches = 0
 
     def reset(self):
-        self.sums[...] = 0
+        self.sums[...] = self.finite[...] = 0
         self.samples = self.batches = 0
 
     def add(self, loss, y_true, y_pred, weights=None):
@@ -45,13 +46,18 @@ class RunningMeans:
         terms = [xp.multiply(loss, len(y_true), dtype=float)]
         for _, metric, weighted in self.metrics:
             terms += metric.update(y_true, y_pred, weights if weighted else None)
-        sums = self.accumulators()
+        sums, finite = self.accumulators()
         for i, term in enumerate(terms):
             xp.add(sums[i:i + 1], term, out=sums[i:i + 1])
+        finite += xp.isfinite(sums[:1])     # no longer once the sum is NaN or infinite
 
     def accumulators(self):
-        """The array, 1-D, that `add` adds to."""
-        return self.sums
+        """The arrays, 1-D, that `add` adds to: `sums` and `finite`."""
+        return self.sums, self.finite
+
+    def finite_batches(self) -> int:
+        """How many batches came before the first whose loss is NaN or infinite, once there is one."""
+        return int(to_numpy(self.finite)[~np.isfinite(to_numpy(self.sums)[..., :1])].min())
 
     def result(self) -> dict[str, float]:
         """The means so far."""

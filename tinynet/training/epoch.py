@@ -46,8 +46,7 @@ class Epoch:
             self.means.reset()
         if self.stage == "test":
             callbacks("on_test_begin", {})
-        stopped = bool(first) and self.stop()
-        for batch, size in enumerate(() if stopped else self.data.batches(), first):
+        for batch, size in enumerate(() if first and self.stop() else self.data.batches(), first):
             logs = {"batch": batch, "size": size}
             callbacks(f"on_{self.stage}_batch_begin", batch, logs)
             loss = self.run_batch(size)
@@ -63,7 +62,7 @@ class Epoch:
         self.finished = self.means.batches == steps
         result = self.means.total()
         if self.on_nonfinite_loss and not math.isfinite(result["loss"]):     # a loss that was not known earlier
-            self.on_nonfinite_loss(self.means.batches - 1, result["loss"])
+            self.on_nonfinite_loss(first + self.means.finite_batches(), result["loss"])
         if self.stage == "test":
             callbacks("on_test_end", {})
         return result

@@ -77,7 +77,7 @@ class Trainable:
 
     def forward(self, x, training=False):
         """The prediction for x."""
-        return forward_layers(self.stack, x, training)
+        return forward_layers(self.stack, xp.asarray(x), training)
 
     def penalty(self):
         """The penalties for weights, frozen ones too, and for the activities of the last forward."""
