@@ -11,6 +11,7 @@ from hypothesis import settings
 asked_for_gpu = any(arg.startswith("-m") for arg in sys.argv) and "gpu" in " ".join(sys.argv)
 installed = importlib.util.find_spec("cupy") is not None
 os.environ.setdefault("TINYNET_BACKEND", "cupy" if asked_for_gpu and installed else "numpy")
+collect_ignore = ["cudacpu"]        # for an environment with CuPy; test_cudacpu.py runs it
 
 from tinynet import backend                # noqa: E402
 from tinynet.device import threads         # noqa: E402

@@ -5,6 +5,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tinynet import activations
+from tinynet.backend import to_numpy, xp
 from tinynet.layers import (ELU, Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout,
                             Flatten, GaussianDropout, GaussianNoise, InputLayer, Layer, LeakyReLU, PReLU, ReLU, Reshape,
                             Softmax, ThresholdedReLU)
@@ -102,7 +103,7 @@ def test_a_last_layer_may_return_integers():
 
 @each_layer
 def test_forward_never_writes_to_its_input(make):
-    layer, x = built(make(), 4), np.linspace(-2, 2, 12, dtype="float32").reshape(3, 4)
+    layer, x = built(make(), 4), xp.linspace(-2, 2, 12, dtype="float32").reshape(3, 4)
     before = x.copy()
     layer.forward(x, training=True)
     assert (x == before).all()
@@ -110,22 +111,22 @@ def test_forward_never_writes_to_its_input(make):
 
 @each_layer
 def test_a_shorter_batch_gives_the_same_rows_and_allocates_nothing(make):
-    layer, x = built(make(), 4), np.linspace(-2, 2, 24, dtype="float32").reshape(6, 4)
-    whole = layer.forward(x).copy()
+    layer, x = built(make(), 4), xp.linspace(-2, 2, 24, dtype="float32").reshape(6, 4)
+    whole = to_numpy(layer.forward(x))
     memory = {name: id(buffer) for name, buffer in layer._buffers.items()}
-    assert layer.forward(x[:2]) == pytest.approx(whole[:2], rel=1e-6)
+    assert to_numpy(layer.forward(x[:2])) == pytest.approx(whole[:2], rel=1e-6)
     assert memory == {name: id(buffer) for name, buffer in layer._buffers.items()}
 
 
 @each_layer
 def test_backward_assigns_gradients_and_does_not_add_to_them(make):
-    layer, x = built(make(), 4), np.linspace(-2, 2, 12, dtype="float32").reshape(3, 4)
+    layer, x = built(make(), 4), xp.linspace(-2, 2, 12, dtype="float32").reshape(3, 4)
     gradients = []
     for _ in range(2):
         if hasattr(layer, "masks"):
             layer.masks.step = 0        # the same mask twice
         y = layer.forward(x, training=True)
-        layer.backward(np.ones_like(y))
+        layer.backward(xp.ones_like(y))
         gradients.append([p.grad.copy() for p in layer.parameters])
     assert all((a == b).all() for a, b in zip(*gradients))
 
@@ -134,22 +135,23 @@ def test_backward_assigns_gradients_and_does_not_add_to_them(make):
 def test_a_complex_input_passes_through_and_differentiates_forward(make):
     """f(x + ih) = f(x) + ih f'(x): the imaginary part is the derivative, without a difference to round off."""
     layer, h = built(make(), 4), 1e-30
-    x, direction = np.linspace(-1.9, 2.1, 12).reshape(3, 4), np.cos(np.arange(12)).reshape(3, 4)
+    x, direction = xp.linspace(-1.9, 2.1, 12).reshape(3, 4), xp.cos(xp.arange(12)).reshape(3, 4)
     seeds = layer.masks.step if hasattr(layer, "masks") else None
     y = layer.forward(x + 1j * h * direction, training=True)
-    derivative, penalty = y.imag / h, np.imag(layer.penalty) / h
+    derivative, penalty = y.imag / h, complex(layer.penalty).imag / h
     if seeds is not None:
         layer.masks.step = seeds
-    cotangent = np.sin(np.arange(y.size)).reshape(y.shape)
+    cotangent = xp.sin(xp.arange(y.size)).reshape(y.shape)
     layer.forward(x, training=True)
     dx = layer.backward(cotangent.copy())
-    assert (cotangent * derivative).sum() + penalty == pytest.approx((dx * direction).sum(), rel=1e-6, abs=1e-12)
+    assert float((cotangent * derivative).sum()) + penalty == pytest.approx(float((dx * direction).sum()), rel=1e-6,
+                                                                            abs=1e-12)
 
 
 def test_dense_is_a_weighted_sum():
     layer = built(Dense(2), 3)
     layer.set_weights([[[1, 2], [3, 4], [5, 6]], [10, 20]])
-    assert layer.forward(np.array([[1, 0, 2]], "float32")).tolist() == [[21, 34]]
+    assert layer.forward(xp.array([[1, 0, 2]], "float32")).tolist() == [[21, 34]]
 
 
 def test_dense_works_along_the_last_of_many_axes(float64):
@@ -157,7 +159,7 @@ def test_dense_works_along_the_last_of_many_axes(float64):
     assert layer.output_shape == (None, 3, 2)
     assert layer.count_params() == 10
     x = np.random.random((5, 3, 4))
-    assert layer.forward(x) == pytest.approx(np.einsum("ntd,du->ntu", x, layer.kernel.value))
+    assert to_numpy(layer.forward(x)) == pytest.approx(np.einsum("ntd,du->ntu", x, layer.get_weights()[0]))
 
 
 def test_dense_with_an_activation_equals_dense_and_activation():
@@ -169,20 +171,20 @@ def test_dense_with_an_activation_equals_dense_and_activation():
 
 
 def test_glorot_uniform_is_the_default_of_dense():
-    kernel = built(Dense(512), 784).kernel.value
+    kernel = built(Dense(512), 784).get_weights()[0]
     limit = np.sqrt(6 / (784 + 512))
     assert np.abs(kernel).max() <= limit
     assert kernel.var() == pytest.approx(limit**2 / 3, rel=0.01)
 
 
 def test_dropout_does_nothing_when_the_model_predicts():
-    x = np.random.random((3, 4))
+    x = xp.ones((3, 4))
     assert built(Dropout(0.5), 4).forward(x) is x
 
 
 @given(rate=st.floats(0, 0.95), seed=st.integers(0, 2**64 - 1))
 def test_dropout_keeps_the_mean(rate, seed):
-    y = built(Dropout(rate, seed=seed), 20000).forward(np.ones((1, 20000)), training=True)
+    y = to_numpy(built(Dropout(rate, seed=seed), 20000).forward(xp.ones((1, 20000)), training=True))
     drawn = round(rate * 2**16) / 2**16             # the rate that masks are drawn with
     deviation = np.sqrt(drawn * (1 - drawn) / y.size)
     assert abs(y.mean() * (1 - rate) - (1 - drawn)) <= 6 * deviation + 10 / y.size
@@ -190,7 +192,7 @@ def test_dropout_keeps_the_mean(rate, seed):
 
 
 def test_dropout_draws_a_new_mask_each_step_and_the_same_for_the_same_seed():
-    x = np.ones((4, 100), "float32")
+    x = xp.ones((4, 100), "float32")
     one, two = built(Dropout(0.5, seed=7), 100), built(Dropout(0.5, seed=7), 100)
     first = one.forward(x, training=True).copy()
     assert (first == two.forward(x, training=True)).all()
@@ -200,7 +202,7 @@ def test_dropout_draws_a_new_mask_each_step_and_the_same_for_the_same_seed():
 
 
 def test_a_row_of_a_dropout_mask_depends_on_its_place_in_the_batch_and_not_on_the_batch_size():
-    x = np.ones((8, 10), "float32")
+    x = xp.ones((8, 10), "float32")
     whole = built(Dropout(0.5, seed=7), 10).forward(x, training=True).copy()
     assert (built(Dropout(0.5, seed=7), 10).forward(x[:3], training=True) == whole[:3]).all()
     for first in range(8):
@@ -210,7 +212,7 @@ def test_a_row_of_a_dropout_mask_depends_on_its_place_in_the_batch_and_not_on_th
 
 
 def test_a_mask_for_all_rows_does_not_depend_on_which_rows_they_are():
-    x = np.ones((8, 10), "float32")
+    x = xp.ones((8, 10), "float32")
     one, other = (built(Dropout(0.5, noise_shape=(1, None), seed=7), 10) for _ in range(2))
     other.masks.first_row = 5
     assert (one.forward(x, training=True)[5:] == other.forward(x[5:], training=True)).all()
@@ -235,25 +237,26 @@ def test_masks_of_successive_steps_do_not_overlap():
 
 @given(arrays(np.float64, (3, 4), elements=st.floats(-1e3, 1e3)))
 def test_softmax_sums_to_one_and_ignores_a_shift(x):
-    y = Softmax().forward(x).copy()
+    y = to_numpy(Softmax().forward(xp.asarray(x)))
     assert y.sum(axis=1) == pytest.approx(1)
-    assert Softmax().forward(x + 100) == pytest.approx(y, rel=1e-9, abs=1e-12)
+    assert to_numpy(Softmax().forward(xp.asarray(x + 100))) == pytest.approx(y, rel=1e-9, abs=1e-12)
 
 
 @given(arrays(np.float32, (3, 4), elements=st.floats(-np.float32(1e30), np.float32(1e30), width=32)))
 def test_no_activation_overflows(x):
+    x = xp.asarray(x)
     for name in set(activations.ACTIVATIONS) - {"exponential"}:
         layer = Activation(name)
-        assert np.isfinite(layer.forward(x)).all(), name
-        assert np.isfinite(layer.backward(np.ones_like(x))).all(), name
+        assert xp.isfinite(layer.forward(x)).all(), name
+        assert xp.isfinite(layer.backward(xp.ones_like(x))).all(), name
 
 
 def test_relu_with_all_its_arguments():
-    x = np.array([[-2.0, 0.5, 1.0, 3.0, 9.0]])
+    x = xp.array([[-2.0, 0.5, 1.0, 3.0, 9.0]])
     layer = ReLU(max_value=6.0, negative_slope=0.5, threshold=1.0)
     assert layer.forward(x).tolist() == [[-1.5, -0.25, 0.0, 3.0, 6.0]]
-    assert layer.backward(np.ones_like(x)).tolist() == [[0.5, 0.5, 0.5, 1.0, 0.0]]
-    assert ReLU(max_value=2, threshold=-1).forward(np.array([[-0.5, 3.0]])).tolist() == [[0.0, 2.0]]
+    assert layer.backward(xp.ones_like(x)).tolist() == [[0.5, 0.5, 0.5, 1.0, 0.0]]
+    assert ReLU(max_value=2, threshold=-1).forward(xp.array([[-0.5, 3.0]])).tolist() == [[0.0, 2.0]]
 
 
 def test_reshape_and_an_input_layer():
@@ -278,9 +281,9 @@ def test_prelu_shares_its_weights_along_axes():
 
 def test_dropout_of_whole_columns():
     layer = built(Dropout(0.5, noise_shape=(None, 1, None)), 5, 8)
-    y = layer.forward(np.ones((3, 5, 8)), training=True)
+    y = layer.forward(xp.ones((3, 5, 8)), training=True)
     assert ((y == 0).all(axis=1) | (y == 2).all(axis=1)).all() and (y == 0).any() and (y == 2).any()
-    assert (layer.backward(np.ones((3, 5, 8))) == y).all()
+    assert (layer.backward(xp.ones((3, 5, 8))) == y).all()
     with pytest.raises(ValueError, match="noise_shape must name for each axis"):
         built(Dropout(0.5, noise_shape=(None, 3)), 8)
 

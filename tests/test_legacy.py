@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinynet
-from tinynet.backend import to_numpy
+from tinynet.backend import to_numpy, xp
 from tinynet.callbacks import Callback
 from tinynet.layers import Activation, BatchNormalization, Dense, Dropout, Layer
 from tinynet.legacy.module_names import MODULES
@@ -166,7 +166,8 @@ def test_names_of_ones_own_in_a_model_stay():
 def test_the_loss_is_the_one_given_to_compile(classifier):
     model, x, y = classifier
     assert model.loss.arguments == {} and model.loss_of_z.arguments == {"from_logits": True}
-    assert float(model.loss.forward(y, model.forward(x))) == pytest.approx(model.evaluate(x, y, verbose=0)[0], rel=1e-5)
+    loss = float(model.loss.forward(xp.asarray(y), model.forward(x)))
+    assert loss == pytest.approx(model.evaluate(x, y, verbose=0)[0], rel=1e-5)
 
 
 def test_another_optimizer_may_be_assigned_between_steps():

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-
 from tinynet import backend
 from tinynet.device import denormals, threads as parallel
-from tinynet.backend import matmul
+from tinynet.backend import matmul, on_gpu
 from tinynet.layers import Dense, Dropout
 from tinynet.models import Sequential
+
+of_a_cpu = pytest.mark.skipif(on_gpu, reason="about the threads and denormals of a CPU; a GPU does this work itself")
 
 
 def trained_weights(threads):
@@ -32,6 +33,7 @@ def test_one_two_and_four_threads_train_to_the_same_bits():
     assert trained_weights(1) == trained_weights(2) == trained_weights(4)
 
 
+@of_a_cpu
 @pytest.mark.slow
 def test_the_step_in_pieces_is_the_textbook_step_on_one_thread(monkeypatch):
     def weights():
@@ -52,6 +54,7 @@ def test_the_step_in_pieces_is_the_textbook_step_on_one_thread(monkeypatch):
     assert in_pieces == pytest.approx(whole, rel=1e-9, abs=1e-12)
 
 
+@of_a_cpu
 def test_products_have_as_many_pieces_as_pay():
     def pieces(*shape):
         seen = []
@@ -76,6 +79,7 @@ def test_slices_cover_everything_once(length, work, grain):
     assert np.concatenate([np.arange(length)[piece] for piece in pieces]).tolist() == list(range(length))
 
 
+@of_a_cpu
 @given(st.integers(1, 40), st.integers(1, 700), st.integers(1, 300))
 def test_matmul_in_blocks_is_matmul(rows, inner, columns):
     a, b = np.random.random((rows, inner)), np.random.random((inner, columns))
@@ -95,6 +99,7 @@ def test_large_products_are_really_shared():
     assert len(names) == 2
 
 
+@of_a_cpu
 def test_fit_shares_its_products_and_keeps_blas_to_one_thread(monkeypatch):
     seen, inner = [], parallel.for_each
 
@@ -207,6 +212,7 @@ def test_every_thread_that_works_takes_denormals_for_zero_and_only_then():
     assert (small * np.float32(1e-10) > 0).all()
 
 
+@of_a_cpu
 @pytest.mark.skipif(not denormals.known, reason="tinynet does not flush denormals on this processor")
 def test_pixels_that_go_dark_leave_no_denormals_in_the_mean_square():
     model = Sequential([Dense(8, input_shape=(40,))])

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinynet.backend import to_numpy
 from tinynet.layers import Dense, Dropout
 from tinynet.models import Sequential, load_model
 from tinynet.saving import ModelFileError, atomic_write, file_format
@@ -45,7 +46,7 @@ def state(model):
     arrays = model.get_weights() + ([*model.parameters.slots.values(), optimizer.step_state] if optimizer else [])
     masks = [layer.masks.step for layer in model.layers if hasattr(layer, "masks")]
     text = json.dumps([model.get_config(), masks])
-    return hashlib.sha256(b"".join(np.asarray(a).tobytes() for a in arrays) + text.encode()).hexdigest()
+    return hashlib.sha256(b"".join(to_numpy(a).tobytes() for a in arrays) + text.encode()).hexdigest()
 
 
 # Kills
