@@ -14,9 +14,6 @@ import time
 
 import numpy as np
 
-if os.environ.get("TINYNET_STANDIN") == "1":
-    import cupy_standin     # noqa: F401: before tinynet
-
 from tinynet import backend, distributed
 from tinynet.device import launcher, threads as parallel
 from tinynet.backend import to_numpy

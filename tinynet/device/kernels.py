@@ -62,9 +62,8 @@ def dropout_mask(seed, step, shape, rate, first=0):
         skip = first % 4        # sixteen bits decide as well as sixty-four and cost a quarter
         bits = random_bits(seed, step, -(-(skip + size) // 4), first // 4).view(np.uint16)[skip:skip + size]
         return (bits >= threshold).reshape(shape)
-    out = xp.empty(shape, bool)
-    threshold, seed = np.uint32(threshold), np.uint64(seed)
-    launch(CUDA, np.float32, "dropout_mask", size // 16 + 2, out, step, seed, threshold, first, size)
+    out, threshold = xp.empty(shape, bool), np.uint32(threshold)
+    launch(CUDA, np.float32, "dropout_mask", size // 16 + 2, out, step, np.uint64(seed), threshold, first, size)
     return out
 
 
