@@ -18,6 +18,7 @@ from tinynet.gradient_check import (assert_gradients, check_layer, check_loss, c
 from tinynet.layers import (ELU, Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout,
                             Flatten, GaussianDropout, GaussianNoise, InputLayer, LeakyReLU, PReLU, ReLU, Reshape,
                             Softmax, ThresholdedReLU)
+from tinynet.layers.fused import DenseReluDropout
 from tinynet.models import Sequential
 from tinynet.regularizers import L1L2
 
@@ -78,6 +79,15 @@ CASES = [pytest.param(make, shape, id=f"{name}: {case}")
 @pytest.mark.parametrize("make, shape", CASES)
 def test_gradient_of_a_layer(make, shape):
     assert_gradients(check_layer(make(), (4, *shape)))
+
+
+@pytest.mark.parametrize("dropout", [None, Dropout(0.5, seed=3)], ids=["", "with dropout"])
+def test_gradient_of_layers_that_run_as_one(dropout):
+    """`check_model` checks them one by one, so that it can name the wrong one."""
+    dense = Dense(4)
+    for layer in filter(None, (dense, dropout)):
+        layer.build_once((None, 4))
+    assert_gradients(check_layer(DenseReluDropout(dense, dropout), (5, 4)))
 
 
 def test_no_layer_is_left_unchecked():

@@ -91,8 +91,7 @@ class NonNeg(Constraint):
 
 def norms(w, axis):
     """sqrt(sum w^2) along the axis (or a list of axes), which is kept with length 1."""
-    axis = tuple(axis) if isinstance(axis, list) else axis
-    return xp.sqrt((w * w).sum(axis=axis, keepdims=True))
+    return xp.sqrt((w * w).sum(axis=tuple(axis) if isinstance(axis, list) else axis, keepdims=True))
 
 
 max_norm = maxnorm = MaxNorm

@@ -14,6 +14,7 @@ import numpy as np
 from tinynet import activations
 from tinynet.backend import to_numpy, working, xp
 from tinynet.layers import Activation
+from tinynet.layers.fused import unfuse
 from tinynet.validation import shortened
 
 
@@ -128,6 +129,7 @@ def raise_nonfinite_loss(model, state, batch, loss):
 
 def _explain(model, x, y, weights) -> Explanation:
     """The record of one step of a model, which changes."""
+    unfuse(model)
     records = [_recorded(layer, layer in model.backward_stack) for layer in model.stack]
     loss_backward, loss_dy = model.loss_backward, []
 
@@ -168,9 +170,6 @@ def _recorded(layer, backward) -> LayerRecord:
 
 def _formulas(layer):
     """(forward, backward) of a layer, from the docstrings of the code that runs."""
-    if hasattr(layer, "fused"):
-        forward, backward = zip(*map(_formulas, layer.fused))
-        return "; ".join(forward), "; ".join(reversed(backward))
     if type(layer) is Activation:
         return _first(layer.activation), _first(activations.BACKWARD[layer.activation])
     return _first(type(layer)), _first(type(layer).backward)

@@ -10,6 +10,7 @@ from tinynet.gradient_check.compare import comparison_of
 from tinynet.gradient_check.loss import check_regularizer, check_unchanged, weightings
 from tinynet.gradient_check.layer import layer_entries, make_float64, restore, state_of
 from tinynet.gradient_check.report import WHOLE, Entry, GradientReport
+from tinynet.layers.fused import unfuse
 from tinynet.parameters import ParameterVector
 from tinynet.training.step import Trainable, backward_layers, forward_layers
 
@@ -29,6 +30,7 @@ def check_model(model, x, y, *, method="complex", sample_weight=None, max_entrie
     model = copy.deepcopy(model, {id(getattr(model, "history", None)): None})
     model.checked_batch(x, y, sample_weight)        # builds it if necessary
     np.random.set_state(before)
+    unfuse(model)
     make_float64(model.stack)
     model.parameters = ParameterVector(model.parameters.parameters)
     x, y, weights = (None if a is None else xp.array(a) for a in model.checked_batch(x, y, sample_weight))

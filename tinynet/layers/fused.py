@@ -23,9 +23,8 @@ class DenseReluDropout(Layer):
 
     def __init__(self, dense, dropout=None):
         super().__init__(name=f"{dense.name}/fused")
-        self.dense = dense
-        self.dropout = dropout
-        self.fused = [dense, Activation("relu", name=f"{dense.name}/relu"), *([dropout] if dropout else [])]
+        self.dense, self.dropout = dense, dropout
+        self.separate = [dense, Activation("relu", name=f"{dense.name}/relu"), *([dropout] if dropout else [])]
         self.parameters = dense.parameters
 
     def compute_output_shape(self, input_shape):
@@ -66,3 +65,9 @@ def fuse(stack):
         else:
             layers.append(layer)
     return layers
+
+
+def unfuse(model):
+    """Let the layers of a model run separately again, as a student reads them: the same bits by more operations."""
+    for name in ("stack", "stack_to_z", "backward_stack", "connected_stack"):
+        setattr(model, name, [layer for each in getattr(model, name) for layer in getattr(each, "separate", [each])])
