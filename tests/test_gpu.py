@@ -30,6 +30,9 @@ from tinynet.optimizers import SGD, Adam, RMSprop
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not on_gpu, reason="no GPU: tinynet computes with NumPy here")]
 
+TESTS = Path(__file__).parent
+OF_A_CPU = os.environ | {"TINYNET_BACKEND": "numpy",
+                         "PYTHONPATH": os.pathsep.join(map(str, (TESTS, TESTS / "support", TESTS.parent)))}
 OPTIMIZERS = {"SGD": lambda: SGD(0.1, momentum=0.9, nesterov=True, clipnorm=0.5),
               "RMSprop": lambda: RMSprop(decay=0.01), "Adam": Adam,
               "AMSgrad": lambda: Adam(amsgrad=True, clipvalue=0.01)}
@@ -57,10 +60,7 @@ def test_all_numbers_of_the_reference_runs():
 def test_training_with_dropout_gives_a_cpu_s_numbers(optimizer):
     code = ("import json, sys, test_gpu; from tinynet import backend; backend.set_floatx('float64'); "
             f"json.dump(test_gpu.trained({optimizer!r}), sys.stdout)")
-    tests = Path(__file__).parent
-    environment = os.environ | {"TINYNET_BACKEND": "numpy",
-                                "PYTHONPATH": os.pathsep.join(map(str, (tests, tests / "support", tests.parent)))}
-    on_cpu = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, env=environment)
+    on_cpu = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, env=OF_A_CPU)
     backend.set_floatx("float64")
     for ours, expected in zip(trained(optimizer), json.loads(on_cpu.stdout)):
         assert ours == pytest.approx(expected, rel=1e-8, abs=1e-10)
@@ -239,6 +239,15 @@ def test_a_derivative_of_another_float_type_is_cast():
                                      lambda t, p: losses.BACKWARD[losses.mean_squared_error](t, p).astype("float64")))
     x = np.random.random((64, 8))
     assert np.isfinite(model.fit(x, x.sum(axis=1), epochs=3, verbose=0).history["loss"]).all()
+
+
+def test_cupy_without_cublas_is_not_chosen():
+    code = "import sys; sys.modules['cupy_backends.cuda.libs.cublas'] = None; import tinynet"
+    auto, cupy = (subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                                 env=OF_A_CPU | {"TINYNET_BACKEND": backend}) for backend in ("auto", "cupy"))
+    assert auto.returncode == 0 and "computes with numpy" in auto.stderr
+    assert "because CuPy's compiler or cuBLAS failed: import of cupy_backends.cuda.libs.cublas halted" in auto.stderr
+    assert cupy.returncode and "TINYNET_BACKEND=cupy cannot be used, the compiler or cuBLAS failed" in cupy.stderr
 
 
 def model_with(metrics, optimizer="rmsprop"):
