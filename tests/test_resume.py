@@ -282,7 +282,7 @@ def test_a_loss_that_is_not_finite_is_an_error_that_names_the_layer_and_keeps_th
     def spoil(epoch, logs):
         if epoch == 2:
             model.layers[2].parameters[0].value = np.nan
-    where = "The same batch with TINYNET_BACKEND=numpy tells the layer" if on_gpu else (
+    where = "A GPU is checked only when the epoch ends; TINYNET_BACKEND=numpy tells the layer" if on_gpu else (
         "The output of dense_2 is the first that is not finite")
     with pytest.raises(FloatingPointError, match=f"The loss is nan in batch 1 of epoch 3. {where}.*rate than 0.001"):
         fit(tmp_path, model, [LambdaCallback(on_epoch_begin=spoil)], epochs=5)

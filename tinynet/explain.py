@@ -112,10 +112,10 @@ def loss_and_gradient(model, theta, x, y, sample_weight=None) -> tuple[float, np
 def raise_nonfinite_loss(model, state, batch, loss):
     """Raise FloatingPointError for a loss that is NaN or infinite; it names the first layer whose output is."""
     where = "No output that a layer keeps is NaN or infinite: look at the loss, the targets and layers of your own."
-    later = state.means.batches - 1 > batch     # in which all layers have become NaN
-    if later:
-        where = "The same batch with TINYNET_BACKEND=numpy tells the layer: a GPU is asked when the epoch ends."
-    for layer, following in zip(() if later else model.stack, [*model.stack[1:], None]):
+    stack = model.stack
+    if state.means.batches - 1 > batch:     # by now the outputs of all layers are
+        stack, where = [], "A GPU is checked only when the epoch ends; TINYNET_BACKEND=numpy tells the layer."
+    for layer, following in zip(stack, [*stack[1:], None]):
         y = getattr(layer, "y", getattr(following, "x", layer._buffers.get("y")))
         if isinstance(y, xp.ndarray) and not bool(xp.isfinite(y).all()):
             where = f"The output of {layer.name} is the first that is not finite."

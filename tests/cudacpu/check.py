@@ -61,7 +61,12 @@ def numbers_are_those_of_numpy():
     np.testing.assert_allclose((cp.stack([x, x]) @ y).get(), np.stack([a, a]) @ b, **close)
     np.testing.assert_allclose((cp.exp(x) * 2 + x[:, ::-1]).get(), np.exp(a) * 2 + a[:, ::-1], **close)
     assert (cp.ascontiguousarray(x.T).get() == a.T).all()
+    with_nan = a.copy()
+    with_nan[3, 5] = np.nan
     for axis in None, 0, 1:
+        for name in "max", "min", "argmax", "argmin":
+            np.testing.assert_equal(getattr(cp.asarray(with_nan), name)(axis=axis).get(),
+                                    getattr(with_nan, name)(axis=axis))
         for name in "sum", "var", "max", "min", "argmax", "argmin", "cumsum":
             np.testing.assert_allclose(getattr(x, name)(axis=axis).get(), getattr(a, name)(axis=axis), **close)
         assert (cp.argsort(x, axis=axis).get() == a.argsort(axis=axis)).all()
@@ -112,6 +117,32 @@ def captured_work_is_done_when_the_graph_is_launched():
     refused(cp.cuda.Stream.null.begin_capture, "legacy")
 
 
+def streams_and_events_wait_for_each_other():
+    """With late work: a blocking stream and the legacy default stream do, others only where they are told to."""
+    x = cp.zeros(1)
+    blocking, other = cp.cuda.Stream(), cp.cuda.Stream(non_blocking=True)
+    with blocking:
+        x += 1
+    x *= 10                         # on the legacy stream, after the blocking one
+    event = cp.cuda.Event()
+    with other:
+        y = cp.ones(1)
+        event.record()
+    event.synchronize()
+    assert event.done and x.get() == 10 and y.get() == 1
+
+
+def waits_are_counted():
+    count = ctypes.CDLL("libcuda.so.1").cudacpu_count
+    stream, event = cp.cuda.Stream(), cp.cuda.Event()
+    before = count(b"synchronization")
+    event.record(stream)
+    event.synchronize()
+    stream.synchronize()
+    cp.cuda.Device().synchronize()
+    assert count(b"synchronization") == before + 3
+
+
 def fresh_memory_is_nan_and_counted():
     allocations = ctypes.CDLL("libcuda.so.1").cudacpu_count
     before = allocations(b"allocation")
@@ -120,7 +151,7 @@ def fresh_memory_is_nan_and_counted():
     assert allocations(b"allocation") == before + 1
 
 
-def a_write_behind_the_end_ends_the_process():
+def a_write_past_the_end_ends_the_process():
     with cp.cuda.using_allocator(None):
         x = cp.empty(100, np.int8)
         launch("beyond", 1, 1, x, np.int32(100))
@@ -160,10 +191,12 @@ CHECKS = [      # a check, its environment, what the process says when it ends b
     (kernels_run, {"CUDACPU_REVERSE": "1"}, None), (what_cuda_refuses_is_refused, {}, None),
     (captured_work_is_done_when_the_graph_is_launched, {}, None),
     (captured_work_is_done_when_the_graph_is_launched, {"CUDACPU_LATE": "1"}, None),
+    (streams_and_events_wait_for_each_other, {}, None),
+    (streams_and_events_wait_for_each_other, {"CUDACPU_LATE": "1"}, None), (waits_are_counted, {}, None),
     (fresh_memory_is_nan_and_counted, {}, None), (threads_run_in_order, {}, None),
     (threads_run_in_reverse, {"CUDACPU_REVERSE": "1"}, None),
     (what_is_not_waited_for_is_done_late, {"CUDACPU_LATE": "1"}, None),
-    (a_write_behind_the_end_ends_the_process, {}, "something was written behind an allocation of 100 bytes"),
+    (a_write_past_the_end_ends_the_process, {}, "something was written past the end of an allocation of 100 bytes"),
     (threads_that_wait_in_vain_end_the_process, {}, "wait for each other in vain")]
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ API Result nvrtcGetLoweredName(Program* program, const char* expression, const c
     return SUCCESS;
 }
 
-// For g++: one option of NVRTC; "" for one that changes nothing here. Raises for one that NVRTC does not have.
+// For g++: one option of NVRTC; "" for one that changes nothing here. Throws for one that NVRTC does not have.
 static string translated(const string& option) {
     static const regex same("-[DUI].+"), path("--include-path=(.+)"), macro("--define-macro=(.+)"),
         standard("--?std=c\\+\\+(\\d+)"), fmad("--?fmad=(true|false)"),
@@ -119,8 +119,8 @@ API Result nvrtcCompileProgram(Program* program, int count, const char* const* o
         program->log = error.what();
         return INVALID_OPTION;
     }
-    char folder[] = "/tmp/cudacpu-compile-XXXXXX";
-    std::filesystem::path place = mkdtemp(folder);
+    string folder = std::filesystem::temp_directory_path() / "cudacpu-compile-XXXXXX";
+    std::filesystem::path place = mkdtemp(folder.data());
     std::ofstream(place / "kernel.cu") << with_kernels(*program);
     for (auto& [name, text] : program->headers) {
         create_directories((place / name).parent_path());

@@ -66,14 +66,14 @@ static inline __attribute__((always_inline)) void call(void** arguments) {
     S::template call<function>(arguments, std::make_index_sequence<S::count>());
 }
 
-// body(): for each place x, y, z of an extent, from the first or from the last on
-template <class Place, class Body>
-static inline __attribute__((always_inline)) void for_each(Place& place, dim3 extent, bool reversed, Body body) {
-    for (unsigned z = 0; z < extent.z; ++z)
-        for (unsigned y = 0; y < extent.y; ++y)
-            for (unsigned x = 0; x < extent.x; ++x) {
-                if (reversed) place = {extent.x - 1 - x, extent.y - 1 - y, extent.z - 1 - z};
-                else place = {x, y, z};
+// Call body() for each index of a grid or block, in order or in reverse.
+template <class Index, class Body>
+static inline __attribute__((always_inline)) void for_each(Index& index, dim3 size, bool reversed, Body body) {
+    for (unsigned z = 0; z < size.z; ++z)
+        for (unsigned y = 0; y < size.y; ++y)
+            for (unsigned x = 0; x < size.x; ++x) {
+                if (reversed) index = {size.x - 1 - x, size.y - 1 - y, size.z - 1 - z};
+                else index = {x, y, z};
                 body();
             }
 }
@@ -147,15 +147,15 @@ static void run_thread() {
     wait(Thread::ended);
 }
 
-// Let the threads from `first` to `last` go on if all of them that have not ended wait so; returns how many do.
-static int release(size_t first, size_t last, Thread::State state) {
-    int waiting = 0;
+// Let the threads from `first` to `last` go on if all of them that have not ended wait so; returns whether any does.
+static bool release(size_t first, size_t last, Thread::State state) {
+    bool any = false;
     for (size_t i = first; i < last; ++i) {
-        waiting += threads[i].state == state;
-        if (threads[i].state != state && threads[i].state != Thread::ended) return 0;
+        any |= threads[i].state == state;
+        if (threads[i].state != state && threads[i].state != Thread::ended) return false;
     }
     for (size_t i = first; i < last; ++i) if (threads[i].state == state) threads[i].state = Thread::ready;
-    return waiting;
+    return any;
 }
 
 static void run_block() {
@@ -167,7 +167,7 @@ static void run_block() {
         threads.push_back({top - 8, Thread::ready, threadIdx});
     });
     size_t size = threads.size();
-    for (int released = 1; released; ) {
+    for (bool released = true; released; ) {
         for (size_t i = 0; i < size; ++i) {
             current = &threads[current_launch->reversed ? size - 1 - i : i];
             if (current->state != Thread::ready) continue;
@@ -176,7 +176,7 @@ static void run_block() {
         }
         released = release(0, size, Thread::at_block);
         for (size_t warp = 0; warp < size; warp += 32)
-            released += release(warp, warp + 32 < size ? warp + 32 : size, Thread::at_warp);
+            released |= release(warp, warp + 32 < size ? warp + 32 : size, Thread::at_warp);
     }
     for (auto& thread : threads) {
         if (thread.state == Thread::ended) continue;
@@ -209,7 +209,6 @@ constexpr Kernel kernel_of(void (*run)(const Launch&)) {
 
 static inline void __syncthreads() { cudacpu::wait(cudacpu::Thread::at_block); }
 static inline void __syncwarp(unsigned = ~0u) { cudacpu::wait(cudacpu::Thread::at_warp); }
-static inline void __threadfence() {}
 
 namespace cudacpu {
 
@@ -255,9 +254,6 @@ static inline float max(float a, float b) { return fmaxf(a, b); }
 static inline double min(double a, double b) { return fmin(a, b); }
 static inline double max(double a, double b) { return fmax(a, b); }
 
-static inline float rsqrt(float x) { return 1 / sqrtf(x); }
-static inline double rsqrt(double x) { return 1 / sqrt(x); }
-
 template <class To, class From> static inline To cudacpu_bits(From from) {
     static_assert(sizeof(To) == sizeof(From));
     To to;
@@ -265,21 +261,12 @@ template <class To, class From> static inline To cudacpu_bits(From from) {
     return to;
 }
 static inline int __float_as_int(float x) { return cudacpu_bits<int>(x); }
-static inline unsigned __float_as_uint(float x) { return cudacpu_bits<unsigned>(x); }
 static inline float __int_as_float(int x) { return cudacpu_bits<float>(x); }
-static inline float __uint_as_float(unsigned x) { return cudacpu_bits<float>(x); }
 static inline long long __double_as_longlong(double x) { return cudacpu_bits<long long>(x); }
 static inline double __longlong_as_double(long long x) { return cudacpu_bits<double>(x); }
-static inline int __double2hiint(double x) { return int(cudacpu_bits<long long>(x) >> 32); }
-static inline int __double2loint(double x) { return int(cudacpu_bits<long long>(x)); }
-static inline double __hiloint2double(int hi, int lo) {
-    return cudacpu_bits<double>((unsigned long long)unsigned(hi) << 32 | unsigned(lo));
-}
 static inline int __clz(int x) { return x ? __builtin_clz(x) : 32; }
-static inline int __clzll(long long x) { return x ? __builtin_clzll(x) : 64; }
 static inline int __popc(unsigned x) { return __builtin_popcount(x); }
 static inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
-static inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned((unsigned long long)a * b >> 32); }
 static inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
     return (unsigned long long)((unsigned __int128)a * b >> 64);
 }

@@ -11,7 +11,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <cuda.h>
@@ -19,7 +18,7 @@
 
 #define API extern "C" __attribute__((visibility("default")))
 #define LOCK std::lock_guard guard(cudacpu::mutex)
-#define TRY(call) do { cudaError_t error_ = (call); if (error_) return remember(error_); } while (0)
+#define TRY(call) do { cudaError_t error_ = (call); if (error_) return error_; } while (0)
 
 namespace cudacpu __attribute__((visibility("default"))) {      // algorithms.cpp calls it from other libraries
 
@@ -30,16 +29,12 @@ struct Node { std::string name; Work work; };
 using Graph = std::vector<Node>;
 
 struct Capture {
-    cudaStream_t origin;                // the stream on which it began
-    bool blocking;                      // whether that stream waits for the legacy default stream
-    cudaStreamCaptureMode mode;
-    std::thread::id thread;
-    cudaError_t broken = cudaSuccess;   // what has invalidated it
     Graph graph;
+    cudaError_t broken = cudaSuccess;   // what has invalidated it
 };
 
 struct Stream {
-    bool blocking = true;
+    bool blocking = true;               // whether it and the legacy default stream wait for each other
     std::deque<Work> queue;
     uint64_t submitted = 0, done = 0;
     std::shared_ptr<Capture> capture;
@@ -59,18 +54,13 @@ cudaError_t submit(cudaStream_t handle, const std::string& name, Work work);
 void run(const StreamPointer& stream, uint64_t upto);
 void run_all();
 
-// The error of a call that waits for this stream, or that is unsafe while some stream captures; it breaks the capture.
-cudaError_t refuse_if_capturing(const StreamPointer& stream);
-cudaError_t refuse_if_any_captures(bool even_relaxed = false);
+constexpr size_t MEMORY = 80ull << 30, SHARED_MEMORY = 49152;     // bytes of the device, and of a block
 
 enum class Kind { pageable, pinned, device };
 
 struct Allocation { uintptr_t begin; size_t size; Kind kind; };
 
 const Allocation* find(const void* pointer);    // null for memory that CUDA does not know
-
-// Keep the error for cudaGetLastError, and return it.
-cudaError_t remember(cudaError_t error);
 
 // One more piece of work of this name.
 void count(const std::string& name);

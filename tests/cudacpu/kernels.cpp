@@ -3,14 +3,14 @@
 #include "device.hpp"
 #include "kernel.hpp"
 
-#include <cstdio>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <map>
 
 #include <dlfcn.h>
 #include <elf.h>
-#include <link.h>
 #include <unistd.h>
 
 using namespace cudacpu;
@@ -20,20 +20,10 @@ struct CUfunc_st {
     std::string name;
 };
 
-struct CUctx_st {};
-
 static auto& functions = *new std::map<std::pair<CUmodule, std::string>, CUfunc_st>;
-static CUctx_st context;            // the only one
-constexpr unsigned SHARED = 49152;  // bytes that a block may have
-
 static const bool reversed = getenv("CUDACPU_REVERSE") && atoi(getenv("CUDACPU_REVERSE"));
 
-API CUresult cuDriverGetVersion(int* version) { *version = 13000; return CUDA_SUCCESS; }
-API CUresult cuCtxGetCurrent(CUcontext* current) { *current = &context; return CUDA_SUCCESS; }
-API CUresult cuCtxSetCurrent(CUcontext) { return CUDA_SUCCESS; }
-API CUresult cuCtxGetDevice(CUdevice* device) { *device = 0; return CUDA_SUCCESS; }
-
-// The errors of the driver and of the runtime have the same numbers.
+// Under the runtime's names, cudaErrorSymbolNotFound for CUDA_ERROR_NOT_FOUND: their numbers are the same.
 static cudaError_t as_runtime(CUresult error) { return static_cast<cudaError_t>(error); }
 API CUresult cuGetErrorName(CUresult error, const char** name) { *name = cudaGetErrorName(as_runtime(error)); return CUDA_SUCCESS; }
 API CUresult cuGetErrorString(CUresult error, const char** text) { *text = cudaGetErrorString(as_runtime(error)); return CUDA_SUCCESS; }
@@ -42,13 +32,13 @@ API CUresult cuModuleLoadData(CUmodule* module, const void* image) {
     auto* header = static_cast<const Elf64_Ehdr*>(image);
     if (memcmp(header->e_ident, ELFMAG, SELFMAG)) return CUDA_ERROR_INVALID_IMAGE;
     size_t size = header->e_shoff + size_t(header->e_shnum) * header->e_shentsize;
-    char path[] = "/tmp/cudacpu-module-XXXXXX";
-    int file = mkstemp(path);
+    std::string path = std::filesystem::temp_directory_path() / "cudacpu-module-XXXXXX";
+    int file = mkstemp(path.data());
     bool written = file >= 0 && write(file, image, size) == ssize_t(size);
-    *module = static_cast<CUmodule>(written ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : nullptr);
-    if (!*module) complain("a module cannot be loaded: %s", written ? dlerror() : "no room in /tmp");
+    *module = static_cast<CUmodule>(written ? dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr);
+    if (!*module) complain("a module cannot be loaded: %s", written ? dlerror() : strerror(errno));
     if (file >= 0) close(file);
-    unlink(path);
+    unlink(path.c_str());
     return *module ? CUDA_SUCCESS : CUDA_ERROR_INVALID_IMAGE;
 }
 
@@ -62,25 +52,9 @@ API CUresult cuModuleGetFunction(CUfunction* function, CUmodule module, const ch
     return CUDA_SUCCESS;
 }
 
-API CUresult cuModuleGetGlobal(CUdeviceptr* address, size_t* size, CUmodule module, const char* name) {
-    Dl_info where;
-    ElfW(Sym)* symbol;
-    void* found = dlsym(module, name);
-    *address = reinterpret_cast<CUdeviceptr>(found);
-    if (!found || !dladdr1(found, &where, reinterpret_cast<void**>(&symbol), RTLD_DL_SYMENT))
-        return CUDA_ERROR_NOT_FOUND;
-    if (size) *size = symbol->st_size;
-    return CUDA_SUCCESS;
-}
-
 API CUresult cuFuncGetAttribute(int* value, CUfunction_attribute attribute, CUfunction) {
     *value = attribute == CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK ? 1024 :
-        attribute == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES ? int(SHARED) : 0;
-    return CUDA_SUCCESS;
-}
-
-API CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, CUfunction, int threads, size_t) {
-    *blocks = 2048 / threads;
+        attribute == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES ? int(SHARED_MEMORY) : 0;
     return CUDA_SUCCESS;
 }
 
@@ -101,7 +75,7 @@ public:
 API CUresult cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
                             unsigned bz, unsigned shared, CUstream stream, void** arguments, void** extra) {
     bool fits = gx && gy && gz && bx && by && bz && gx <= 0x7FFFFFFF && gy <= 65535 && gz <= 65535 && bz <= 64 &&
-        bx <= 1024 && by <= 1024 && bx * by * bz <= 1024 && shared <= SHARED;
+        bx <= 1024 && by <= 1024 && bx * by * bz <= 1024 && shared <= SHARED_MEMORY;
     if (!function || !fits || extra) return CUDA_ERROR_INVALID_VALUE;
     auto& kernel = *function->kernel;
     auto held = std::make_shared<Arguments>();
@@ -114,7 +88,7 @@ API CUresult cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, unsig
         }
     }
     auto error = submit(stream, function->name, [=, run = kernel.run] {
-        std::unique_ptr<void, decltype(&free)> memory(aligned_alloc(64, SHARED), free);
+        std::unique_ptr<void, decltype(&free)> memory(aligned_alloc(64, (shared + 63) / 64 * 64), free);
         memset(memory.get(), 0xFF, shared);
         run({{gx, gy, gz}, {bx, by, bz}, memory.get(), reversed, held->pointers.data()});
     });

@@ -1,4 +1,4 @@
-// Memory is malloc's. Fresh memory is filled with NaN, and nobody may write behind its end.
+// Memory is malloc's. What cudaMalloc gives is filled with NaN, and nobody may write past its end.
 #include "device.hpp"
 
 #include <algorithm>
@@ -14,20 +14,18 @@ namespace {
 
 auto& allocations = *new std::map<uintptr_t, Allocation>;   // never destroyed: Python frees arrays while it ends
 size_t used = 0;
-constexpr size_t TOTAL = 80ull << 30;
 
-// Bytes behind each allocation that must stay as they are; the address sanitizer, if loaded, has better ones.
+// Bytes past the end of each allocation that must stay as they are; the address sanitizer, if loaded, has better ones.
 const size_t GUARD = dlsym(RTLD_DEFAULT, "__asan_init") ? 0 : 64;
 constexpr unsigned char UNWRITTEN = 0xFF, GUARDED = 0xA5;   // floats of UNWRITTEN bytes are NaN, integers -1
 
 cudaError_t allocate(void** pointer, size_t size, Kind kind) {
     LOCK;
     *pointer = nullptr;
-    TRY(refuse_if_any_captures());
     if (!size) return cudaSuccess;
     count("allocation");
-    if ((kind == Kind::device && used + size > TOTAL) || posix_memalign(pointer, 512, size + GUARD))
-        return remember(cudaErrorMemoryAllocation);
+    if ((kind == Kind::device && used + size > MEMORY) || posix_memalign(pointer, 512, size + GUARD))
+        return cudaErrorMemoryAllocation;
     memset(*pointer, UNWRITTEN, size);
     memset(static_cast<char*>(*pointer) + size, GUARDED, GUARD);
     auto begin = reinterpret_cast<uintptr_t>(*pointer);
@@ -38,15 +36,14 @@ cudaError_t allocate(void** pointer, size_t size, Kind kind) {
 
 cudaError_t release(void* pointer, Kind kind) {
     LOCK;
-    TRY(refuse_if_any_captures());
     if (!pointer) return cudaSuccess;
     auto found = allocations.find(reinterpret_cast<uintptr_t>(pointer));
-    if (found == allocations.end() || found->second.kind != kind) return remember(cudaErrorInvalidValue);
+    if (found == allocations.end() || found->second.kind != kind) return cudaErrorInvalidValue;
     run_all();          // as cudaFree does: all work that may still use it
     size_t size = found->second.size;
     auto* guarded = static_cast<unsigned char*>(pointer) + size;
     if (std::any_of(guarded, guarded + GUARD, [](unsigned char byte) { return byte != GUARDED; })) {
-        complain("something was written behind an allocation of %zu bytes", size);
+        complain("something was written past the end of an allocation of %zu bytes", size);
         abort();
     }
     memset(pointer, UNWRITTEN, size);
@@ -107,12 +104,14 @@ API cudaError_t cudaHostAlloc(void** pointer, size_t size, unsigned) { return al
 API cudaError_t cudaFreeHost(void* pointer) { return release(pointer, Kind::pinned); }
 
 API cudaError_t cudaMemGetInfo(size_t* available, size_t* total) {
-    *total = TOTAL;
-    *available = TOTAL - used;
+    LOCK;
+    *total = MEMORY;
+    *available = MEMORY - used;
     return cudaSuccess;
 }
 
 API cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* pointer) {
+    LOCK;
     Kind kind = kind_of(pointer);
     auto* address = const_cast<void*>(pointer);
     *attributes = {};
@@ -126,12 +125,11 @@ API cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, cons
 
 API cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t size, cudaMemcpyKind kind, cudaStream_t handle) {
     LOCK;
-    return remember(copy(to, from, size, kind, handle));
+    return copy(to, from, size, kind, handle);
 }
 
 API cudaError_t cudaMemcpy(void* to, const void* from, size_t size, cudaMemcpyKind kind) {
     LOCK;
-    TRY(refuse_if_any_captures());
     TRY(copy(to, from, size, kind, nullptr));
     return kind == cudaMemcpyDeviceToDevice ? cudaSuccess : cudaStreamSynchronize(nullptr);
 }
@@ -139,11 +137,6 @@ API cudaError_t cudaMemcpy(void* to, const void* from, size_t size, cudaMemcpyKi
 API cudaError_t cudaMemsetAsync(void* pointer, int value, size_t size, cudaStream_t handle) {
     LOCK;
     if (!size) return cudaSuccess;
-    if (kind_of(pointer) == Kind::pageable || !inside(pointer, size)) return remember(cudaErrorInvalidValue);
-    return remember(submit(handle, "memset", [=] { memset(pointer, value, size); }));
-}
-
-API cudaError_t cudaMemset(void* pointer, int value, size_t size) {
-    TRY(refuse_if_any_captures());
-    return cudaMemsetAsync(pointer, value, size, nullptr);
+    if (kind_of(pointer) == Kind::pageable || !inside(pointer, size)) return cudaErrorInvalidValue;
+    return submit(handle, "memset", [=] { memset(pointer, value, size); });
 }

@@ -4,8 +4,6 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
-#include <list>
 #include <map>
 #include <utility>
 
@@ -17,25 +15,9 @@ namespace {
 
 // Never destroyed, because Python frees streams and graphs while it ends.
 auto& streams = *new std::map<cudaStream_t, StreamPointer>;
-auto& captures = *new std::list<std::weak_ptr<Capture>>;
 auto& counts = *new std::map<std::string, uint64_t>;
-thread_local cudaError_t last_error = cudaSuccess;
 
 const bool late = getenv("CUDACPU_LATE") && atoi(getenv("CUDACPU_LATE"));
-
-std::vector<std::shared_ptr<Capture>> active_captures() {
-    std::vector<std::shared_ptr<Capture>> active;
-    captures.remove_if([](auto& capture) { return capture.expired(); });
-    for (auto& capture : captures) active.push_back(capture.lock());
-    return active;
-}
-
-// The legacy default stream may not be used while a stream captures that waits for it.
-cudaError_t break_blocking_captures() {
-    for (auto& capture : active_captures())
-        if (capture->blocking) return capture->broken = cudaErrorStreamCaptureImplicit;
-    return cudaSuccess;
-}
 
 // What comes next on `stream` waits for what `other` has been given so far.
 void wait_for(const StreamPointer& stream, const StreamPointer& other) {
@@ -49,14 +31,23 @@ void wait_as_legacy(const StreamPointer& legacy) {
     for (auto& [_, other] : streams) if (other->blocking && !other->capture) wait_for(legacy, other);
 }
 
+// The capture of a blocking stream, which the legacy default stream may not make wait; null if there is none.
+Capture* blocking_capture() {
+    for (auto& [_, stream] : streams) if (stream->blocking && stream->capture) return stream->capture.get();
+    return nullptr;
+}
+
+// A call that waits for a stream is an error in a capture, and breaks it.
+cudaError_t refuse_if_capturing(const StreamPointer& stream) {
+    if (!stream) return cudaErrorInvalidResourceHandle;
+    if (stream->capture) return stream->capture->broken = cudaErrorStreamCaptureUnsupported;
+    auto* capture = stream == cudacpu::stream(nullptr) ? blocking_capture() : nullptr;
+    return capture ? capture->broken = cudaErrorStreamCaptureImplicit : cudaSuccess;
+}
+
 }  // namespace
 
 namespace cudacpu {
-
-cudaError_t remember(cudaError_t error) {
-    if (error) last_error = error;
-    return error;
-}
 
 void count(const std::string& name) { ++counts[name]; }
 
@@ -72,8 +63,7 @@ void complain(const char* format, ...) {
 StreamPointer stream(cudaStream_t handle) {
     LOCK;
     if (handle == cudaStreamLegacy) handle = nullptr;
-    if (!streams.count(handle) && (!handle || handle == cudaStreamPerThread))
-        streams[handle] = std::make_shared<Stream>();
+    if (!handle && !streams.count(handle)) streams[handle] = std::make_shared<Stream>();
     auto found = streams.find(handle);
     return found == streams.end() ? nullptr : found->second;
 }
@@ -103,7 +93,7 @@ cudaError_t submit(cudaStream_t handle, const std::string& name, Work work) {
         return cudaSuccess;
     }
     if (to == legacy) {
-        if (auto error = break_blocking_captures()) return error;
+        if (auto* capture = blocking_capture()) return capture->broken = cudaErrorStreamCaptureImplicit;
         wait_as_legacy(legacy);
     } else if (to->blocking) {
         wait_for(to, legacy);
@@ -114,24 +104,6 @@ cudaError_t submit(cudaStream_t handle, const std::string& name, Work work) {
     return cudaSuccess;
 }
 
-cudaError_t refuse_if_capturing(const StreamPointer& stream) {
-    if (!stream) return cudaErrorInvalidResourceHandle;
-    if (stream->capture) return stream->capture->broken = cudaErrorStreamCaptureUnsupported;
-    return stream == cudacpu::stream(nullptr) ? break_blocking_captures() : cudaSuccess;
-}
-
-cudaError_t refuse_if_any_captures(bool even_relaxed) {
-    LOCK;
-    cudaError_t error = cudaSuccess;
-    for (auto& capture : active_captures()) {
-        bool mine = capture->thread == std::this_thread::get_id();
-        if (even_relaxed || capture->mode == cudaStreamCaptureModeGlobal ||
-                (capture->mode == cudaStreamCaptureModeThreadLocal && mine))
-            error = capture->broken = cudaErrorStreamCaptureUnsupported;
-    }
-    return error;
-}
-
 }  // namespace cudacpu
 
 // How often work of this name was done since the process began. For tests, by ctypes.
@@ -140,8 +112,7 @@ API uint64_t cudacpu_count(const char* name) {
     return counts[name];
 }
 
-API cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
-API cudaError_t cudaPeekAtLastError() { return last_error; }
+API cudaError_t cudaGetLastError() { return cudaSuccess; }      // CuPy calls it only to forget an error
 
 API cudaError_t cudaStreamCreateWithPriority(cudaStream_t* handle, unsigned flags, int) {
     LOCK;
@@ -152,16 +123,10 @@ API cudaError_t cudaStreamCreateWithPriority(cudaStream_t* handle, unsigned flag
     return cudaSuccess;
 }
 
-API cudaError_t cudaStreamCreateWithFlags(cudaStream_t* handle, unsigned flags) {
-    return cudaStreamCreateWithPriority(handle, flags, 0);
-}
-
-API cudaError_t cudaStreamCreate(cudaStream_t* handle) { return cudaStreamCreateWithPriority(handle, 0, 0); }
-
 API cudaError_t cudaStreamDestroy(cudaStream_t handle) {
     LOCK;
     auto found = streams.find(handle);
-    if (found == streams.end() || !handle) return remember(cudaErrorInvalidResourceHandle);
+    if (found == streams.end() || !handle) return cudaErrorInvalidResourceHandle;
     run(found->second, found->second->submitted);
     streams.erase(found);
     return cudaSuccess;
@@ -188,28 +153,11 @@ API cudaError_t cudaStreamQuery(cudaStream_t handle) {
 
 API cudaError_t cudaDeviceSynchronize() {
     LOCK;
-    TRY(refuse_if_any_captures(true));
+    for (auto& [_, stream] : streams)
+        if (stream->capture) return stream->capture->broken = cudaErrorStreamCaptureUnsupported;
     count("synchronization");
     run_all();
     return cudaSuccess;
-}
-
-API cudaError_t cudaLaunchHostFunc(cudaStream_t handle, cudaHostFn_t function, void* data) {
-    return remember(submit(handle, "host function", [=] {
-        mutex.unlock();         // it may wait for another thread that wants the lock
-        function(data);
-        mutex.lock();
-    }));
-}
-
-API cudaError_t cudaStreamAddCallback(cudaStream_t handle, cudaStreamCallback_t callback, void* data, unsigned) {
-    LOCK;
-    TRY(refuse_if_capturing(stream(handle)));
-    return remember(submit(handle, "host function", [=] {
-        mutex.unlock();
-        callback(handle, cudaSuccess, data);
-        mutex.lock();
-    }));
 }
 
 // Events: how far a stream had got
@@ -220,9 +168,6 @@ struct Event {
     StreamPointer stream;
     uint64_t upto = 0;
     std::weak_ptr<Capture> capture;
-    std::shared_ptr<timespec> time = std::make_shared<timespec>();
-
-    bool reached() const { return !stream || stream->done >= upto; }
 };
 
 auto& events = *new std::map<cudaEvent_t, std::shared_ptr<Event>>;
@@ -235,10 +180,10 @@ std::shared_ptr<Event> event(cudaEvent_t handle) {
 cudaError_t reach(cudaEvent_t handle, bool wait) {
     LOCK;
     auto awaited = event(handle);
-    if (!awaited) return remember(cudaErrorInvalidResourceHandle);
-    if (auto capture = awaited->capture.lock()) return remember(capture->broken = cudaErrorCapturedEvent);
-    if (awaited->reached()) return cudaSuccess;
+    if (!awaited) return cudaErrorInvalidResourceHandle;
+    if (auto capture = awaited->capture.lock()) return capture->broken = cudaErrorCapturedEvent;
     if (wait) count("synchronization");
+    if (!awaited->stream || awaited->stream->done >= awaited->upto) return cudaSuccess;
     run(awaited->stream, wait ? awaited->upto : awaited->stream->done + 1);
     return wait ? cudaSuccess : cudaErrorNotReady;
 }
@@ -253,68 +198,40 @@ API cudaError_t cudaEventCreateWithFlags(cudaEvent_t* handle, unsigned) {
     return cudaSuccess;
 }
 
-API cudaError_t cudaEventCreate(cudaEvent_t* handle) { return cudaEventCreateWithFlags(handle, 0); }
-
 API cudaError_t cudaEventDestroy(cudaEvent_t handle) {
     LOCK;
-    return events.erase(handle) ? cudaSuccess : remember(cudaErrorInvalidResourceHandle);
+    return events.erase(handle) ? cudaSuccess : cudaErrorInvalidResourceHandle;
 }
 
 API cudaError_t cudaEventRecord(cudaEvent_t handle, cudaStream_t on) {
     LOCK;
     auto recorded = event(handle);
     auto where = stream(on);
-    if (!recorded || !where) return remember(cudaErrorInvalidResourceHandle);
+    if (!recorded || !where) return cudaErrorInvalidResourceHandle;
     if (where->capture) {
-        if (where->capture->broken) return remember(cudaErrorStreamCaptureInvalidated);
+        if (where->capture->broken) return cudaErrorStreamCaptureInvalidated;
         recorded->capture = where->capture;
         return cudaSuccess;
     }
-    auto time = std::make_shared<timespec>();
-    TRY(submit(on, "event", [time] { clock_gettime(CLOCK_MONOTONIC, time.get()); }));
-    *recorded = {where, where->submitted, {}, time};
+    *recorded = {where, where->submitted, {}};
     return cudaSuccess;
 }
 
 API cudaError_t cudaEventSynchronize(cudaEvent_t handle) { return reach(handle, true); }
 API cudaError_t cudaEventQuery(cudaEvent_t handle) { return reach(handle, false); }
 
-API cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t first, cudaEvent_t last) {
-    LOCK;
-    auto a = event(first), b = event(last);
-    if (!a || !b || !a->stream || !b->stream) return remember(cudaErrorInvalidResourceHandle);
-    if (!a->reached() || !b->reached()) return remember(cudaErrorNotReady);
-    *milliseconds = (b->time->tv_sec - a->time->tv_sec) * 1e3 + (b->time->tv_nsec - a->time->tv_nsec) * 1e-6;
-    return cudaSuccess;
-}
+// Captures, all of the relaxed mode, and graphs. A handle of a graph, executable or not, points to a GraphPointer.
 
-API cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t awaited, unsigned) {
-    LOCK;
-    auto until = event(awaited);
-    auto waiting = stream(handle);
-    if (!until || !waiting) return remember(cudaErrorInvalidResourceHandle);
-    if (auto capture = until->capture.lock()) {     // the waiting stream joins the capture
-        if (waiting->capture && waiting->capture != capture)
-            return remember(capture->broken = cudaErrorStreamCaptureMerge);
-        waiting->capture = capture;
-        return cudaSuccess;
-    }
-    if (waiting->capture) return remember(waiting->capture->broken = cudaErrorStreamCaptureIsolation);
-    if (until->reached()) return cudaSuccess;
-    return remember(submit(handle, "wait", [other = until->stream, upto = until->upto] { run(other, upto); }));
-}
-
-// Captures and graphs. A handle of a graph, executable or not, is a pointer to its nodes.
+using GraphPointer = std::shared_ptr<const Graph>;
 
 API cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {
     LOCK;
     auto origin = stream(handle);
-    if (!origin) return remember(cudaErrorInvalidResourceHandle);
-    if (origin == stream(nullptr)) return remember(cudaErrorStreamCaptureUnsupported);
-    if (origin->capture) return remember(cudaErrorIllegalState);
+    if (!origin) return cudaErrorInvalidResourceHandle;
+    if (mode != cudaStreamCaptureModeRelaxed) return cudaErrorNotSupported;
+    if (origin == stream(nullptr)) return cudaErrorStreamCaptureUnsupported;
+    if (origin->capture) return cudaErrorIllegalState;
     origin->capture = std::make_shared<Capture>();
-    *origin->capture = {handle, origin->blocking, mode, std::this_thread::get_id(), cudaSuccess, {}};
-    captures.push_back(origin->capture);
     return cudaSuccess;
 }
 
@@ -322,49 +239,44 @@ API cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
     LOCK;
     *graph = nullptr;
     auto ended = stream(handle);
-    if (!ended) return remember(cudaErrorInvalidResourceHandle);
-    auto capture = ended->capture;
-    if (!capture) return remember(cudaErrorIllegalState);
-    if (capture->origin != handle) return remember(capture->broken = cudaErrorStreamCaptureUnmatched);
-    if (capture->mode != cudaStreamCaptureModeRelaxed && capture->thread != std::this_thread::get_id())
-        return remember(capture->broken = cudaErrorStreamCaptureWrongThread);
-    for (auto& [_, stream] : streams) if (stream->capture == capture) stream->capture.reset();
-    if (capture->broken) return remember(cudaErrorStreamCaptureInvalidated);
-    *graph = reinterpret_cast<cudaGraph_t>(new Graph(capture->graph));
+    if (!ended) return cudaErrorInvalidResourceHandle;
+    auto capture = std::exchange(ended->capture, nullptr);
+    if (!capture) return cudaErrorIllegalState;
+    if (capture->broken) return cudaErrorStreamCaptureInvalidated;
+    *graph = reinterpret_cast<cudaGraph_t>(new GraphPointer(new Graph(std::move(capture->graph))));
     return cudaSuccess;
 }
 
 API cudaError_t cudaStreamIsCapturing(cudaStream_t handle, cudaStreamCaptureStatus* status) {
     LOCK;
     auto found = stream(handle);
-    if (!found) return remember(cudaErrorInvalidResourceHandle);
-    if (found == stream(nullptr)) TRY(break_blocking_captures());
+    if (!found) return cudaErrorInvalidResourceHandle;
+    if (found == stream(nullptr) && blocking_capture()) return cudaErrorStreamCaptureImplicit;
     *status = !found->capture ? cudaStreamCaptureStatusNone : found->capture->broken ?
         cudaStreamCaptureStatusInvalidated : cudaStreamCaptureStatusActive;
     return cudaSuccess;
 }
 
 API cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
-    *executable = reinterpret_cast<cudaGraphExec_t>(new Graph(*reinterpret_cast<Graph*>(graph)));
+    *executable = reinterpret_cast<cudaGraphExec_t>(new GraphPointer(*reinterpret_cast<GraphPointer*>(graph)));
     return cudaSuccess;
 }
 
 API cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-    delete reinterpret_cast<Graph*>(graph);
+    delete reinterpret_cast<GraphPointer*>(graph);
     return cudaSuccess;
 }
 
 API cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
-    run_all();      // a launch that has not run yet keeps what it needs
-    delete reinterpret_cast<Graph*>(executable);
+    delete reinterpret_cast<GraphPointer*>(executable);
     return cudaSuccess;
 }
 
 API cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t handle) {
-    return remember(submit(handle, "graph launch", [graph = reinterpret_cast<Graph*>(executable)] {
+    return submit(handle, "graph launch", [graph = *reinterpret_cast<GraphPointer*>(executable)] {
         for (auto& [name, work] : *graph) {
             count(name);
             work();
         }
-    }));
+    });
 }

@@ -73,6 +73,7 @@ def dropout_mask(seed, step, shape, rate, first=0):
 def bias_relu_dropout(z, bias, seed, step, rate, first=0):
     """z = m max(z + b, 0) / (1 - rate), in place, with m of `dropout_mask`; no dropout if the rate is 0."""
     if on_gpu and z.dtype.kind == "f":      # a gradient check's numbers are complex
+        # z may be float64 over weights of float32.
         launch(CUDA, z.dtype, "bias_relu_dropout", z.size // 16 + 2, z, xp.asarray(bias, z.dtype), step,
                np.uint64(seed), np.uint32(round(rate * 2**16)), z.dtype.type(1 / (1 - rate)), z.shape[-1], first,
                z.size)

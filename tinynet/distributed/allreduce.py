@@ -47,7 +47,7 @@ class AllReduce:
         self.vector = xp.zeros(self.piece * self.ranks, dtype)
         # MPI sends the vector itself, or a copy on the CPU if it cannot read the vector.
         self.through_host = on_gpu and not settings().cuda_aware
-        self.sent = host_array(self.vector.size, dtype) if self.through_host else self.vector
+        self.buffer = host_array(self.vector.size, dtype) if self.through_host else self.vector
         self.received = (np if self.through_host else xp).empty((self.ranks, self.piece), dtype)
         self.parts = subtrees(settings().shards, self.ranks) if settings().deterministic else []
 
@@ -58,20 +58,20 @@ class AllReduce:
         tag = "summing gradients"
         barrier()
         if self.through_host:
-            self.vector.get(out=self.sent)      # synchronizes
+            self.vector.get(out=self.buffer)      # synchronizes
         else:
             synchronize()
         if self.parts:
-            wait(settings().comm.Ialltoall(self.sent, self.received), tag)
+            wait(settings().comm.Ialltoall(self.buffer, self.received), tag)
             piece = self._sum(0, settings().shards)
             if not self.through_host:
                 synchronize()
-            wait(settings().comm.Iallgather(piece, self.sent), tag)
+            wait(settings().comm.Iallgather(piece, self.buffer), tag)
         else:
             from mpi4py import MPI
-            wait(settings().comm.Iallreduce(MPI.IN_PLACE, self.sent), tag)
+            wait(settings().comm.Iallreduce(MPI.IN_PLACE, self.buffer), tag)
         if self.through_host:
-            self.vector.set(self.sent)
+            self.vector.set(self.buffer)
 
     def _sum(self, first, count):
         """The sum over these shards: received from a rank, or of the two halves."""

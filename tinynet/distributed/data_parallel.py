@@ -85,8 +85,8 @@ class TrainingBatch:
         self.steps += 1
         if self.steps % STEPS_BETWEEN_CHECKS == 0:
             check(self.model, self.data)
-        # From the copy on the CPU, if there is one, of which a NaN can be told without waiting for a GPU.
-        return (self.sum.sent if self.sum.ranks > 1 else total)[self.loss_index][0]
+        # From the copy on the CPU, if there is one: whether it is NaN can be told without waiting for a GPU.
+        return (self.sum.buffer if self.sum.ranks > 1 else total)[self.loss_index][0]
 
     def _own(self, size):
         """The sum over the shards of this rank."""

@@ -49,7 +49,7 @@ class RunningMeans:
         sums, finite = self.accumulators()
         for i, term in enumerate(terms):
             xp.add(sums[i:i + 1], term, out=sums[i:i + 1])
-        finite += xp.isfinite(sums[:1])     # no longer once the sum is NaN or infinite
+        finite += xp.isfinite(sums[:1])     # stops counting at the first NaN or infinity
 
     def accumulators(self):
         """The arrays, 1-D, that `add` adds to: `sums` and `finite`."""
@@ -57,7 +57,7 @@ class RunningMeans:
 
     def finite_batches(self) -> int:
         """How many batches came before the first whose loss is NaN or infinite, once there is one."""
-        return int(to_numpy(self.finite)[~np.isfinite(to_numpy(self.sums)[..., :1])].min())
+        return int(to_numpy(self.finite)[~np.isfinite(to_numpy(self.sums)[..., :1])].min(initial=self.batches - 1))
 
     def result(self) -> dict[str, float]:
         """The means so far."""
