@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from bad_arguments import bad_call
 from tinynet import losses, metrics
+from tinynet.backend import matmul, xp
 from tinynet.callbacks import CSVLogger, EarlyStopping, LambdaCallback, LearningRateScheduler
 from tinynet.layers import (Activation, ActivityRegularization, Dense, Dropout, Flatten, InputLayer, Layer, LeakyReLU,
                             ReLU, Reshape, Softmax)
@@ -454,3 +455,10 @@ def test_nonsense_is_refused_with_a_clear_message_and_changes_nothing(seed):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)     # some of it names files
         assert bad_call(random.Random(seed), folder) in ("worked", "refused", "lost", "ended")
+
+
+@pytest.mark.parametrize("x", [(2, 5), (2, 12), (3, 8)])
+def test_a_product_of_shapes_that_do_not_fit_is_refused(x):
+    """Also where it is computed in blocks of rows, or by cuBLAS, which reads any memory that it is told to."""
+    with pytest.raises(ValueError, match="matmul: the product of .* and .8, 3. cannot be written to .2, 3."):
+        matmul(xp.ones(x), xp.ones((8, 3)), out=xp.empty((2, 3)))

@@ -4,6 +4,7 @@
 
 test_cudacpu.py runs all of it on the real CuPy over a GPU that the CPU emulates.
 """
+import copy
 import gc
 import json
 import os
@@ -19,14 +20,14 @@ from emulator import counts, emulated
 from test_keras_parity import assert_reference
 from test_layers import test_views_fortran_order_and_float64_of_a_layer_train_like_arrays_in_order    # noqa: F401
 
-from tinynet import backend, losses, utils
+from tinynet import backend, losses, regularizers, utils
 from tinynet.device import cuda_graph, kernels
 from tinynet.backend import on_gpu, to_numpy, xp
-from tinynet.callbacks import Callback, LambdaCallback
+from tinynet.callbacks import BackupAndRestore, Callback, LambdaCallback
 from tinynet.datasets import mnist
-from tinynet.layers import Activation, Dense, Dropout, Flatten, ReLU
-from tinynet.models import Sequential
-from tinynet.optimizers import SGD, Adam, RMSprop
+from tinynet.layers import Activation, Dense, Dropout, Flatten, Layer, ReLU
+from tinynet.models import Sequential, load_model
+from tinynet.optimizers import SGD, Adam, Optimizer, RMSprop
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not on_gpu, reason="no GPU: tinynet computes with NumPy here")]
 
@@ -239,6 +240,129 @@ def test_a_derivative_of_another_float_type_is_cast():
                                      lambda t, p: losses.BACKWARD[losses.mean_squared_error](t, p).astype("float64")))
     x = np.random.random((64, 8))
     assert np.isfinite(model.fit(x, x.sum(axis=1), epochs=3, verbose=0).history["loss"]).all()
+
+
+# What works on NumPy
+
+
+class Descent(Optimizer):
+    """As the docstring of Optimizer says: it reads the learning rate as a number, so it cannot be captured."""
+
+    def step(self, p, g, lr):
+        p -= lr * g
+
+
+class WarmUp(SGD):
+    """Another rate than the one that the kernel of SGD reads."""
+
+    @property
+    def learning_rate(self):
+        return 0.1 * min(1, (self.iterations + 1) / 10)
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        self.step_state[:1] = value
+
+
+class Wrapped(Layer):
+    """A Dense inside another layer."""
+
+    def build(self, input_shape):
+        self.dense = Dense(3)
+        self.dense.build_once(input_shape)
+        self.parameters += self.dense.parameters
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 3)
+
+    def forward(self, x, training=False):
+        return self.dense.forward(x, training)
+
+    def backward(self, dy):
+        return self.dense.backward(dy)
+
+
+def losses_of(optimizer="sgd", callback=None, **options):
+    """The losses of four epochs of three classes, by batches of 16; `options` are those of Dense."""
+    np.random.seed(1)
+    model = Sequential([Dense(8, activation="tanh", input_shape=(8,)), Dropout(0.5),
+                        Dense(3, activation="softmax", **options)])
+    model.compile(optimizer, "categorical_crossentropy")
+    x, y = np.random.random((64, 8)), np.eye(3)[np.arange(64) % 3]
+    watch = [LambdaCallback(on_epoch_begin=lambda epoch, logs: callback(model, epoch))] if callback else []
+    return model.fit(x, y, batch_size=16, epochs=4, verbose=0, callbacks=watch).history["loss"]
+
+
+def eagerly(monkeypatch, function):
+    """What a function returns if each operation runs by itself, those of optimizers too."""
+    with monkeypatch.context() as patch:
+        patch.setattr(cuda_graph.CapturedWork, "__call__", lambda self, size: self.work(size))
+        patch.setattr(kernels, "cuda_step", lambda optimizer: ("", []))
+        return function()
+
+
+def set_l2(model, epoch):
+    model.layers[2].kernel_regularizer.l2 = 0.1 * epoch
+
+
+def set_rate(model, epoch):
+    model.layers[1].rate = np.float32(0.1 * epoch)
+
+
+@pytest.mark.parametrize("options", [
+    {"callback": set_l2, "kernel_regularizer": regularizers.l2(0.0)}, {"callback": set_rate},
+    {"optimizer": WarmUp(0.1)}], ids=["regularizer", "float32", "WarmUp"])
+def test_what_changes_between_steps_counts(options, monkeypatch):
+    assert losses_of(**copy.deepcopy(options)) == eagerly(monkeypatch, lambda: losses_of(**copy.deepcopy(options)))
+
+
+def test_a_capture_that_fails_takes_no_samples_of_a_generator():
+    model = Sequential([Dense(3, activation="softmax", input_shape=(8,))])
+    x, y = np.random.random((64, 8)), np.eye(3)[np.arange(64) % 3]
+
+    def batches():
+        while True:
+            for start in range(0, 64, 16):
+                yield x[start:start + 16], y[start:start + 16]
+    model.compile(Descent(0.1), "categorical_crossentropy", metrics=[lambda t, p: p[p > 0.4]])
+    assert np.isfinite(model.fit(batches(), steps_per_epoch=4, epochs=2, verbose=0).history["loss"]).all()
+    loss = model.evaluate(x, y, verbose=0)[0]
+    assert model.evaluate(batches(), steps=4, verbose=0)[0] == pytest.approx(loss, rel=1e-5)
+
+
+def test_a_graph_writes_to_no_array_that_was_made_after_it():
+    made: list = []
+    model = Sequential([Wrapped(input_shape=(8,))])
+    model.compile("sgd", "mse")
+    x = np.random.random((64, 8))
+
+    def grow(epoch, logs):
+        model.predict(np.tile(x, (epoch + 2, 1)), batch_size=64 * (epoch + 2))     # a larger buffer replaces one
+        made.extend(xp.full(48, 7, "f") for _ in range(8))
+    model.fit(x, x[:, :3], batch_size=16, epochs=6, verbose=0, callbacks=[LambdaCallback(on_epoch_end=grow)])
+    assert all((a == 7).all() for a in made)
+
+
+def test_targets_of_any_type_have_the_loss_of_the_logits():
+    t, z = np.eye(3)[[0, 1, 2, 0]], xp.asarray(np.random.random((4, 3)), "f")
+    loss = losses.CategoricalCrossentropy(from_logits=True)
+    values = [(float(loss.forward(xp.asarray(t, kind), z)), loss.backward(xp.asarray(t, kind), z).tolist())
+              for kind in ("f", "d", "i", "l", "?")]
+    assert all(value == values[0] for value in values)
+
+
+def test_a_backup_holds_no_nan(tmp_path):
+    """Although the loss is known at the end of the epoch only."""
+    def spoil(batch, logs):
+        if batch == 5:
+            model.layers[0].kernel.value = np.nan
+    model = Sequential([Dense(1, input_shape=(8,))])
+    model.compile("sgd", "mse")
+    x = np.random.random((80, 8))
+    with pytest.raises(FloatingPointError, match="in batch 6 of epoch 1"):
+        model.fit(x, x[:, 0], batch_size=8, verbose=0, callbacks=[
+            BackupAndRestore(tmp_path, save_freq=1), LambdaCallback(on_batch_begin=spoil)])
+    assert np.isfinite(load_model(tmp_path / "backup.safetensors").get_weights()[0]).all()
 
 
 def test_cupy_without_cublas_is_not_chosen():

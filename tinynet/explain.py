@@ -113,7 +113,7 @@ def raise_nonfinite_loss(model, state, batch, loss):
     """Raise FloatingPointError for a loss that is NaN or infinite; it names the first layer whose output is."""
     where = "No output that a layer keeps is NaN or infinite: look at the loss, the targets and layers of your own."
     stack = model.stack
-    if state.means.batches - 1 > batch:     # by now the outputs of all layers are
+    if state.means.batches > batch:         # outputs are those of later batches, or of the validation
         stack, where = [], "A GPU is checked only when the epoch ends; TINYNET_BACKEND=numpy tells the layer."
     for layer, following in zip(stack, [*stack[1:], None]):
         y = getattr(layer, "y", getattr(following, "x", layer._buffers.get("y")))

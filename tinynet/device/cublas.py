@@ -9,6 +9,7 @@ from typing import Any
 
 Pointer = ctypes.c_void_p
 NO, TRANSPOSED = 0, 1           # CUBLAS_OP_N and CUBLAS_OP_T
+GEMM = {"f": "cublasSgemm_v2", "d": "cublasDgemm_v2", "D": "cublasZgemm_v2"}      # by the array's dtype.char
 TF32 = 3                        # CUBLAS_TF32_TENSOR_OP_MATH in cublas_api.h
 WORKSPACE_BYTES = 32 << 20      # what NVIDIA recommends for Hopper; given, so that no product allocates its own
 
@@ -51,11 +52,10 @@ class Handle:
                        ctypes.c_size_t(WORKSPACE_BYTES))
             self.stream = stream
         (m, n), k = out.shape, a.shape[1]
-        gemm = {"f": "cublasSgemm_v2", "d": "cublasDgemm_v2", "D": "cublasZgemm_v2"}[out.dtype.char]
         number = (ctypes.c_float if out.dtype == "float32" else ctypes.c_double) * 2       # real, imaginary
         one, zero = number(1, 0), number(0, 0)
         (op_b, ld_b), (op_a, ld_a) = _layout(b), _layout(a)
-        self._call(gemm, self.handle, op_b, op_a, n, m, k, ctypes.byref(one), Pointer(b.data.ptr), ld_b,
+        self._call(GEMM[out.dtype.char], self.handle, op_b, op_a, n, m, k, ctypes.byref(one), Pointer(b.data.ptr), ld_b,
                    Pointer(a.data.ptr), ld_a, ctypes.byref(zero), Pointer(out.data.ptr), n)
         return out
 

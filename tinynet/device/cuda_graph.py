@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
+
 from tinynet.device import arrays
 from tinynet.device.arrays import on_gpu, xp
 
@@ -34,7 +36,7 @@ class CapturedWork:
     def __init__(self, work, owners):
         self.work, self.owners = work, owners
         self.seen: set[int] = set()
-        self.graphs: dict = {}      # size: (graph, what the work returned, its memory pool)
+        self.graphs: dict = {}      # size: (graph, what the work returned, its memory pool, arrays that it may use)
         self.arrays: list = []
         self.constants: list = []
         self.captures = self.replays = 0
@@ -50,7 +52,7 @@ class CapturedWork:
             self.graphs, self.arrays, self.constants = {}, kept, constants
         if size not in self.graphs and not self._capture(size):
             return self.work(size)
-        graph, result, _ = self.graphs[size]
+        graph, result, *_ = self.graphs[size]
         graph.launch(arrays.stream)
         self.replays += 1
         return result
@@ -59,7 +61,9 @@ class CapturedWork:
         """Capture the work of this size, without doing it; returns whether that succeeded."""
         self.captures += 1
         if self.captures > FREE_CAPTURES + self.replays / STEPS_PER_CAPTURE:
-            return self._disable(f"it would be captured too often. It has changed again: {self.changed or 'arrays'}.")
+            return self._disable("it would be captured too often. " + (
+                f"It has changed again: {self.changed}." if self.changed else
+                f"Arrays that it uses change, or {len(self.seen)} batch sizes are too many."))
         pool, result, error = xp.cuda.MemoryPool(), None, None
         try:
             arrays.stream.begin_capture()
@@ -75,7 +79,7 @@ class CapturedWork:
             if not isinstance(error, Exception):
                 raise error             # Ctrl-C, now that the stream no longer captures
             return self._disable(f"it cannot be captured. {error}")
-        self.graphs[size] = graph, result, pool
+        self.graphs[size] = graph, result, pool, arrays_of(self.owners())
         return True
 
     def _disable(self, reason) -> bool:
@@ -89,10 +93,27 @@ def watched(layers, state):
     kept: list = []
     constants: list = []
     for owner in (*layers, *state):
-        for name, value in vars(owner).items():
-            if isinstance(value, (int, float, str)) and not name.startswith("_"):
+        for name, value in getattr(owner, "__dict__", {}).items():
+            if isinstance(value, (int, float, str, np.number)) and not name.startswith("_"):
                 constants.append((name, value))
             elif isinstance(value, (list, dict)):
                 kept += [a for a in (value.values() if isinstance(value, dict) else value) if isinstance(a, xp.ndarray)]
     kept += [value for owner in state for value in vars(owner).values() if isinstance(value, xp.ndarray)]
     return kept, constants
+
+
+def arrays_of(owners) -> list:
+    """All arrays that these objects hold, and those of layers inside layers: a graph writes to them, although they may
+    be replaced."""
+    found: dict = {}
+    left = list(owners)
+    while left:
+        thing = left.pop()
+        if id(thing) in found:
+            continue
+        found[id(thing)] = thing
+        if isinstance(thing, (list, tuple, dict)):
+            left += thing.values() if isinstance(thing, dict) else thing
+        elif hasattr(thing, "forward") or hasattr(thing, "__dict__") and type(thing).__module__.startswith("tinynet."):
+            left += vars(thing).values()
+    return [thing for thing in found.values() if isinstance(thing, xp.ndarray)]

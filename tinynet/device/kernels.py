@@ -102,6 +102,7 @@ def softmax_crossentropy(y_true, z):
     """
     if on_gpu and z.ndim == 2 and z.dtype.kind == "f":
         losses = xp.empty(len(z), z.dtype)
+        y_true = xp.asarray(y_true, z.dtype)
         launch(CUDA, z.dtype, "softmax_crossentropy", len(z), y_true, z, losses, z.shape[1], len(z))
         return losses
     z = z - z.max(axis=-1, keepdims=True)
@@ -112,6 +113,7 @@ def softmax_crossentropy_backward(y_true, z):
     """dl/dz = softmax(z) - t"""
     if on_gpu and z.ndim == 2:
         dz = xp.empty_like(z)
+        y_true = xp.asarray(y_true, z.dtype)
         launch(CUDA, z.dtype, "softmax_crossentropy_backward", len(z), y_true, z, dz, z.shape[1], len(z))
         return dz
     p = xp.exp(z - z.max(axis=-1, keepdims=True))

@@ -22,6 +22,11 @@ def matmul(a, b, out):
     >>> xp.asarray(matmul(xp.ones((2, 3)), xp.ones((3, 2)), out=xp.empty((2, 2)))).tolist()
     [[3.0, 3.0], [3.0, 3.0]]
     """
+    if a.shape[-1] != b.shape[0] or a.shape[0] != out.shape[0] or b.shape[1] != out.shape[-1]:
+        raise ValueError(f"matmul: the product of {a.shape} and {b.shape} cannot be written to {out.shape}.")
+    if on_gpu and not (out.flags.c_contiguous and out.dtype.char in cublas.GEMM):
+        raise TypeError("matmul: out must be in C order, of float32, float64 or complex128, on a GPU, got "
+                        f"{out.dtype}, strides {out.strides}.")
     if on_gpu:
         _gpu_matmul()(_operand(a, out.dtype), _operand(b, out.dtype), out=out.reshape(-1, out.shape[-1]))
         return out

@@ -44,7 +44,9 @@ def cuda_step(optimizer) -> tuple[str, list[str]]:
     if getattr(optimizer, "cuda", ""):
         return optimizer.cuda, list(optimizer.constants)
     step = type(optimizer).step
-    own = step.__module__.startswith("tinynet.optimizers.")     # and not of a class that somebody has derived
+    derived = [cls for cls in type(optimizer).__mro__ if cls.__module__.split(".")[0] not in ("tinynet", "builtins")]
+    changed = {name for thing in (*derived, optimizer) for name in vars(thing) if hasattr(vars(thing)[name], "__get__")}
+    own = all(name.startswith("__") or name == "get_config" for name in changed)    # nothing is computed in another way
     text = STEPS.get(" ".join([step.__qualname__.split(".")[0], *optimizer.slot_names]), "") if own else ""
     return text, [name for name in CONSTANTS if re.search(rf"\b{name}\b", text)]
 

@@ -34,6 +34,7 @@ def shards_of_batch(model, data, means, size, train):
     streams = mask_streams(model)
     counters = [stream.counter.copy() for stream in streams]
     begun = False
+    data.rewind()
     data.skip(starts[first])
     try:
         for means.shard in range(first, first + count):

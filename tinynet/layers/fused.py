@@ -22,7 +22,7 @@ class DenseReluDropout(Layer):
     """
 
     def __init__(self, dense, dropout=None):
-        super().__init__(name=f"{dense.name}/fused")
+        super().__init__(name=dense.name)
         self.dense, self.dropout = dense, dropout
         self.separate = [dense, Activation("relu", name=f"{dense.name}/relu"), *([dropout] if dropout else [])]
         self.parameters = dense.parameters

@@ -44,7 +44,10 @@ class TrainingState:
         self.model.stop_training = self.strategy.any(self.model.stop_training)
 
     def save(self, path):
-        """Write a file, which `load_model` can read too.  Raises OSError if it cannot be written."""
+        """Write a file, which `load_model` can read too, unless the loss has become NaN or infinite: then it would be
+        of no use, and the last one is kept.  Raises OSError if it cannot be written."""
+        if not np.isfinite(self.means.state()[..., 0]).all():
+            return
         arrays, metadata = model_state(self.model)
         _, keys, position, has_gauss, gauss = global_state()
         arrays |= {"run/random": keys, "run/gauss": np.array(gauss), "run/sums": self.means.state()}

@@ -71,6 +71,9 @@ class Dataset:
             self._shuffled = np.array(order)
             self.order = xp.asarray(self._shuffled.copy())
 
+    def rewind(self):
+        """Begin the batch again; the position is an array, and work that was not done has not moved it."""
+
     def skip(self, size):
         """Skip the next samples of the order, which another process works on."""
         self.position += size
@@ -197,6 +200,9 @@ class Stream:
     @iterator_state.setter
     def iterator_state(self, state):
         self.order, self.position = state
+
+    def rewind(self):
+        self.cursor = 0
 
     def skip(self, size):
         self.cursor += size

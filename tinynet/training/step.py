@@ -21,7 +21,7 @@ def forward_layers(layers, x, training):
     dtype = x.dtype
     for layer in layers:
         x = layer.forward(x, training)
-        x = xp.ascontiguousarray(x, dtype if x.dtype.kind == "f" else None)
+        x = xp.ascontiguousarray(xp.asarray(x), dtype if x.dtype.kind == "f" else None)
     return x
 
 
@@ -29,7 +29,7 @@ def backward_layers(layers, dy):
     """Backprop: each layer's dx is the dy of the layer before it, in C order and of one type."""
     dtype = dy.dtype
     for layer in reversed(layers):
-        dy = layer.backward(xp.ascontiguousarray(dy, dtype))
+        dy = layer.backward(xp.ascontiguousarray(xp.asarray(dy, dtype)))
     return dy
 
 

@@ -26,8 +26,10 @@ def exclusive(method):
 
 
 def owners(model):
-    """(layers, other objects) whose arrays and constants a step of the model uses."""
-    return [*model.layers, *model.stack], [model.parameters, model.optimizer, model.loss_of_z]
+    """(layers and what they call, other objects) whose arrays and constants a step of the model uses."""
+    rules = [rule for p in model.parameters.parameters for rule in (p.regularizer, p.constraint) if rule is not None]
+    return [*model.layers, *model.stack, *rules, *(m.metric for m in model.metrics)], [
+        model.parameters, model.optimizer, model.loss_of_z]
 
 
 class SingleProcess:
@@ -60,6 +62,7 @@ class SingleProcess:
 
         def batch(size):
             """All work on the arrays of a batch. It reads no number, so a GPU need not be waited for."""
+            data.rewind()       # a capture that failed may have taken samples
             x, y, weights = data.next(size)
             loss, y_pred = step(x, y, weights)
             means.add(loss, y, y_pred, weights)
