@@ -77,7 +77,7 @@ def test_no_kernel_leaves_its_arrays(python):
 
 def test_a_kernel_that_leaves_its_arrays_is_found(python):
     code = ("import emulator; from tinynet.backend import kernels, xp; "
-            "kernels.relu_dropout_backward(xp.ones(100, 'f'), xp.ones(99, 'f'), 0.0)")
+            "kernels.bias_relu_dropout(xp.ones((10, 100), 'f'), xp.ones(99, 'f'), 0, None, 0.0)")
     assert run(python, "-c", code)[0] == 0
     status, printed = run(python, "-c", code, **sanitizer())
     assert status != 0 and "heap-buffer-overflow" in printed, printed

@@ -61,6 +61,11 @@ def test_bias_relu_dropout_and_back(real, rate):
     assert (to_numpy(dz) == by_numpy(kernels.relu_dropout_backward, dy.copy(), expected, rate)).all()
 
 
+def test_a_gradient_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="output of shape .3, 4. has the shape .6, 4.. Does the backward of the next"):
+        kernels.relu_dropout_backward(xp.ones((6, 4)), xp.ones((3, 4)), 0.5)
+
+
 @each_real
 def test_softmax_crossentropy_and_back(real):
     z, y_true = (np.random.standard_normal((33, 10)) * 20).astype(real), np.eye(10, dtype=real)[np.arange(33) % 10]

@@ -42,7 +42,7 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
         "optimizers", "models", "training/step", "training/epoch", "training/model"]
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
-BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1680, "the rest": 2212, "CUDA": 80}
+BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1682, "the rest": 2212, "CUDA": 80}
 
 
 def parts(path):

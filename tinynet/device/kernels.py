@@ -88,6 +88,9 @@ def bias_relu_dropout(z, bias, seed, step, rate, first=0):
 def relu_dropout_backward(dy, y, rate):
     """dz = dy / (1 - rate) where y > 0, else 0, written over dy: y is zero where relu or dropout cut it off."""
     if on_gpu:
+        if dy.shape != y.shape:
+            raise ValueError(f"The gradient with respect to an output of shape {y.shape} has the shape {dy.shape}. "
+                             "Does the backward of the next layer return dx in the shape of x?")
         launch(CUDA, dy.dtype, "relu_dropout_backward", dy.size, dy, y, dy.dtype.type(1 / (1 - rate)), dy.size)
         return dy
     dy *= np.multiply(y > 0, 1 / (1 - rate), dtype=dy.dtype)

@@ -46,11 +46,12 @@ class TrainingState:
     def save(self, path):
         """Write a file, which `load_model` can read too, unless the loss has become NaN or infinite: then it would be
         of no use, and the last one is kept.  Raises OSError if it cannot be written."""
-        if not np.isfinite(self.means.state()[..., 0]).all():
+        sums = self.means.state()
+        if not np.isfinite(sums[..., 0]).all():
             return
         arrays, metadata = model_state(self.model)
         _, keys, position, has_gauss, gauss = global_state()
-        arrays |= {"run/random": keys, "run/gauss": np.array(gauss), "run/sums": self.means.state()}
+        arrays |= {"run/random": keys, "run/gauss": np.array(gauss), "run/sums": sums}
         order, batches_done = self.data.iterator_state
         if order is not None:
             arrays["run/order"] = order
