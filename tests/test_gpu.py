@@ -219,6 +219,14 @@ def test_arrays_on_the_gpu_are_taken_too():
     assert results[0] == results[1]
 
 
+def test_arrays_on_the_gpu_become_classes_floats_and_the_only_input_of_a_list():
+    assert utils.to_categorical(xp.asarray([0, 2])).tolist() == [[1, 0, 0], [0, 0, 1]]
+    assert backend.cast_to_floatx(xp.ones(2)).tolist() == [1, 1]
+    model = Sequential([Dense(1, input_shape=(8,))])
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.fit([xp.ones((4, 8))], [xp.ones(4)], verbose=0).history["loss"]).all()
+
+
 def test_a_layer_takes_arrays_of_numpy_and_of_another_float_type():
     layer = Dense(4)
     layer.build_once((None, 8))

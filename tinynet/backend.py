@@ -5,8 +5,6 @@ import math
 import re
 from collections import Counter
 
-import numpy as np
-
 from tinynet.device import kernels
 from tinynet.device.arrays import known_nonfinite, on_gpu, synchronize, to_numpy, working, xp
 from tinynet.device.matmul import matmul
@@ -138,7 +136,7 @@ def cast(x, dtype):
 
 def cast_to_floatx(x):
     """x as a NumPy array of `floatx()`."""
-    return np.asarray(x, dtype=floatx())
+    return to_numpy(x).astype(floatx())
 
 
 def get_value(x):

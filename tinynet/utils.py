@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinynet.backend import to_numpy
 from tinynet.callbacks.progress import ProgressBar, as_text
 from tinynet.datasets.download import get_file
 from tinynet.random import set_random_seed
@@ -33,7 +34,7 @@ def to_categorical(y, num_classes=None, dtype="float32"):
     array([[1., 0., 0.],
            [0., 0., 1.]], dtype=float32)
     """
-    labels = np.asarray(y)
+    labels = to_numpy(y)
     if labels.dtype.kind not in "fiub" and labels.size:
         raise ValueError(f"to_categorical expects whole numbers, got an array of dtype {labels.dtype}.")
     if not np.isfinite(labels).all() or (labels != np.rint(labels)).any() or (np.abs(labels) > 2**31).any():

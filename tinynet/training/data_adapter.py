@@ -215,7 +215,7 @@ def epochs_due(validation_freq, epochs) -> set[int]:
 
 def _as_numbers(array, role, name):
     """An array of numbers with at least one sample."""
-    if isinstance(array, (list, tuple)) and len(array) == 1 and isinstance(array[0], np.ndarray):
+    if isinstance(array, (list, tuple)) and len(array) == 1 and isinstance(array[0], (np.ndarray, backend.xp.ndarray)):
         array = array[0]            # Keras takes a list of inputs; a Sequential has one
     if isinstance(array, Mapping) and len(array) == 1:
         array, = array.values()     # or a dict of inputs by name
