@@ -1,6 +1,6 @@
 """How long an epoch of the tutorial's network takes on one NVIDIA GPU, in tinynet and in its peers.
 
-    python benchmarks/gpu_mnist.py                                                      # on a GPU, under eight minutes
+    python benchmarks/gpu_mnist.py                                                      # on a GPU, in minutes
     build/cudacpu/bin/python benchmarks/gpu_mnist.py --rehearsal build/rehearsal        # see tests/cudacpu
 
 First the GPU tests run; their result stands above the table.  Then each contender trains 784-512-512-10 with dropout,
