@@ -442,6 +442,7 @@ def test_what_cannot_be_captured_runs_step_by_step_and_says_why(capsys):
     history = model.fit(x, y, batch_size=16, epochs=3, verbose=0).history
     said = capsys.readouterr().err
     assert "tinynet runs this model without a CUDA graph: it cannot be captured. " in said and "capturing" in said
+    assert "Does a layer, loss, metric or optimizer of your own ask for a number" in said
     assert said.count("without a CUDA graph") == 1 and np.isfinite(history["asks"]).all()
 
 

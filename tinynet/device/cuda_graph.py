@@ -61,9 +61,8 @@ class CapturedWork:
         """Capture the work of this size, without doing it; returns whether that succeeded."""
         self.captures += 1
         if self.captures > FREE_CAPTURES + self.replays / STEPS_PER_CAPTURE:
-            return self._disable("it would be captured too often. " + (
-                f"It has changed again: {self.changed}." if self.changed else
-                f"Arrays that it uses change, or {len(self.seen)} batch sizes are too many."))
+            what = self.changed or f"arrays, or the size of the batch (sizes: {len(self.seen)})"
+            return self._disable(f"it would be captured too often. It has changed again: {what}.")
         pool, result, error = xp.cuda.MemoryPool(), None, None
         try:
             arrays.stream.begin_capture()
@@ -78,7 +77,8 @@ class CapturedWork:
         if error:
             if not isinstance(error, Exception):
                 raise error             # Ctrl-C, now that the stream no longer captures
-            return self._disable(f"it cannot be captured. {error}")
+            return self._disable(f"it cannot be captured. {error}. Does a layer, loss, metric or optimizer of your own "
+                                 "ask for a number (float, if, learning_rate), or multiply by @, not backend.matmul?")
         self.graphs[size] = graph, result, pool, arrays_of(self.owners())
         return True
 
