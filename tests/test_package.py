@@ -42,7 +42,9 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
         "optimizers", "models", "training/step", "training/epoch", "training/model"]
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
-BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1682, "the rest": 2212, "CUDA": 80}
+BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1715, "recorded steps": 760, "the rest": 2221,
+           "kernels": 125, "around the kernels on a CPU": 180}
+RECORDED = ("capture", "compile", "plan", "record", "recorded_step")
 
 
 def parts(path):
@@ -131,9 +133,11 @@ def test_no_part_has_more_lines_of_code_than_its_budget():
     for path in ROOT.rglob("*.py"):
         machine = parts(path)[0] in ("device", "saving", "distributed")
         part = "the learning ring" if in_ring(path) else "device, saving, distributed" if machine else "the rest"
+        part = "recorded steps" if parts(path)[0] == "device" and parts(path)[1] in RECORDED else part
         count[part] += code_lines(path)
-    kernels = (ROOT / "device" / "kernels.cu").read_text().splitlines()
-    count["CUDA"] = sum(bool(line.strip()) and not line.startswith("//") for line in kernels)
+    for part, files in {"kernels": ["kernels.c"], "around the kernels on a CPU": ["cpu.h", "cpu.c"]}.items():
+        lines = [line for file in files for line in (ROOT / "device" / file).read_text().splitlines()]
+        count[part] = sum(bool(line.strip()) and not line.startswith("//") for line in lines)
     assert all(count[part] <= budget for part, budget in BUDGETS.items()), count
     assert all(count[part] > 0.9 * budget for part, budget in BUDGETS.items()), f"lower the budgets: {count}"
 

@@ -66,11 +66,12 @@ def test_products_have_as_many_pieces_as_pay():
             matmul(np.zeros((n, u)), np.zeros((d, u)).T, out=np.zeros((n, d)))              # dx = dy W^T
         return seen
 
-    assert pieces(128, 784, 512) == [2, 2, 2]
-    assert pieces(128, 512, 10) == [1, 1, 1]
-    assert pieces(2048, 784, 512) == [16, 16, 16]
-    assert pieces(128, 4096, 4096) == [16, 16, 16]      # never more: each block of y is added up, each packs all of dy
-    assert pieces(64, 512, 512) == [1, 1, 1]
+    assert pieces(128, 784, 512) == [2, 4, 2]
+    assert pieces(128, 512, 10) == [2, 1, 2]
+    assert pieces(2048, 784, 512) == [16, 4, 16]
+    assert pieces(128, 4096, 4096) == [2, 16, 2]
+    assert pieces(64, 512, 512) == [4, 4, 4]            # blocks of columns: a small batch has too few rows
+    assert pieces(10, 8, 12) == [1, 1, 1]
 
 
 @given(st.integers(1, 300), st.floats(0, 1e9), st.floats(1, 1e8))

@@ -8,13 +8,14 @@ from collections import Counter
 from tinynet.device import kernels
 from tinynet.device.arrays import known_nonfinite, on_gpu, synchronize, to_numpy, working, xp
 from tinynet.device.matmul import matmul
+from tinynet.device.record import Recorded
 from tinynet.device.threads import set_threads, threads
 from tinynet.validation import number
 
 __all__ = ["xp", "on_gpu", "working", "kernels", "matmul", "to_numpy", "known_nonfinite", "synchronize", "floatx",
-           "set_floatx", "epsilon", "set_epsilon", "set_threads", "threads", "get_uid", "unique_name", "clear_session",
-           "backend", "image_data_format", "variable", "constant", "cast", "cast_to_floatx", "count_params", "eval",
-           "get_value", "set_value"]
+           "set_floatx", "in_order", "epsilon", "set_epsilon", "set_threads", "threads", "get_uid", "unique_name",
+           "clear_session", "backend", "image_data_format", "variable", "constant", "cast", "cast_to_floatx",
+           "count_params", "eval", "get_value", "set_value"]
 
 
 # Constants
@@ -96,6 +97,20 @@ def snake_case(class_name: str) -> str:
 def clear_session() -> None:
     """Number default names from 1 again."""
     _uids.clear()
+
+
+def in_order(x, dtype=None):
+    """x as an array in C order and of this type: itself if it is one.
+
+    >>> in_order(xp.ones((2, 3)).T).flags.c_contiguous
+    True
+    """
+    x = x if type(x) in (xp.ndarray, Recorded) else xp.asarray(x)
+    if x.flags.c_contiguous and dtype in (None, x.dtype):
+        return x
+    result = xp.empty_like(x, dtype=dtype, order="C")
+    result[...] = x
+    return result
 
 
 # Arrays, under the names that Keras has for its tensors

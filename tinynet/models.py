@@ -96,7 +96,7 @@ class Sequential(Model):
 
     def _join(self):
         stack = [layer for stack in self._stacks for layer in stack]
-        self.stack = fuse(stack) if kernels.fusing_pays else stack
+        self.stack = fuse(stack) if kernels.fusing_pays() else stack
 
     def get_layer(self, name=None, index=None) -> Layer:
         """The layer of this name, or at this index.  Raises ValueError if there is none."""

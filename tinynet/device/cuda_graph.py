@@ -10,18 +10,9 @@ import sys
 import numpy as np
 
 from tinynet.device import arrays
-from tinynet.device.arrays import on_gpu, xp
+from tinynet.device.arrays import xp
 
 STEPS_PER_CAPTURE, FREE_CAPTURES = 4, 20    # a capture costs about so many steps; so many may be in vain
-
-
-def captured(work, owners):
-    """The function `work(size)`, which returns an array; on a GPU a `CapturedWork` that replays it.
-
-    `owners()` returns two lists: layers, which keep arrays from call to call in lists and dicts, such as buffers; and
-    objects all of whose arrays are kept, such as the optimizer.
-    """
-    return CapturedWork(work, owners) if on_gpu else work
 
 
 class CapturedWork:

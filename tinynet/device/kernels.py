@@ -1,6 +1,6 @@
-"""Operations with two implementations: NumPy's here, and one CUDA kernel in kernels.cu where CuPy would launch many.
+"""Operations with two implementations: NumPy's here, and one kernel in kernels.c.
 
-Tests run the CUDA text on a CPU too, and compare it with NumPy's implementation.
+The kernel runs on a GPU, where CuPy would launch many, and on a CPU in recorded steps. Its numbers are NumPy's.
 """
 from __future__ import annotations
 
@@ -8,13 +8,35 @@ from pathlib import Path
 
 import numpy as np
 
-from tinynet.device import threads
+from tinynet.device import compile, cuda, threads
 from tinynet.device.arrays import on_gpu, xp
-from tinynet.device.cuda import launch
-from tinynet.device.optimizer_kernels import source, cuda_step
+from tinynet.device.optimizer_kernels import cuda_step, kernel_name, source
+from tinynet.device.record import Recorded, recorded, tape
 
-CUDA = (Path(__file__).parent / "kernels.cu").read_text()
-fusing_pays = on_gpu        # where every operation costs a launch, one for several saves time
+CUDA = (Path(__file__).parent / "kernels.c").read_text()
+
+
+def fusing_pays() -> bool:
+    """Whether one operation in place of several saves time."""
+    return on_gpu or bool(compile.compiler())
+
+
+def by_kernel(array) -> bool:
+    """Whether a kernel computes with this array: on a GPU, and while a step is recorded."""
+    return on_gpu or isinstance(array, Recorded) and bool(tape())
+
+
+def launch(dtype, name, threads, *arguments, text=CUDA):
+    """Run a kernel of the text for T of this type: on a GPU in so many threads; on a CPU it is noted."""
+    if on_gpu:
+        cuda.launch(text, dtype, name, threads, *arguments)
+    else:
+        tape().launch(dtype, name, arguments)
+
+
+def _new(shape, dtype):
+    """An array for the result of a kernel."""
+    return xp.empty(shape, dtype) if on_gpu else recorded(np.empty(shape, dtype))
 
 
 def gather(array, order, position, size, buffer):
@@ -23,11 +45,11 @@ def gather(array, order, position, size, buffer):
     `position` is an array of one integer, on the device of the samples: a captured step reads it anew. The result is
     written to the array `buffer(size)`.
     """
-    if on_gpu:
+    if by_kernel(position):
         out = buffer(size)
         real = np.dtype(f"f{array.itemsize}")       # integer classes are copied as if they were floats, bit by bit
-        launch(CUDA, real, "gather", out.size, array.view(real), order, position, out.view(real),
-               array.size // len(array), out.size)
+        launch(real, "gather", 256 * size, array.view(real), order, position, out.view(real), array.size // len(array),
+               size)
         return out
     start = int(position[0])
     if order is None:
@@ -41,11 +63,11 @@ def gather(array, order, position, size, buffer):
 
 def random_bits(seed, step, count, first=0):
     """`count` 64-bit integers, from number `first` on, of Philox 4x64-10's stream (seed, step), as NumPy draws them."""
-    if not on_gpu:
+    if not by_kernel(step):
         skip = first % 4        # each counter yields four numbers
         return np.random.Philox(key=seed, counter=[first // 4, 0, int(step[0]), 0]).random_raw(skip + count)[skip:]
-    out = xp.empty(count, np.uint64)
-    launch(CUDA, np.float32, "random_bits", count // 4 + 2, out, step, np.uint64(seed), first, count)
+    out, blocks = _new(count, np.uint64), count // 4 + 2
+    launch(np.float32, "random_bits", blocks, out, step, np.uint64(seed), first, count, blocks)
     return out
 
 
@@ -58,12 +80,12 @@ def dropout_mask(seed, step, shape, rate, first=0):
     Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
     """
     size, threshold = int(np.prod(shape)), round(rate * 2**16)
-    if not on_gpu:
+    if not by_kernel(step):
         skip = first % 4        # sixteen bits decide as well as sixty-four and cost a quarter
         bits = random_bits(seed, step, -(-(skip + size) // 4), first // 4).view(np.uint16)[skip:skip + size]
         return (bits >= threshold).reshape(shape)
-    out, threshold = xp.empty(shape, bool), np.uint32(threshold)
-    launch(CUDA, np.float32, "dropout_mask", size // 16 + 2, out, step, np.uint64(seed), threshold, first, size)
+    out, blocks = _new(shape, bool), size // 16 + 2
+    launch(np.float32, "dropout_mask", blocks, out, step, np.uint64(seed), np.uint32(threshold), first, size, blocks)
     return out
 
 
@@ -72,11 +94,10 @@ def dropout_mask(seed, step, shape, rate, first=0):
 
 def bias_relu_dropout(z, bias, seed, step, rate, first=0):
     """z = m max(z + b, 0) / (1 - rate), in place, with m of `dropout_mask`; no dropout if the rate is 0."""
-    if on_gpu and z.dtype.kind == "f":      # a gradient check's numbers are complex
+    if by_kernel(z) and z.dtype.kind == "f":        # a gradient check's numbers are complex
         # z may be float64 over weights of float32.
-        launch(CUDA, z.dtype, "bias_relu_dropout", z.size // 16 + 2, z, xp.asarray(bias, z.dtype), step,
-               np.uint64(seed), np.uint32(round(rate * 2**16)), z.dtype.type(1 / (1 - rate)), z.shape[-1], first,
-               z.size)
+        launch(z.dtype, "bias_relu_dropout", 256 * len(z), z, bias.astype(z.dtype, copy=False), step, np.uint64(seed),
+               np.uint32(round(rate * 2**16)), z.dtype.type(1 / (1 - rate)), first, z.shape[-1], z.size // z.shape[-1])
         return z
     z += bias
     np.maximum(z, 0, out=z)
@@ -87,11 +108,12 @@ def bias_relu_dropout(z, bias, seed, step, rate, first=0):
 
 def relu_dropout_backward(dy, y, rate):
     """dz = dy / (1 - rate) where y > 0, else 0, written over dy: y is zero where relu or dropout cut it off."""
-    if on_gpu:
+    if by_kernel(dy):
         if dy.shape != y.shape:
             raise ValueError(f"The gradient with respect to an output of shape {y.shape} has the shape {dy.shape}. "
                              "Does the backward of the next layer return dx in the shape of x?")
-        launch(CUDA, dy.dtype, "relu_dropout_backward", dy.size, dy, y, dy.dtype.type(1 / (1 - rate)), dy.size)
+        launch(dy.dtype, "relu_dropout_backward", 256 * len(dy), dy, y, dy.dtype.type(1 / (1 - rate)), dy.shape[-1],
+               dy.size // dy.shape[-1])
         return dy
     dy *= np.multiply(y > 0, 1 / (1 - rate), dtype=dy.dtype)
     return dy
@@ -103,10 +125,10 @@ def softmax_crossentropy(y_true, z):
     >>> softmax_crossentropy(xp.array([[0.0, 1.0]]), xp.array([[1000.0, 0.0]]))
     array([1000.])
     """
-    if on_gpu and z.ndim == 2 and z.dtype.kind == "f":
-        losses = xp.empty(len(z), z.dtype)
-        y_true = xp.asarray(y_true, z.dtype)
-        launch(CUDA, z.dtype, "softmax_crossentropy", len(z), y_true, z, losses, z.shape[1], len(z))
+    if by_kernel(z) and z.ndim == 2 and z.dtype.kind == "f":
+        losses, e = _new(len(z), z.dtype), _new(z.shape, z.dtype)
+        y_true = y_true.astype(z.dtype, copy=False)
+        launch(z.dtype, "softmax_crossentropy", len(z), y_true, z, e, losses, z.shape[1], len(z))
         return losses
     z = z - z.max(axis=-1, keepdims=True)
     return xp.log(xp.exp(z).sum(axis=-1)) - (y_true * z).sum(axis=-1)
@@ -114,10 +136,10 @@ def softmax_crossentropy(y_true, z):
 
 def softmax_crossentropy_backward(y_true, z):
     """dl/dz = softmax(z) - t"""
-    if on_gpu and z.ndim == 2:
-        dz = xp.empty_like(z)
-        y_true = xp.asarray(y_true, z.dtype)
-        launch(CUDA, z.dtype, "softmax_crossentropy_backward", len(z), y_true, z, dz, z.shape[1], len(z))
+    if by_kernel(z) and z.ndim == 2:
+        dz = _new(z.shape, z.dtype)
+        y_true = y_true.astype(z.dtype, copy=False)
+        launch(z.dtype, "softmax_crossentropy_backward", len(z), y_true, z, dz, z.shape[1], len(z))
         return dz
     p = xp.exp(z - z.max(axis=-1, keepdims=True))
     p /= p.sum(axis=-1, keepdims=True)
@@ -126,14 +148,18 @@ def softmax_crossentropy_backward(y_true, z):
 
 def optimizer_update(optimizer, p, g, slots):
     """optimizer.step on the vectors p, g and slots: block by block on a CPU, as one kernel on a GPU."""
-    text, constants = cuda_step(optimizer) if on_gpu else ("", [])
+    text, constants = cuda_step(optimizer) if by_kernel(p) else ("", [])
     lr = None if text else optimizer.learning_rate / (1 + optimizer.decay * optimizer.iterations)
-    if not on_gpu:
+    doubles = [np.float64(getattr(optimizer, name)) for name in ("decay", *constants)]
+    if on_gpu and text:
+        cuda.launch(CUDA + source(optimizer), p.dtype, kernel_name(optimizer), p.size, p, g, *slots,
+                    optimizer.step_state, *doubles, p.size)
+    elif text:
+        for begin, end, cut, pieces in tape().writers(g):       # each block by the thread that has it in its cache
+            tape().launch(p.dtype, kernel_name(optimizer), (
+                *(v[begin:end] for v in (p, g, *slots)), optimizer.step_state, *doubles, end - begin), (cut, pieces))
+    elif on_gpu:    # an optimizer that is written in xp alone
+        optimizer.step(p, g, lr, *slots)
+    else:
         threads.for_each(lambda block: optimizer.step(p[block], g[block], lr, *(slot[block] for slot in slots)),
                          threads.split(p.size, work=p.size, grain=2**18))
-    elif text:
-        doubles = [np.float64(getattr(optimizer, name)) for name in ("decay", *constants)]
-        launch(CUDA + source(optimizer), p.dtype, "optimizer_update", p.size, p, g, *slots, optimizer.step_state,
-               *doubles, p.size)
-    else:   # an optimizer that is written in xp alone
-        optimizer.step(p, g, lr, *slots)

@@ -8,14 +8,12 @@ import numpy as np
 
 from tinynet.device import cublas, threads
 from tinynet.device.arrays import on_gpu, xp
+from tinynet.device.plan import LEAST_ROWS, MOST_PIECES, cost, cut_blocks, cut_rows
+from tinynet.device.record import plain, tape
 
 
 def matmul(a, b, out):
     """out = a b
-
-    On a CPU a kernel W (D, U) is cut by its rows in all three products: y = x W, dx = dy W^T and dW = x^T dy. So each
-    row stays with one thread, in the cache of one core. Cutting by rows in one product and by columns in another makes
-    each core fetch half of the weights from the other one, three times a step.
 
     Shapes: (N, D) (D, U) = (N, U), or with more axes before N.
 
@@ -31,23 +29,35 @@ def matmul(a, b, out):
         _gpu_matmul()(_operand(a, out.dtype), _operand(b, out.dtype), out=out.reshape(-1, out.shape[-1]))
         return out
     if out.ndim > 2:
-        return xp.matmul(a, b, out=out)
-    (rows, inner), columns = a.shape, b.shape[1]
-
-    def blocks(length, most=16):    # of a tenth of a millisecond or longer
-        return threads.split(length, rows * inner * columns, grain=20e6, most=most)
-
-    if 0 < 4 * out.size <= b.size and b.flags.c_contiguous:     # y = x W: a sum over blocks of rows of W
-        rows_of_w = blocks(inner, most=min(16, b.size // (2 * out.size)))
-        sums = [out, *(xp.empty(out.shape, out.dtype) for _ in rows_of_w[1:])]
-        threads.for_each(lambda i: xp.matmul(a[:, rows_of_w[i]], b[rows_of_w[i]], out=sums[i]), range(len(sums)))
-        for part in sums[1:]:
-            out += part
-    elif rows >= columns:                                   # dW = x^T dy
-        threads.for_each(lambda block: xp.matmul(a[block], b, out=out[block]), blocks(rows))
-    else:                                                   # dx = dy W^T
-        threads.for_each(lambda block: xp.matmul(a, b[:, block], out=out[:, block]), blocks(columns))
+        batch = a.reshape(-1, a.shape[-1]), b, out.reshape(-1, out.shape[-1])
+        matmul(*batch)
+        return out
+    a, b, result = plain(a), plain(b), plain(out)
+    rows, columns = _cut(a, b)
+    if rows:
+        threads.for_each(lambda piece: xp.matmul(a[slice(*piece)], b, out=result[slice(*piece)]), rows)
+    else:
+        threads.for_each(lambda block: xp.matmul(a, b[:, block], out=result[:, block]), columns)
+    if tape():
+        tape().try_to(lambda tape: tape.product(
+            [(a, b, result)] if rows else [(a, b[:, block], result[:, block]) for block in columns], rows))
     return out
+
+
+def _cut(a, b):
+    """(pieces of the rows of a b, None), or (None, blocks of its columns)
+
+    By sizes alone, so that the bits do not depend on the number of threads. A large batch is cut by its rows in y = x W
+    and dx = dy W^T, and so are the weights in dW = x^T dy: then a whole step needs two meetings of its threads. Of a
+    small batch each thread takes columns.
+    """
+    (rows, inner), columns = a.shape, b.shape[1]
+    if not a.flags.c_contiguous:
+        return cut_blocks(rows, columns, inner), None
+    if rows >= 2 * LEAST_ROWS:
+        return cut_rows(rows), None
+    most = max(1, min(MOST_PIECES, columns // LEAST_ROWS))
+    return None, threads.split(columns, cost(rows, inner, columns), grain=4e6, most=most)
 
 
 def _operand(array, dtype):

@@ -30,7 +30,7 @@ def begin(model, data, validation, arguments):
         return
     facts = {"tinynet's version": sys.modules["tinynet"].__version__,
              "init(deterministic, shards)": f"{settings().deterministic}, {settings().shards}",
-             "layers": ", ".join(f"{type(layer).__name__} to {layer.output_shape}" for layer in model.stack),
+             "layers": ", ".join(f"{type(layer).__name__} to {layer.output_shape}" for layer in model.layers),
              "the float type": str(model.dtype),
              "optimizer, loss and all numbers": "; ".join(
                  _described(part) for part in (model.optimizer, model.loss, *model.layers)),

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from tinynet.backend import to_numpy, xp
-from tinynet.device.cuda_graph import captured
+from tinynet.device.capture import captured
 from tinynet.distributed.allreduce import AllReduce, own_shards
 from tinynet.distributed.collectives import all_reduce
 from tinynet.distributed.consistency import check, check_batch

@@ -152,7 +152,7 @@ class Layer(Configurable):
         size = math.prod(shape)
         memory = self._buffers.get(name)
         if memory is None or memory.size < size or memory.dtype != like.dtype:
-            memory = self._buffers[name] = xp.empty(size, like.dtype)
+            memory = self._buffers[name] = xp.empty_like(like, shape=size)
         return memory[:size].reshape(shape)
 
     def check_axis(self, axis, input_shape):

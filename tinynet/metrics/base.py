@@ -149,7 +149,7 @@ class MeanMetricWrapper(Ratio):
         return cls(**config | fn)
 
     def update(self, y_true, y_pred, sample_weight=None):
-        return _of_mean(xp.asarray(self.function(y_true, y_pred, **self.arguments)), sample_weight)
+        return _of_mean(xp.asanyarray(self.function(y_true, y_pred, **self.arguments)), sample_weight)
 
 
 class RootMeanSquaredError(Ratio):

@@ -88,7 +88,7 @@ class Dataset:
     def _buffer(self, i, size):
         """An array for `size` samples of array number i: the beginning of the longest one so far."""
         if self._buffers[i] is None or len(self._buffers[i]) < size:
-            self._buffers[i] = xp.empty((size, *self.arrays[i].shape[1:]), self.arrays[i].dtype)
+            self._buffers[i] = xp.empty_like(self.arrays[i], shape=(size, *self.arrays[i].shape[1:]))
         return self._buffers[i][:size]
 
     def split(self, fraction) -> tuple[Dataset, Dataset]:

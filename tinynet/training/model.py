@@ -120,12 +120,12 @@ class Model(Trainable):
         reject_unknown("Unrecognized keyword arguments", Model.predict, unknown)
         data = make_inputs(self, x, batch_size, steps)
         hooks = self._callbacks(TestLogger() if verbose else None, callbacks, data)
-        results = []
+        results, forward = [], SingleProcess().forward(self)
         hooks("on_predict_begin", {})
         for batch, size in enumerate(data.batches()):
             logs = {"batch": batch, "size": size}
             hooks("on_predict_batch_begin", batch, logs)
-            results.append(self.forward(data.next(size)[0]).copy())
+            results.append(forward(data.next(size)[0]).copy())
             hooks("on_predict_batch_end", batch, logs)
         hooks("on_predict_end", {})
         return to_numpy(xp.concatenate(results))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinynet import losses, optimizers
-from tinynet.backend import floatx, xp
+from tinynet.backend import floatx, in_order, xp
 from tinynet.layers import Layer
 from tinynet.legacy.method_names import reject_renamed
 from tinynet.losses.fused import from_logits, metric_of_logits
@@ -21,7 +21,7 @@ def forward_layers(layers, x, training):
     dtype = x.dtype
     for layer in layers:
         x = layer.forward(x, training)
-        x = xp.ascontiguousarray(xp.asarray(x), dtype if x.dtype.kind == "f" else None)
+        x = in_order(x, dtype if x.dtype.kind == "f" else None)
     return x
 
 
@@ -29,7 +29,7 @@ def backward_layers(layers, dy):
     """Backprop: each layer's dx is the dy of the layer before it, in C order and of one type."""
     dtype = dy.dtype
     for layer in reversed(layers):
-        dy = layer.backward(xp.ascontiguousarray(xp.asarray(dy, dtype)))
+        dy = layer.backward(in_order(dy, dtype))
     return dy
 
 
@@ -77,7 +77,7 @@ class Trainable:
 
     def forward(self, x, training=False):
         """The prediction for x."""
-        return forward_layers(self.stack, xp.asarray(x), training)
+        return forward_layers(self.stack, in_order(x), training)
 
     def penalty(self):
         """The penalties for weights, frozen ones too, and for the activities of the last forward."""

@@ -8,7 +8,7 @@ import functools
 import os
 
 from tinynet.device import working
-from tinynet.device.cuda_graph import captured
+from tinynet.device.capture import captured, forward_of
 from tinynet.device.threads import Lock
 from tinynet.metrics import RunningMeans
 from tinynet.saving import atomic_write, file_format
@@ -69,7 +69,11 @@ class SingleProcess:
             return loss
 
         stop = functools.partial(self.stop, model) if stage == "train" else None
-        return Epoch(stage, captured(batch, functools.partial(owners, model)), data, means, stop)
+        return Epoch(stage, captured(batch, functools.partial(owners, model), model, data, means), data, means, stop)
+
+    def forward(self, model):
+        """The function that predicts for a batch."""
+        return forward_of(model)
 
     def stop(self, model) -> bool:
         """Whether training is to stop, in any process."""

@@ -1,0 +1,402 @@
+"""A recorded step on a CPU gives the bits of the step itself: NumPy's, with any number of threads."""
+import hashlib
+
+import numpy as np
+import pytest
+from test_cuda import OPTIMIZERS
+
+from tinynet import activations, backend, callbacks, layers, losses, optimizers
+from tinynet.backend import on_gpu, xp
+from tinynet.device import compile, record, recorded_step, threads
+from tinynet.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Layer
+from tinynet.models import Sequential
+from tinynet.training.dataset import Sequence
+
+pytestmark = [pytest.mark.skipif(on_gpu, reason="about a CPU; a GPU has CUDA graphs"),
+              pytest.mark.skipif(not compile.compiler(), reason="no C compiler")]
+
+N, D, C = 70, 7, 3
+CLASSES = np.arange(N) * 7 % C
+TARGETS = {"one-hot": np.eye(C)[CLASSES], "classes": CLASSES[:, np.newaxis], "labels": np.eye(C)[CLASSES],
+           "numbers": np.random.default_rng(1).standard_normal((N, C)),
+           "signs": np.where(np.eye(C)[CLASSES], 1.0, -1.0)}
+# Loss: its targets and the last activation
+LOSSES = {
+    "categorical_crossentropy": ("one-hot", "softmax"), "sparse_categorical_crossentropy": ("classes", "softmax"),
+    "binary_crossentropy": ("labels", "sigmoid"), "kullback_leibler_divergence": ("one-hot", "softmax"),
+    "mean_squared_error": ("numbers", None), "mean_absolute_error": ("numbers", None),
+    "mean_absolute_percentage_error": ("numbers", None), "mean_squared_logarithmic_error": ("numbers", None),
+    "logcosh": ("numbers", None), "huber_loss": ("numbers", None), "poisson": ("labels", "exponential"),
+    "cosine_proximity": ("numbers", None), "hinge": ("signs", None), "squared_hinge": ("signs", "tanh"),
+    "categorical_hinge": ("one-hot", None),
+}
+LAYERS = {
+    "Dropout": {"rate": 0.3}, "AlphaDropout": {"rate": 0.3}, "GaussianDropout": {"rate": 0.3},
+    "GaussianNoise": {"stddev": 0.1}, "BatchNormalization": {}, "ActivityRegularization": {"l1": 0.01, "l2": 0.01},
+    "LeakyReLU": {}, "PReLU": {}, "ELU": {}, "ThresholdedReLU": {}, "ReLU": {"max_value": 1.0, "negative_slope": 0.1},
+    "Softmax": {}, "Reshape": {"target_shape": (3, 4)}, "Flatten": {}, "Activation": {"activation": "tanh"},
+    "Dense": {"units": 5},
+}
+RULES = [{"kernel_regularizer": "l1_l2", "bias_regularizer": "l2"}, {"activity_regularizer": "l2"}, {"use_bias": False},
+         {"kernel_constraint": "max_norm", "bias_constraint": "non_neg"}, {"kernel_constraint": "unit_norm"},
+         {"kernel_constraint": "min_max_norm"}, {"trainable": False}]
+METRICS = {"accuracy": "one-hot", "sparse_categorical_accuracy": "classes", "binary_accuracy": "labels",
+           "mse": "numbers", "mae": "numbers", "cosine_proximity": "numbers", "top_k_categorical_accuracy": "one-hot",
+           "Precision": "labels", "Recall": "labels", "RootMeanSquaredError": "numbers", "data_loss": "one-hot"}
+# What is not recorded, and why
+NOT_RECORDED = {"hinge": "a number is read from an array", "squared_hinge": "a number is read from an array"}
+
+
+def small(*middle, last="softmax", units=C, **dense):
+    return [Dense(12, "relu", input_shape=(D,), **dense), *middle, Flatten(), Dense(units, last)]
+
+
+def train(build, optimizer="sgd", loss="categorical_crossentropy", y="one-hot", metrics=(), recorded=True, x=None,
+          epochs=4, batch_size=16, weighted_metrics=(), **fit):
+    """(all numbers that training has changed, the `RecordedStep` of training)"""
+    made = []
+
+    class Watched(recorded_step.RecordedStep):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            made.append(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tinynet.device.capture.RecordedStep", Watched)
+        if not recorded:
+            patch.setattr("tinynet.device.capture.compiler", tuple)
+        np.random.seed(0)
+        backend._uids.clear()
+        x = np.random.standard_normal((N, D)) if x is None else x
+        model = Sequential(build())
+        optimizer = optimizer if isinstance(optimizer, str) else type(optimizer).from_config(optimizer.get_config())
+        model.compile(optimizer, loss, metrics=list(metrics), weighted_metrics=list(weighted_metrics))
+        history = model.fit(x, TARGETS[y] if isinstance(y, str) else y, epochs=epochs, batch_size=batch_size, verbose=0,
+                            **fit)
+    numbers = [*model.get_weights(), *model.parameters.slots.values(), model.optimizer.step_state,
+               model.parameters.grad, *map(np.array, history.history.values()), model.predict(x) if isinstance(
+                   x, np.ndarray) else 0]
+    return [np.array(a).tobytes() for a in numbers], (made or [None])[0]
+
+
+def is_the_same(*arguments, reason="", **options):
+    """Check that the step is recorded, unless for this reason, and trains to the same bits as the step itself."""
+    numbers, step = train(*arguments, **options)
+    assert (step.reason == "") == bool(step.recordings) and step.reason == reason
+    assert not step.recordings or max(step.recordings.values(), key=lambda r: r.checked).checked
+    expected, none = train(*arguments, **options, recorded=False)
+    assert none is None
+    assert numbers == expected
+
+
+each_real = pytest.mark.parametrize("real", ["float32", "float64"])
+
+
+@each_real
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_is_recorded(name, real):
+    backend.set_floatx(real)
+    is_the_same(small, OPTIMIZERS[name])
+
+
+@each_real
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_is_recorded_with_sample_weights_too(name, real):
+    backend.set_floatx(real)
+    y, last = LOSSES[name]
+    reason = NOT_RECORDED.get(name, "")
+    is_the_same(lambda: small(last=last), loss=name, y=y, reason=reason)
+    is_the_same(lambda: small(last=last), loss=name, y=y, reason=reason, sample_weight=np.linspace(0, 2, N),
+                weighted_metrics=[] if y == "classes" else ["mae"])
+
+
+def test_all_losses_optimizers_activations_and_layers_are_tried():
+    assert set(LOSSES) == {f.__name__ for f in losses.BACKWARD}
+    made = {type(o) for o in OPTIMIZERS.values()}
+    assert made == {getattr(optimizers, name) for name in dir(optimizers) if isinstance(
+        getattr(optimizers, name), type) and name not in ("Optimizer",)}
+    classes = {name for name in layers.__all__ if isinstance(getattr(layers, name), type)}
+    assert classes - set(LAYERS) == {"Layer", "InputLayer"}
+
+
+@each_real
+@pytest.mark.parametrize("name", activations.ACTIVATIONS)
+def test_every_activation_is_recorded(name, real):
+    backend.set_floatx(real)
+    is_the_same(lambda: small(Activation(name)))
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "categorical_crossentropy"])
+def test_losses_of_probabilities_are_recorded(loss):
+    is_the_same(lambda: small(last="hard_sigmoid"), loss=loss, y="labels")
+    is_the_same(lambda: small(last="hard_sigmoid"), loss="sparse_categorical_crossentropy", y="classes")
+
+
+@each_real
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_every_layer_is_recorded(name, activation, real):
+    backend.set_floatx(real)
+    is_the_same(lambda: [Dense(12, activation, input_shape=(D,)), getattr(layers, name)(**LAYERS[name]), Flatten(),
+                         Dense(C, "softmax")])
+
+
+@pytest.mark.parametrize("rules", RULES, ids=repr)
+def test_regularizers_and_constraints_are_recorded(rules):
+    is_the_same(lambda: small(**rules), metrics=["regularization"])
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_metrics_are_recorded(name):
+    y = METRICS[name]
+    last, loss = {"one-hot": ("softmax", "categorical_crossentropy"), "numbers": (None, "mse"), "classes": (
+        "softmax", "sparse_categorical_crossentropy"), "labels": ("sigmoid", "binary_crossentropy")}[y]
+    metric = name if name.islower() else getattr(__import__("tinynet").metrics, name)()
+    is_the_same(lambda: small(last=last), loss=loss, y=y, metrics=[metric])
+
+
+@pytest.mark.parametrize("options", [
+    {"optimizer": optimizers.SGD(clipnorm=0.1)}, {"optimizer": optimizers.Adam(clipvalue=0.01)},
+    {"optimizer": optimizers.RMSprop(decay=0.1)}, {"class_weight": {0: 1, 1: 2, 2: 0.5}}, {"shuffle": False},
+    {"shuffle": "batch"}, {"validation_split": 0.3}, {"batch_size": 1, "epochs": 1}, {"batch_size": N},
+    {"batch_size": 23, "epochs": 5}, {"loss": losses.CategoricalCrossentropy(label_smoothing=0.1)},
+    {"loss": losses.CategoricalCrossentropy(reduction="sum")},
+], ids=str)
+def test_clipping_decay_weights_validation_and_odd_batches(options):
+    is_the_same(lambda: small(Dropout(0.2), BatchNormalization()), **options)
+
+
+def test_three_axes_and_a_last_batch_of_one():
+    x = np.random.standard_normal((33, 5, 4))
+    is_the_same(lambda: [Dense(6, "relu", input_shape=(5, 4)), Dropout(0.2), Dense(3, "tanh"), Flatten(),
+                         Dense(C, "softmax")], x=x, y=TARGETS["one-hot"][:33])
+
+
+def test_generators_and_sequences_are_recorded():
+    x = np.random.standard_normal((N, D))
+
+    class Batches(Sequence):
+        def __len__(self):
+            return 5
+
+        def __getitem__(self, i):
+            return x[i::5], TARGETS["one-hot"][i::5]
+
+    def generator():
+        while True:
+            for i in range(5):
+                yield x[i::5], TARGETS["one-hot"][i::5], np.ones(14)
+
+    is_the_same(small, x=Batches(), y=None, batch_size=None)
+    numbers, step = train(small, x=generator(), y=None, batch_size=None, steps_per_epoch=5)
+    assert step.recordings and numbers == train(small, x=generator(), y=None, batch_size=None, steps_per_epoch=5,
+                                                recorded=False)[0]
+
+
+# Threads
+
+
+def large(threads_used, batch_size, recorded=True, width=300):
+    threads.set_threads(threads_used)
+    x = np.random.default_rng(0).standard_normal((600, 300))
+    numbers, step = train(lambda: [Dense(width, "relu", input_shape=(300,)), Dropout(0.2), BatchNormalization(),
+                                   Dense(width, "relu"), Dense(C, "softmax")], "adam", x=x, metrics=["accuracy"],
+                          y=np.eye(C)[np.arange(600) % C], epochs=3, batch_size=batch_size, recorded=recorded)
+    assert not recorded or step.reason == "" and (threads_used == 1 or max(
+        recording.plan.number for recording in step.recordings.values()) == threads_used)
+    return hashlib.sha256(b"".join(numbers)).hexdigest()
+
+
+@pytest.mark.parametrize("batch_size", [50, 130, 300, 600])
+def test_any_number_of_threads_and_no_compiler_give_the_same_bits(batch_size):
+    assert len({large(1, batch_size), large(2, batch_size), large(4, batch_size), large(7, batch_size),
+                large(2, batch_size, recorded=False)}) == 1
+
+
+def test_square_layers_and_batches_do_not_confuse_rows():
+    """A batch of as many samples as a layer has inputs and units: rows of the batch are not rows of the weights."""
+    assert large(4, 128, width=128) == large(4, 128, recorded=False, width=128)
+
+
+# What changes
+
+
+class AtEpoch(callbacks.Callback):
+    """Calls a function of the model at the end of epoch 2."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.change = change
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
+            self.change(self.model)
+
+
+def relabel(model):
+    model.layers[-1].kernel.move_to(model.layers[-1].kernel.value.copy(), model.layers[-1].kernel.grad)
+
+
+@pytest.mark.parametrize("change", [
+    lambda model: setattr(model.optimizer, "lr", 0.5), lambda model: setattr(model.optimizer, "clipvalue", 0.001),
+    lambda model: setattr(model.layers[1], "rate", 0.6), lambda model: setattr(model.optimizer, "decay", 3.0),
+    lambda model: model.set_weights([w / 2 for w in model.get_weights()]), relabel,
+    lambda model: setattr(model.layers[0].kernel, "constraint", lambda w: w / 2),
+    lambda model: setattr(model.layers[0].kernel.regularizer, "l2", 3.0),
+    lambda model: setattr(model.layers[1].masks, "counter", model.layers[1].masks.counter + 0),
+    lambda model: setattr(model.layers[1].masks, "counter", np.array([77])),
+    lambda model: setattr(model.layers[2], "forward", lambda x, training=False: Activation.forward(
+        model.layers[2], x / 2)),
+    lambda model: model.reset_metrics(), lambda model: threads.set_threads(3),
+])
+def test_a_change_during_training_is_noticed(change):
+    def run(recorded):
+        return train(lambda: [Dense(12, "relu", input_shape=(D,), kernel_regularizer="l2"), Dropout(0.3),
+                              Activation("tanh"), Dense(C, "softmax")], "sgd", recorded=recorded, epochs=5,
+                     callbacks=[AtEpoch(change)])
+    assert run(True)[0] == run(False)[0]
+
+
+def test_what_changes_in_every_epoch_ends_recording():
+    rates = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(
+        rates.model.layers[1], "rate", 0.1 + epoch / 100))
+    options = {"epochs": 30, "batch_size": 35, "callbacks": [rates]}
+    numbers, step = train(lambda: small(Dropout(0.3)), **options)
+    assert step.reason == "it has changed too often"
+    assert numbers == train(lambda: small(Dropout(0.3)), **options, recorded=False)[0]
+
+
+# What cannot be recorded
+
+
+class Doubled(Layer):
+    def forward(self, x, training=False):
+        return np.asarray(x) * 2
+
+    def backward(self, dy):
+        return dy * 2
+
+
+class OwnDropout(Dropout):
+    pass
+
+
+class OwnLoss(losses.Loss):
+    pass
+
+
+class OwnModel(Sequential):
+    def train_step(self, x, y, weights=None):
+        return super().train_step(x, y, weights)
+
+
+def own_metric(y_true, y_pred):
+    return np.abs(y_true - y_pred).mean(axis=-1)
+
+
+@pytest.mark.parametrize("options, reason", [
+    ({"build": lambda: small(Doubled())}, "Doubled is not tinynet's own"),
+    ({"build": lambda: small(OwnDropout(0.2))}, "OwnDropout is not tinynet's own"),
+    ({"build": small, "metrics": [own_metric]}, "own_metric is not tinynet's own"),
+    ({"build": small, "loss": OwnLoss(losses.mean_squared_error, losses.BACKWARD[losses.mean_squared_error])},
+     "OwnLoss is not tinynet's own"),
+    ({"build": lambda: small(kernel_constraint=lambda w: w / 2)}, "<lambda> is not tinynet's own"),
+    ({"build": small, "metrics": ["top_k_categorical_accuracy"], "epochs": 1, "batch_size": 70}, ""),
+])
+def test_what_is_not_tinynets_own_runs_as_it_is(options, reason):
+    options = {"reason": reason} | options
+    numbers, step = train(**{name: value for name, value in options.items() if name != "reason"})
+    assert step.reason == reason
+    assert numbers == train(**{name: value for name, value in options.items() if name != "reason"}, recorded=False)[0]
+
+
+def test_a_model_with_a_step_of_its_own_is_not_recorded(capfd, monkeypatch):
+    monkeypatch.setenv("TINYNET_VERBOSE", "1")
+    model = OwnModel(small())
+    model.compile("sgd", "categorical_crossentropy")
+    model.fit(np.ones((N, D)), TARGETS["one-hot"], batch_size=10, epochs=2, verbose=0)
+    assert capfd.readouterr().err == "tinynet does not record this step: OwnModel.train_step is not tinynet's.\n"
+
+
+def test_a_recording_that_is_wrong_is_found_before_it_is_used(monkeypatch):
+    """One call less, as if an operation had not been noted: the second run of the step tells."""
+    note, skipped = record.Tape.note, []
+
+    def forgetful(tape, function, *rest, **options):
+        if len(tape.calls) == 5 and not skipped:
+            return skipped.append(function)
+        return note(tape, function, *rest, **options)
+
+    monkeypatch.setattr(record.Tape, "note", forgetful)
+    numbers, step = train(small)
+    assert skipped and step.reason == "the recording gives other numbers than the step itself"
+    assert numbers == train(small, recorded=False)[0]
+
+
+def test_an_error_while_a_step_is_recorded_leaves_the_model_as_it_was(monkeypatch):
+    calls = []
+
+    def fails(self, *arguments):
+        calls.append(self)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return update(self, *arguments)
+
+    update = optimizers.SGD.update
+    monkeypatch.setattr(optimizers.SGD, "update", fails)
+    model = Sequential(small(Dropout(0.2)))
+    model.compile("sgd", "categorical_crossentropy")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(np.ones((N, D)), TARGETS["one-hot"], batch_size=10, verbose=0)
+    assert record.tape() is None
+    for layer in (*model.layers, model.parameters, model.optimizer):
+        assert not any(type(value) is record.Recorded for value in vars(layer).values())
+    assert all(p.value.base is model.parameters.value for p in model.parameters.parameters)
+    model.fit(np.ones((N, D)), TARGETS["one-hot"], batch_size=10, verbose=0)
+
+
+def test_a_loss_that_is_not_finite_is_the_same_error():
+    said = []
+    for recorded in (True, False):
+        with np.errstate(all="ignore"), pytest.raises(FloatingPointError) as error:
+            train(small, optimizers.SGD(1e30), loss="mse", y="numbers", recorded=recorded, epochs=9, shuffle=False)
+        said.append(str(error.value))
+    assert said[0] == said[1]
+
+
+def test_attributes_that_a_user_can_see_are_plain_arrays():
+    numbers, step = train(small, metrics=["data_loss"])
+    model = step.model
+    assert step.recordings
+    for owner in (model, model.parameters, model.optimizer, *model.stack, *model.layers):
+        assert not any(isinstance(value, record.Recorded) for value in vars(owner).values()), owner
+
+
+def test_predictions_are_recorded_and_follow_the_weights():
+    model = Sequential(small(Dropout(0.2), BatchNormalization()))
+    x = np.random.standard_normal((40, D)).astype("float32")
+    model.build((None, D))
+    for size in (1, 13, 40, 1, 13):
+        model.compile("adam", "mse")
+        for _ in range(4):
+            predicted = model.predict(x[:size], batch_size=13)
+            assert np.array_equal(predicted, np.concatenate([
+                model.forward(x[at:min(at + 13, size)]).copy() for at in range(0, size, 13)]))
+            model.train_on_batch(x, np.ones((40, C)))
+        model.set_weights([w * 1.5 for w in model.get_weights()])
+    assert vars(model)["_recorded_forward"].value.step.recordings[13].checked
+
+
+def test_copies_of_a_model_predict_by_their_own_weights():
+    import copy
+    import pickle
+    model = Sequential(small())
+    x = np.random.standard_normal((5, D)).astype("float32")
+    for _ in range(4):
+        first = model.predict(x)
+    other, third = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+    other.set_weights([w * 2 for w in other.get_weights()])
+    for _ in range(4):
+        assert not np.array_equal(other.predict(x), first) and np.array_equal(third.predict(x), first)
+        assert np.array_equal(model.predict(x), first)
+    assert xp is np

@@ -1,0 +1,198 @@
+"""The kernels for a CPU: compiled once by the C compiler that is found, and kept for later processes.
+
+TINYNET_COMPILE is "auto", the default; "off"; or the path of a compiler. Without one NumPy does everything, with the
+same bits.
+"""
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinynet.device.optimizer_kernels import all_kernels
+
+HERE = Path(__file__).parent
+# No fused multiply-add and no other order of sums: the numbers are NumPy's to the last bit.
+FLAGS = ("-x", "c", "-std=gnu11", "-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
+         "-fvisibility=hidden", "-fPIC", "-shared", "-lm")
+REAL = {"float32": "float", "float64": "double"}
+# For each type of a parameter: how its 64-bit word is packed
+WORDS = {"long long": "<q", "u64": "<Q", "word": "<Q", "unsigned": "<Q", "double": "<d", "float": "<fxxxx"}
+
+
+class Library:
+    """The compiled kernels for T = float32 or float64.
+
+    `word[name]` is the address of a function that takes its arguments as 64-bit words; `pack(name, *arguments)` makes
+    these words.
+    """
+
+    def __init__(self, path, text, real):
+        self.functions = ctypes.CDLL(str(path))
+        self.real = REAL[real]
+        self.parameters = {name: [" ".join(p.split()[:-1]) for p in parameters.split(",")]
+                           for name, parameters in _kernels(text)}       # name: types, such as "ROWS const T*"
+        (exp, log) = (loop_of(ufunc, np.dtype(real).char + "->" + np.dtype(real).char) for ufunc in (np.exp, np.log))
+        self.functions.set_functions(*map(ctypes.c_uint64, (*exp, *log)))
+        self.addresses: dict[str, int] = {}
+
+    def address(self, name) -> int:
+        """The address of a function of the library."""
+        if name not in self.addresses:
+            self.addresses[name] = ctypes.cast(getattr(self.functions, name), ctypes.c_void_p).value or 0
+        return self.addresses[name]
+
+    def pack(self, name, arguments) -> bytes:
+        """The arguments of a kernel as 64-bit words: arrays, None, or numbers."""
+        types = self.parameters[name]
+        if len(types) != len(arguments):
+            raise TypeError(f"{name} takes {len(types)} arguments, got {len(arguments)}.")
+        return b"".join(struct.pack("<Q", 0 if value is None else value.ctypes.data) if "*" in kind else
+                        struct.pack(WORDS[kind.replace("T", self.real)], value)
+                        for kind, value in zip(types, arguments))
+
+
+@cache
+def library(real) -> Any:
+    """The `Library` for this float type; None without a compiler."""
+    found = compiler()
+    if not found:
+        return None
+    text = source()
+    try:
+        made = Library(_compiled(found, text, real), text, real)
+        if os.environ.get("TINYNET_VERBOSE") and real == "float32":
+            print(f"tinynet's kernels for the CPU are compiled by {' '.join(found)}.", file=sys.stderr)
+        return made
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        detail = getattr(error, "stderr", "") or error
+        print(f"tinynet computes by NumPy alone: {' '.join(found)} failed: {detail}", file=sys.stderr)
+        return None
+
+
+@cache
+def compiler() -> tuple[str, ...]:
+    """The command of the C compiler; () without one.  Raises ValueError for a path at which there is none."""
+    choice = os.environ.get("TINYNET_COMPILE") or "auto"
+    if choice == "off" or struct.pack("=H", 1) != struct.pack("<H", 1) or ctypes.sizeof(ctypes.c_void_p) != 8:
+        return ()
+    if choice != "auto":
+        path = shutil.which(choice)
+        if path is None:
+            raise ValueError(f"TINYNET_COMPILE must be 'auto', 'off' or the path of a C compiler, got {choice!r}, "
+                             "where there is no program.")
+        return (path,)
+    for name in ("cc", "gcc", "clang"):
+        path = shutil.which(name)
+        if path:
+            return (path,)
+    return (sys.executable, "-m", "ziglang", "cc") if importlib.util.find_spec("ziglang") else ()
+
+
+def source() -> str:
+    """The whole text: what a CPU has around it, and the kernels, each again as a function of 64-bit words."""
+    kernels = (HERE / "kernels.c").read_text() + all_kernels()
+    return "\n".join([(HERE / "cpu.h").read_text(), kernels, (HERE / "cpu.c").read_text(), *(
+        _by_words(name, parameters) for name, parameters in _kernels(kernels + (HERE / "cpu.c").read_text()))])
+
+
+def _kernels(text):
+    """(name, parameters) of each kernel that `launch` can name."""
+    return [(name, parameters) for name, parameters in re.findall(r"^KERNEL (\w+)\(([^)]*)\) \{", text, re.MULTILINE)
+            if not re.match(r"play|call_|serve|set_|forget_", name)]
+
+
+def _by_words(name, parameters):
+    types = [" ".join(p.removeprefix(" ").removeprefix("ROWS ").split()[:-1]) for p in parameters.split(",")]
+    values = ", ".join(f"({kind})w[{i}]" if "*" in kind else f"*(const {kind}*)(w + {i})"
+                       for i, kind in enumerate(types))
+    return f"KERNEL call_{name}(const word* w) {{ TAKE_PIECE(w); {name}({values}); }}"
+
+
+def loop_of(ufunc, types) -> tuple[int, int]:
+    """(the address of a ufunc's loop for these types, such as "ff->f", the address of its data).
+
+    The loop is the one that NumPy itself calls, so its bits are NumPy's.
+    Source: PyUFuncObject in numpy/_core/include/numpy/ufuncobject.h of NumPy 2.
+    Raises ValueError if NumPy has none.
+    """
+    fields = _UFunc.from_address(id(ufunc))
+    if (fields.name or b"").decode() != ufunc.__name__ or (fields.nargs, fields.ntypes) != (ufunc.nargs, ufunc.ntypes):
+        raise ValueError(f"NumPy {np.__version__} keeps its loops at another place.")
+    index = ufunc.types.index(types)
+    return fields.functions[index] or 0, fields.data[index] or 0
+
+
+class _UFunc(ctypes.Structure):
+    _fields_ = [("head", ctypes.c_byte * object.__basicsize__), ("nin", ctypes.c_int), ("nout", ctypes.c_int),
+                ("nargs", ctypes.c_int), ("identity", ctypes.c_int),
+                ("functions", ctypes.POINTER(ctypes.c_void_p)), ("data", ctypes.POINTER(ctypes.c_void_p)),
+                ("ntypes", ctypes.c_int), ("reserved", ctypes.c_int), ("name", ctypes.c_char_p)]
+
+
+# The library's file
+
+
+def _compiled(command, text, real) -> Path:
+    """The compiled text: from the user's cache, or compiled now and put there."""
+    key = "\0".join([*command, _version(command), *FLAGS, real, _processor(), text])
+    suffix = ".dll" if sys.platform == "win32" else ".so"
+    folder = _folder()
+    path = folder / f"kernels-{hashlib.sha256(key.encode()).hexdigest()[:32]}{suffix}"
+    if path.exists() and _only_mine(path):
+        return path
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        text_file, made = Path(place, "kernels.c"), Path(place, "kernels" + suffix)
+        text_file.write_text(text)
+        subprocess.run([*command, f"-DREAL={REAL[real]}", *FLAGS[:-1], str(text_file), "-o", str(made), FLAGS[-1]],
+                       check=True, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
+        os.replace(made, path)
+    return path
+
+
+def _folder() -> Path:
+    """The folder of compiled kernels, which this user alone may write."""
+    import platformdirs
+    folder = Path(platformdirs.user_cache_dir("tinynet", appauthor=False))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _only_mine(folder):
+        raise OSError(f"{folder} can be written by other users, or belongs to one. tinynet would run what they put "
+                      f"there: chmod 700 {folder}, or remove it.")
+    return folder
+
+
+def _only_mine(path) -> bool:
+    """Whether the file or folder belongs to this user, and nobody else may write it."""
+    if not hasattr(os, "getuid"):
+        return True
+    found = os.lstat(path)
+    return not stat.S_ISLNK(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+
+
+def _version(command) -> str:
+    """What tells this compiler from another at the same place."""
+    found = os.stat(shutil.which(command[0]) or command[0])
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
+def _processor() -> str:
+    """The processor, for which the kernels are compiled."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line for line in lines if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        return f"{platform.machine()} {platform.processor()}"

@@ -1,0 +1,190 @@
+"""A step as prepared calls, divided among threads: which call runs when, and where the threads meet.
+
+Calls are kept in order where one needs what another one writes, and nowhere else. So the rows of a batch go forward and
+back without a meeting; then, after one, come blocks of the weights, with the update while they are in the cache.
+"""
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import threading
+from typing import NamedTuple
+
+import numpy as np
+
+from tinynet.device import threads
+from tinynet.device.compile import library
+from tinynet.device.denormals import flush_denormals
+
+LEAST_ROWS, MOST_PIECES = 64, 16
+WORTH_THREADS = 12e6        # the cost of a step, below which a meeting takes more time than a second thread saves
+
+
+class Access(NamedTuple):
+    """That a call reads or writes the memory from `start` up to `end`; by_rows: its piece i only part i of it."""
+
+    start: int
+    end: int
+    write: bool
+    by_rows: bool
+
+
+class Call(NamedTuple):
+    """A function of 64-bit words, to be called once for each piece (words, begin, end), on any thread.
+
+    Calls with the same `cut` have the same number of pieces, and the same parts of their arrays belong to piece i.
+    None: there is one piece, and all such calls run on one thread, one after another.
+    """
+
+    function: int       # its address
+    pieces: list
+    cut: object
+    accesses: list
+    work: float = 0
+
+
+def cut_rows(rows) -> list[tuple[int, int]]:
+    """The pieces of so many rows: 1, 2, 4, 8 or 16 of equal size, each of 64 rows or more (16, of a small batch).
+
+    >>> cut_rows(130)
+    [(0, 65), (65, 130)]
+    """
+    least = LEAST_ROWS if rows >= 2 * LEAST_ROWS else LEAST_ROWS // 4
+    count = min(1 << max(rows // least, 1).bit_length() - 1, MOST_PIECES)
+    return [(rows * i // count, rows * (i + 1) // count) for i in range(count)]
+
+
+def cost(rows, inner, columns) -> int:
+    """Of a matrix product, in multiplications; to read the second matrix takes as long as sixteen rows."""
+    return (rows + 16) * inner * columns
+
+
+def cut_blocks(rows, columns, batch) -> list[tuple[int, int]]:
+    """The pieces of the rows of a kernel W, 128 or more in each, for its gradient from a batch of this size and for its
+    update, which takes about as long as the gradient from forty samples.
+    """
+    most = max(1, min(MOST_PIECES, rows // 128))
+    return [(block.start, block.stop) for block in threads.split(rows, rows * columns * (batch + 40), 3e6, most)]
+
+
+def byte_range(array) -> tuple[int, int]:
+    """The addresses of the first byte of an array and of the byte after its last one."""
+    start = address(array)
+    if array.flags.c_contiguous:
+        return start, start + array.nbytes
+    reach = [(n - 1) * stride for n, stride in zip(array.shape, array.strides)]
+    return start + sum(r for r in reach if r < 0), start + sum(r for r in reach if r > 0) + array.itemsize
+
+
+def address(array) -> int:
+    """The address of the first number of an array."""
+    return array.__array_interface__["data"][0]     # half as long as array.ctypes.data
+
+
+class Plan:
+    """Calls as a program for each thread; `play()` does them all."""
+
+    def __init__(self, calls):
+        worth = sum(call.work for call in calls) >= WORTH_THREADS
+        self.number = min(threads.threads(), MOST_PIECES) if worth else 1
+        self.programs = [np.frombuffer(b"".join(entries), np.uint64) for entries in _divide(calls, self.number)]
+        begins = [address(p) for p in self.programs]
+        ends = [address(p) + p.nbytes for p in self.programs]
+        player = library("float32").functions
+        table = ctypes.c_void_p * self.number
+        self._one: tuple = player.play, ctypes.c_void_p(begins[0]), ctypes.c_void_p(ends[0])
+        self._all: tuple = player.play_all, table(*begins), table(*ends), ctypes.c_longlong(self.number)
+
+    def play(self):
+        """Do all calls; when it returns, they are done."""
+        if self.number == 1:
+            function, *arguments = self._one
+            function(*arguments)
+            return
+        with _lock:
+            _start_workers(self.number)
+            function, *arguments = self._all
+            function(*arguments)
+
+
+def entry(function, words, begin, end) -> bytes:
+    """A call in a program."""
+    return struct.pack("<QQqq", function, 4 + len(words) // 8, begin, end) + words
+
+
+def run(function, words, begin, end):
+    """Do a single call now."""
+    program = np.frombuffer(entry(function, words, begin, end), np.uint64)
+    start = address(program)
+    library("float32").functions.play(ctypes.c_void_p(start), ctypes.c_void_p(start + program.nbytes))
+
+
+def _divide(calls, number):
+    """For each thread the entries of its program."""
+    if number == 1:
+        return [[entry(call.function, *piece) for call in calls for piece in call.pieces]]
+    programs: list[list[bytes]] = [[] for _ in range(number)]
+    meeting = entry(library("float32").address("call_meet"), struct.pack("<Q", number), 0, 0)
+    for phase in _phases(calls):
+        for call in phase:
+            for i, piece in enumerate(call.pieces):
+                programs[i * number // len(call.pieces)].append(entry(call.function, *piece))
+        for program in programs:
+            program.append(meeting)
+    return programs
+
+
+def _phases(calls) -> list[list[Call]]:
+    """The calls between two meetings: each as early as what it needs allows."""
+    phases: list[list[Call]] = []
+    earlier: list[tuple[Access, int, object]] = []      # accesses so far, and phase and cut of their calls
+    for call in calls:
+        phase = 0
+        for new in call.accesses:
+            for old, its_phase, cut in earlier:
+                if its_phase >= phase and old.start < new.end and new.start < old.end and (old.write or new.write):
+                    same_piece = cut == call.cut and (cut is None or (
+                        old.by_rows and new.by_rows and old[:2] == new[:2]))
+                    phase = its_phase if same_piece else its_phase + 1
+        earlier += [(access, phase, call.cut) for access in call.accesses]
+        while len(phases) <= phase:
+            phases.append([])
+        phases[phase].append(call)
+    # Calls of one cut come one after another, while their arrays are in the cache: no other cut needs them.
+    for calls in phases:
+        first = {call.cut: i for i, call in reversed(list(enumerate(calls)))}
+        calls.sort(key=lambda call: first[call.cut])
+    return phases
+
+
+# The worker threads
+
+
+_lock = threading.Lock()        # one plan at a time
+_started: list[threading.Thread] = []
+
+
+def _forget_threads():
+    """In a process that was forked: its threads are gone."""
+    global _lock
+    _lock = threading.Lock()
+    if _started:
+        _started.clear()
+        library("float32").functions.forget_threads()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
+
+
+def _start_workers(number):
+    while len(_started) < number - 1:
+        thread = threading.Thread(target=_serve, args=(len(_started) + 1,), name="tinynet player", daemon=True)
+        _started.append(thread)
+        thread.start()
+
+
+def _serve(number):
+    flush_denormals(True)
+    library("float32").functions.serve(ctypes.c_longlong(number))
