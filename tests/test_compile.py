@@ -80,8 +80,8 @@ def test_softmax_crossentropy_and_back(real, rows, classes, seed):
 @pytest.mark.parametrize("order", [None, [4, 2, 0, 1, 3]])
 def test_gather(dtype, order):
     array = np.arange(30).reshape(5, 2, 3).astype(dtype)
-    def work(position):
 
+    def work(position):
         def buffer(size):
             made = np.empty((size, 2, 3), dtype)
             return recorded(made) if isinstance(position, Recorded) else made

