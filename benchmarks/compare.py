@@ -4,8 +4,9 @@
 
 Each contender works in a process of its own, and they take turns, epoch by epoch, so that the noise of the machine
 hits all alike; the first epoch, which compiles, is told apart.  Then all train again while other processes keep half of
-the cores busy; the best three train smaller data with other batch sizes, widths and depths, and predict; and tinynet's
-own step is taken to pieces.  Tables and pictures go to benchmarks/results/.
+the cores busy, and on small tables; the best three train smaller data with other batch sizes, widths and depths, and
+predict; and tinynet's own step is taken to pieces.  Tables and pictures go to benchmarks/results/.
+--name NAME is part of their names: OPENBLAS_CORETYPE=Haswell python benchmarks/compare.py --quick --name haswell
 """
 import argparse
 import importlib.metadata
@@ -24,11 +25,11 @@ import numpy as np
 import threadpoolctl
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
-from peers import KERAS2, PEERS, cores
+from peers import KERAS2, NO_COMPILER, PEERS, cores
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-FLOOR = "matrix products alone"
+FLOORS = ("matrix products alone", "matrix products, tinynet's threads")
 NETWORK, BATCH = (784, 512, 512, 10), 128
 COLOURS = ["#1f5fa8", "#e0702d", "#3a9a5c", "#8a5fb0", "#8a8a8a", "#c0a020", "#b04050", "#404040"]
 
@@ -59,20 +60,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--keras2", metavar="PYTHON", help="a Python that has Keras 2.3.1 and TensorFlow 2.1")
     parser.add_argument("--epochs", type=int, default=7, help="timed for each, after the first")
-    parser.add_argument("--quick", action="store_true", help="the table alone")
+    parser.add_argument("--quick", action="store_true", help="without other sizes, predictions and the parts of a step")
+    parser.add_argument("--name", default="compare", help="of the files in results/")
     args = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         data = save_data(Path(folder))
         record: dict = about() | {"contenders": compare(data, args.epochs, args.keras2)}
-        write_table(record)
+        record["tables"] = tables(data, record, args.keras2)
         if not args.quick:
-            best = [name for name in by_median(record) if name != FLOOR][:3]
+            best = [name for name in by_median(record) if name not in FLOORS][:3]
             best = list(dict.fromkeys(["tinynet", *best]))[:3]
-            record |= {"sizes": sizes(data, best), "inference": inference(data, best), "profile": profile(data)}
+            record |= {"sizes": sizes(data, best), "inference": inference(data, [*best, "lines of NumPy"]),
+                       "profile": profile(data)}
             draw_sizes(record["sizes"], record["inference"])
             draw_profile(record["profile"])
-    (RESULTS / "compare.json").write_text(json.dumps(record, indent=1) + "\n")
+        write_table(record, args.name)
+    (RESULTS / f"{args.name}.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 def save_data(folder):
@@ -179,11 +183,16 @@ def by_median(record):
     return sorted(timed, key=lambda name: statistics.median(timed[name]["seconds"]))
 
 
-def write_table(record):
+def floor_of(seconds) -> float:
+    """The time of the matrix products: BLAS's own threads, or tinynet's, whichever are faster."""
+    return min(seconds[name] for name in FLOORS if name in seconds)
+
+
+def write_table(record, name_of_files):
     """The table, printed and written, and its bars."""
     contenders = record["contenders"]
     medians = {name: statistics.median(contenders[name]["seconds"]) for name in by_median(record)}
-    ours, floor = medians["tinynet"], medians[FLOOR]
+    ours, floor = medians["tinynet"], floor_of(medians)
     heads = ["", "seconds an epoch", "min", "max", "to tinynet", "to products", "busy / quiet", "first epoch",
              "peak MB", "import s", "on disk MB"]
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
@@ -194,13 +203,14 @@ def write_table(record):
                      f"| {r['peak']:.0f} | {r['import']:.2f} | {r['installed']:.0f} |")
     lines += [f"| {name} | {r['missing']}{' |' * (len(heads) - 1)}"
               for name, r in contenders.items() if "missing" in r]
+    lines += tables_as_lines(record["tables"])
     lines += ["", "| tinynet aims at | measured | |", "| --- | --- | --- |"]
     lines += [f"| {aim} | {value:.3g} | {'yes' if reached else '**missed**'} |" for aim, value, reached in aims(record)]
     text = (f"{record['date']}, {record['cores']} cores of {record['cpu']}, Python {record['python']}, NumPy with "
             f"{record['blas']}; {', '.join(f'{name} {version}' for name, version in record['versions'].items())}\n\n"
             + "\n".join(lines) + "\n")
     print("\n" + text, flush=True)
-    (RESULTS / "compare.md").write_text(text)
+    (RESULTS / f"{name_of_files}.md").write_text(text)
     figure = Figure(figsize=(8, 0.45 * len(medians) + 1), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     names = list(medians)[::-1]
@@ -212,7 +222,7 @@ def write_table(record):
         axes.text(slowest * 1.02, i, f"{medians[name]:.2f}", va="center", fontsize=9)
     axes.set_xlabel(f"seconds an epoch, median of {len(contenders['tinynet']['seconds'])}, {record['cores']} cores")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(RESULTS / "compare.png")
+    figure.savefig(RESULTS / f"{name_of_files}.png")
 
 
 def busy(contender):
@@ -225,18 +235,61 @@ def aims(record):
     r = record["contenders"]
     seconds = {name: statistics.median(r[name]["seconds"]) for name in by_median(record)}
     ours = r["tinynet"]
-    beside = {"JAX jit(scan)": 1.0, "PyTorch eager": 1.25, KERAS2: 1.5, "Keras 3 on TensorFlow": 2.0}
-    yield "an epoch in at most 1.5 times its products", (v := seconds["tinynet"] / seconds[FLOOR]), v <= 1.5
+    beside = {"JAX jit(scan)": 1.15, "Keras 3 on JAX": 1.3, "PyTorch eager": 2.2, KERAS2: 2.2,
+              "Keras 3 on TensorFlow": 2.0, "scikit-learn": 2.2}
+    for name, most in {"tinynet": 1.15, NO_COMPILER: 1.6}.items():
+        v = seconds[name] / floor_of(seconds)
+        yield f"{name}: an epoch in at most {most} times its products", v, v <= most
     for name, factor in beside.items():
         if name in seconds:
-            yield f"{factor} times as fast as {name}", (v := seconds[name] / seconds["tinynet"]), v >= factor
-    yield "busy at most 2.2 times as long as quiet", (v := busy(ours)), v <= 2.2
-    yield "import at most 0.05 s over NumPy's", (v := ours["import"] - r[FLOOR]["import"]), v <= 0.05
+            v = seconds[name] / seconds["tinynet"]
+            yield f"{name} takes at least {factor} times as long", v, v >= factor
+    for what, by_name in record["tables"].items():
+        best = min(value for name, value in by_name.items() if name not in ("tinynet", NO_COMPILER))
+        yield f"{what}: the best peer takes longer", (v := best / by_name["tinynet"]), v > 1
+    for what, by_peer in record.get("sizes", {}).items():
+        peers = [by_value for name, by_value in by_peer.items() if name not in ("tinynet", NO_COMPILER)]
+        slowest = max((ours / min(p[value] for p in peers), value) for value, ours in by_peer["tinynet"].items())
+        yield f"any {what}: at most 1.1 times the best peer (at {slowest[1]})", slowest[0], slowest[0] <= 1.1
+    if "inference" in record:
+        speeds = {name: record["inference"][name] for name in ("tinynet", "lines of NumPy")}
+        for batch, most in ((1, 1.2), (4096, 1.2)):
+            v = speeds["lines of NumPy"][batch] / speeds["tinynet"][batch]
+            yield f"a prediction of {batch:,} in at most {most} times the lines of NumPy", v, v <= most
+    yield "busy at most 1.5 times as long as quiet", (v := busy(ours)), v <= 1.5
+    yield "import at most 0.04 s over NumPy's", (v := ours["import"] - r[FLOORS[0]]["import"]), v <= 0.04
     limit = 1.3 * 60000 * (NETWORK[0] + NETWORK[-1]) * 4 / 1e6 + 100
     yield f"at most 1.3 times the data and 100 MB, {limit:.0f} MB", (v := ours["peak"]), v <= limit
 
 
-# Other sizes
+# Small tables, and other sizes
+
+
+def tables(data, record, python_of_keras2):
+    """{what: {name: microseconds a step}} for networks on data of the shape of two well-known tables."""
+    shapes = {"768 x 8, network 8-12-8-2, batch 10": (768, (8, 12, 8, 2), 10),
+              "506 x 13, network 13-64-64-2, batch 16": (506, (13, 64, 64, 2), 16)}
+    results: dict = {}
+    for what, (samples, sizes, batch) in shapes.items():
+        print(f"Small table: {what}", flush=True)
+        names = [name for name in by_median(record) if name not in FLOORS]
+        workers = {name: Worker(name, python_of_keras2 if name == KERAS2 else sys.executable) for name in names}
+        for worker in workers.values():
+            worker.ask(do="build", samples=samples, sizes=sizes, batch=batch, columns=sizes[0], **data)
+            worker.ask(do="epoch")
+        rounds = [{name: worker.ask(do="epoch")["seconds"] for name, worker in workers.items()} for _ in range(7)]
+        results[what] = {name: 1e6 * statistics.median(r[name] for r in rounds) / -(-samples // batch)
+                         for name in names}
+        for worker in workers.values():
+            worker.close()
+    return results
+
+
+def tables_as_lines(results):
+    names = sorted(next(iter(results.values())), key=lambda name: sum(r[name] for r in results.values()))
+    lines = ["", f"| microseconds a step, fit's own cost included | {' | '.join(results)} |",
+             "|" + " --- |" * (len(results) + 1)]
+    return lines + [f"| {name} | {' | '.join(f'{r[name]:.0f}' for r in results.values())} |" for name in names]
 
 
 def sizes(data, names):
@@ -306,57 +359,51 @@ def draw_sizes(results, speeds):
 
 
 def profile(data):
-    """{part: {"forward" or "backward" ...: microseconds a step}} of tinynet's epoch."""
+    """{kernel: {phase: microseconds a step}} of the calls of tinynet's recorded step, each alone on one thread."""
     import peers
-    from tinynet.layers import Layer
-    from tinynet.losses import Loss
-    from tinynet.metrics import RunningMeans
-    from tinynet.optimizers import Optimizer
-    from tinynet.training.dataset import Dataset
+    from tinynet.device import plan, recorded_step
+    from tinynet.device.compile import library
+    from tinynet.device.threads import workers
 
-    x, y = np.load(data["x"]), np.load(data["y"])
+    recorded: list = []
+    plans: Any = recorded_step.Plan
+
+    def watch(tape):
+        recorded.append(tape)
+        return plans(tape)
+
+    recorded_step.Plan = watch      # type: ignore[misc, assignment]
+    epoch, _ = peers.tinynet(np.load(data["x"])[:4 * BATCH], np.load(data["y"])[:4 * BATCH], NETWORK, BATCH)
+    epoch()
+    names = {address: name.removeprefix("call_") for name, address in library("float32").addresses.items()}
+    names |= {address: name.removeprefix("call_") for name, address in library("float64").addresses.items()}
     spent: dict = {}
+    with workers():
+        for call in recorded[0].calls:
+            if names.get(call.function) == "gather":        # it would go on to the next samples
+                continue
+            phase = "product" if call.work else "other"
+            name = names[call.function]
+            part = {"matmul": "matrix products", "loop": "NumPy's loops"}.get(name, name)
+            times = []
+            for _ in range(20):
+                start = time.perf_counter()
+                for piece in call.pieces:
+                    plan.run(call.function, *piece)
+                times.append(time.perf_counter() - start)
+            empty = statistics.median(_empty_call(plan, call) for _ in range(20))
+            seconds = max(0.0, statistics.median(times) - empty * len(call.pieces))
+            spent.setdefault(part, {}).setdefault(phase, 0.0)
+            spent[part][phase] += 1e6 * seconds
+    return dict(sorted(spent.items(), key=lambda item: -sum(item[1].values())))
 
-    def timed(owner, name, part, phase):
-        inner = getattr(owner, name)
 
-        def outer(self, *arguments, **options):
-            start = time.perf_counter()
-            result = inner(self, *arguments, **options)
-            key = (part(self), phase)
-            spent[key] = spent.get(key, 0) + time.perf_counter() - start
-            return result
-        setattr(owner, name, outer)
-
-    def named(layer):
-        return layer.name
-
-    for cls in {sub for sub in _all_subclasses(Layer)}:
-        for name in ("forward", "backward"):
-            if name in vars(cls):
-                timed(cls, name, named, name)
-    timed(Loss, "forward", lambda loss: "loss", "forward")
-    timed(Loss, "backward", lambda loss: "loss", "backward")
-    timed(Optimizer, "update", lambda optimizer: "optimizer", "update")
-    timed(Dataset, "next", lambda data: "data", "gather")
-    timed(RunningMeans, "add", lambda means: "metrics", "add")
-    epoch, _ = peers.tinynet(x, y, NETWORK, BATCH)
-    epoch()
-    spent.clear()
+def _empty_call(plan, call):
+    """How long it takes to do none of a call's loop."""
+    words, begin, _ = call.pieces[0]
     start = time.perf_counter()
-    epoch()
-    total, steps = time.perf_counter() - start, -(-len(x) // BATCH)
-    spent["everything else", "rest"] = total - sum(spent.values())
-    parts: dict = {}
-    for (part, phase), seconds in spent.items():
-        parts.setdefault(part, {})[phase] = 1e6 * seconds / steps
-    return parts
-
-
-def _all_subclasses(cls):
-    for sub in cls.__subclasses__():
-        yield sub
-        yield from _all_subclasses(sub)
+    plan.run(call.function, words, begin, begin)
+    return time.perf_counter() - start
 
 
 def draw_profile(parts):
@@ -371,7 +418,7 @@ def draw_profile(parts):
         left += widths
     for i, width in enumerate(left):
         axes.text(width + 0.01 * left.max(), i, f"{width:.0f}", va="center", fontsize=9)
-    axes.set_xlabel(f"microseconds a step, {left.sum():.0f} in all")
+    axes.set_xlabel(f"microseconds a step on one thread, {left.sum():.0f} in all")
     axes.legend(frameon=False, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(RESULTS / "profile.png")

@@ -20,6 +20,7 @@ import numpy as np
 
 RATE = 0.2
 KERAS2 = "Keras 2.3.1 on TensorFlow 2.1"
+NO_COMPILER = "tinynet without a compiler"
 
 
 def tinynet(x, y, sizes, batch):
@@ -56,6 +57,52 @@ def products(x, y, sizes, batch):
                 np.matmul(a, b, out=out)
         return 0.1
     return epoch, None
+
+
+def products_in_threads(x, y, sizes, batch):
+    """The same, cut and played by tinynet's threads as in a recorded step."""
+    from tinynet.backend import matmul
+    from tinynet.device.plan import Plan
+    from tinynet.device.record import Tape, recorded
+    from tinynet.device.threads import workers
+
+    def array(*shape):
+        return recorded(np.random.random(shape).astype("float32"))
+
+    layers = [(array(batch, d), array(d, u), array(batch, u)) for d, u in zip(sizes, sizes[1:])]
+    with Tape() as tape:
+        for a, w, _ in layers:
+            matmul(a, w, array(batch, w.shape[1]))
+        for a, w, dy in layers[:0:-1]:
+            matmul(dy, w.T, array(batch, len(w)))
+        for a, w, dy in layers:
+            matmul(a.T, dy, array(*w.shape))
+    plan = Plan(tape)
+
+    def epoch():
+        with workers():
+            for _ in range(math.ceil(len(x) / batch)):
+                plan.play()
+        return 0.1
+    return epoch, None
+
+
+def numpy_lines(x, y, sizes, batch):
+    """No training: the lines of NumPy that predict."""
+    weights = [(np.random.standard_normal((d, u)).astype("float32") * 0.01, np.zeros(u, "float32"))
+               for d, u in zip(sizes, sizes[1:])]
+
+    def predict(x, size):
+        results = []
+        for i in range(0, len(x), size):
+            h = x[i:i + size]
+            for w, b in weights[:-1]:
+                h = np.maximum(h @ w + b, 0)
+            z = h @ weights[-1][0] + weights[-1][1]
+            e = np.exp(z - z.max(axis=1, keepdims=True))
+            results.append(e / e.sum(axis=1, keepdims=True))
+        return np.concatenate(results)
+    return lambda: 0.1, predict
 
 
 def torch_eager(x, y, sizes, batch):
@@ -200,9 +247,10 @@ def scikit_learn(x, y, sizes, batch):
     return epoch, lambda x, size: model.predict_proba(x)
 
 
+OURS = ["numpy", "tqdm", "threadpoolctl", "platformdirs", "safetensors"]
 # name: (maker, package to import, distributions that have to be installed)
 PEERS: dict = {
-    "tinynet": (tinynet, "tinynet", ["numpy", "tqdm", "threadpoolctl"]),
+    "tinynet": (tinynet, "tinynet", OURS), NO_COMPILER: (tinynet, "tinynet", OURS),
     "JAX jit(scan)": (jax_scan, "jax", ["jax", "jaxlib", "numpy", "ml_dtypes", "opt_einsum", "scipy"]),
     "PyTorch eager": (torch_eager, "torch", ["torch", "numpy"]),
     "Keras 3 on JAX": (keras3("jax"), "keras", ["keras", "jax", "jaxlib", "numpy", "h5py", "ml_dtypes", "scipy"]),
@@ -212,7 +260,9 @@ PEERS: dict = {
     KERAS2: (keras2, "keras", ["keras", "tensorflow", "numpy", "h5py", "scipy"]),
     "scikit-learn": (scikit_learn, "sklearn", ["scikit-learn", "scipy", "joblib", "threadpoolctl", "numpy"]),
     "matrix products alone": (products, "numpy", ["numpy"]),
+    "matrix products, tinynet's threads": (products_in_threads, "numpy", ["numpy"]),
 }
+OTHERS: dict = {"lines of NumPy": (numpy_lines, "numpy", [])}
 
 
 def cores() -> int:
@@ -231,6 +281,8 @@ def peak_memory() -> float:
 def serve(name):
     """Answer commands: build a network for some data, train an epoch, predict."""
     replies, sys.stdout = sys.stdout, sys.stderr        # whatever a library prints is no reply
+    if name == NO_COMPILER:
+        os.environ["TINYNET_COMPILE"] = "off"
     epoch: Any = None
     predict: Any = None
     x: Any = None
@@ -240,8 +292,10 @@ def serve(name):
         reply = {}
         if command["do"] == "build":
             x, y = np.load(command["x"], mmap_mode="r")[:command["samples"]], np.load(command["y"])[:command["samples"]]
+            if command.get("columns"):      # a small table, of two classes
+                x, y = x[:, 300:300 + command["columns"]], y % 2
             x = np.ascontiguousarray(x)
-            epoch, predict = PEERS[name][0](x, y, tuple(command["sizes"]), command["batch"])
+            epoch, predict = (PEERS | OTHERS)[name][0](x, y, tuple(command["sizes"]), command["batch"])
         elif command["do"] == "epoch":
             reply["loss"] = epoch()
         else:

@@ -1,4 +1,5 @@
 """The kernels that a C compiler makes for the CPU: NumPy's bits, and no file that others could have written."""
+import importlib.util
 import os
 import stat
 import subprocess
@@ -34,7 +35,7 @@ def same(function, *arrays, cleared=True):
         a[...] = b
     if not any(np.shares_memory(result, a) for a in given):
         result[...] = result.dtype.type(7)
-    Plan(tape.calls).play()
+    Plan(tape).play()
     assert result.tobytes() == expected.tobytes()
 
 
@@ -211,7 +212,7 @@ def process(code=CODE, **environment):
 
 
 def files(cache):
-    return sorted(path for path in cache.rglob("*") if path.is_file())
+    return sorted(path for path in (cache / "tinynet").rglob("*") if path.is_file())       # a compiler has files, too
 
 
 def test_kernels_are_compiled_once(tmp_path):
@@ -262,7 +263,7 @@ def test_a_folder_that_others_may_write_is_not_used(tmp_path):
 
 
 def test_without_a_compiler_numpy_computes(tmp_path):
-    for choice in ("off", "auto"):
+    for choice in ("off", "auto") if importlib.util.find_spec("ziglang") is None else ("off",):
         environment = {"TINYNET_COMPILE": choice, "XDG_CACHE_HOME": tmp_path, "PATH": tmp_path}
         assert process(**environment)[0] == "False"
     assert not files(tmp_path)

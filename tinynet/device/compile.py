@@ -6,17 +6,10 @@ same bits.
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import importlib.util
 import os
-import platform
 import re
-import shutil
-import stat
 import struct
-import subprocess
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -72,6 +65,7 @@ def library(real) -> Any:
     found = compiler()
     if not found:
         return None
+    import subprocess       # here, and others below: most of what they take is needed only once on a machine
     text = source()
     try:
         made = Library(_compiled(found, text, real), text, real)
@@ -87,6 +81,8 @@ def library(real) -> Any:
 @cache
 def compiler() -> tuple[str, ...]:
     """The command of the C compiler; () without one.  Raises ValueError for a path at which there is none."""
+    import importlib.util
+    import shutil
     choice = os.environ.get("TINYNET_COMPILE") or "auto"
     if choice == "off" or struct.pack("=H", 1) != struct.pack("<H", 1) or ctypes.sizeof(ctypes.c_void_p) != 8:
         return ()
@@ -149,6 +145,9 @@ class _UFunc(ctypes.Structure):
 
 def _compiled(command, text, real) -> Path:
     """The compiled text: from the user's cache, or compiled now and put there."""
+    import hashlib
+    import subprocess
+    import tempfile
     key = "\0".join([*command, _version(command), *FLAGS, real, _processor(), text])
     suffix = ".dll" if sys.platform == "win32" else ".so"
     folder = _folder()
@@ -177,6 +176,7 @@ def _folder() -> Path:
 
 def _only_mine(path) -> bool:
     """Whether the file or folder belongs to this user, and nobody else may write it."""
+    import stat
     if not hasattr(os, "getuid"):
         return True
     found = os.lstat(path)
@@ -185,12 +185,13 @@ def _only_mine(path) -> bool:
 
 def _version(command) -> str:
     """What tells this compiler from another at the same place."""
-    found = os.stat(shutil.which(command[0]) or command[0])
+    found = os.stat(command[0])
     return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _processor() -> str:
     """The processor, for which the kernels are compiled."""
+    import platform
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line for line in lines if line.startswith(("flags", "Features")))

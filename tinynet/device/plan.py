@@ -83,9 +83,10 @@ def address(array) -> int:
 
 
 class Plan:
-    """Calls as a program for each thread; `play()` does them all."""
+    """The calls of a tape as a program for each thread; `play()` does them all."""
 
-    def __init__(self, calls):
+    def __init__(self, tape):
+        self.tape, calls = tape, tape.calls         # the tape keeps the arrays, of which the calls have the addresses
         worth = sum(call.work for call in calls) >= WORTH_THREADS
         self.number = min(threads.threads(), MOST_PIECES) if worth else 1
         self.programs = [np.frombuffer(b"".join(entries), np.uint64) for entries in _divide(calls, self.number)]

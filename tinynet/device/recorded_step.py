@@ -143,7 +143,7 @@ def _shown(loss, left):
 
 class _Recording:
     def __init__(self, tape, result, noted):
-        self.plan, self.result, self.kept, self.left = Plan(tape.calls), result, tape.kept, noted.left
+        self.plan, self.result, self.left = Plan(tape), result, noted.left
         written = [access[:2] for call in tape.calls for access in call.accesses if access.write]
         self.state = [a for a, (first, last) in zip(noted.arrays, map(byte_range, noted.arrays)) if any(
             start < last and first < end for start, end in written)]

@@ -16,8 +16,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
-
 from tinynet.device.denormals import flush_denormals
 from tinynet.validation import whole_number
 
@@ -167,7 +165,13 @@ def _container_limit(root=Path("/sys/fs/cgroup")) -> float:
         return math.inf
 
 
-_blas = cache(ThreadpoolController)
+@cache
+def _blas():
+    """What sets the threads of BLAS."""
+    from threadpoolctl import ThreadpoolController      # here, because the import takes long
+    return ThreadpoolController()
+
+
 _threads = _threads_at_start()
 _blas_limit: Any = None
 

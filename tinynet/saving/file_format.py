@@ -12,8 +12,6 @@ import stat
 from typing import Any
 
 import numpy as np
-import safetensors
-from safetensors.numpy import save
 
 VERSION = 1
 TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U32": "<u4", "U64": "<u8", "U8": "|u1", "BOOL": "|b1"}
@@ -35,6 +33,7 @@ def encode(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
     ({'w': array([1., 1.])}, {'note': 'hello'})
     """
     metadata = {"format": "tinynet", "version": str(VERSION)} | metadata | {"sha256": "0" * DIGITS}
+    from safetensors.numpy import save      # here, because the import takes long
     raw = save({name: np.array(array, order="C") for name, array in arrays.items()}, metadata)
     if _header_end(raw) > LONGEST_HEADER:
         raise ValueError(f"The description of the model is {_header_end(raw):,} bytes long, and a file may hold "
@@ -106,6 +105,7 @@ def _checksum_offset(raw) -> int:
 
 def _arrays(raw) -> dict[str, np.ndarray]:
     """The arrays; the library checks that they cover the file without gaps or overlaps."""
+    import safetensors
     try:
         entries = safetensors.deserialize(raw)
     except safetensors.SafetensorError as error:
