@@ -6,7 +6,7 @@ import pytest
 from test_cuda import OPTIMIZERS
 
 from tinynet import activations, backend, callbacks, layers, losses, optimizers
-from tinynet.backend import on_gpu, xp
+from tinynet.backend import on_gpu
 from tinynet.device import compile, record, recorded_step, threads
 from tinynet.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Layer
 from tinynet.models import Sequential
@@ -44,7 +44,7 @@ METRICS = {"accuracy": "one-hot", "sparse_categorical_accuracy": "classes", "bin
            "mse": "numbers", "mae": "numbers", "cosine_proximity": "numbers", "top_k_categorical_accuracy": "one-hot",
            "Precision": "labels", "Recall": "labels", "RootMeanSquaredError": "numbers", "data_loss": "one-hot"}
 # What is not recorded, and why
-NOT_RECORDED = {"hinge": "a number is read from an array", "squared_hinge": "a number is read from an array"}
+NOT_RECORDED = {"hinge": "all reads numbers from an array", "squared_hinge": "all reads numbers from an array"}
 
 
 def small(*middle, last="softmax", units=C, **dense):
@@ -83,7 +83,7 @@ def is_the_same(*arguments, reason="", **options):
     """Check that the step is recorded, unless for this reason, and trains to the same bits as the step itself."""
     numbers, step = train(*arguments, **options)
     assert (step.reason == "") == bool(step.recordings) and step.reason == reason
-    assert not step.recordings or max(step.recordings.values(), key=lambda r: r.checked).checked
+    assert not step.recordings or any(recording.checked for recording in step.recordings.values())
     expected, none = train(*arguments, **options, recorded=False)
     assert none is None
     assert numbers == expected
@@ -247,20 +247,21 @@ def relabel(model):
     lambda model: setattr(model.layers[1].masks, "counter", np.array([77])),
     lambda model: setattr(model.layers[2], "forward", lambda x, training=False: Activation.forward(
         model.layers[2], x / 2)),
-    lambda model: model.reset_metrics(), lambda model: threads.set_threads(3),
+    lambda model: model.reset_metrics(), lambda model: threads.set_threads(3), lambda model: backend.set_epsilon(0.1),
 ])
 def test_a_change_during_training_is_noticed(change):
     def run(recorded):
         return train(lambda: [Dense(12, "relu", input_shape=(D,), kernel_regularizer="l2"), Dropout(0.3),
                               Activation("tanh"), Dense(C, "softmax")], "sgd", recorded=recorded, epochs=5,
                      callbacks=[AtEpoch(change)])
-    assert run(True)[0] == run(False)[0]
+    numbers, step = run(True)
+    assert step.count and numbers == run(False)[0]
 
 
 def test_what_changes_in_every_epoch_ends_recording():
     rates = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(
         rates.model.layers[1], "rate", 0.1 + epoch / 100))
-    options = {"epochs": 30, "batch_size": 35, "callbacks": [rates]}
+    options = {"epochs": 60, "batch_size": 35, "callbacks": [rates]}
     numbers, step = train(lambda: small(Dropout(0.3)), **options)
     assert step.reason == "it has changed too often"
     assert numbers == train(lambda: small(Dropout(0.3)), **options, recorded=False)[0]
@@ -301,7 +302,6 @@ def own_metric(y_true, y_pred):
     ({"build": small, "loss": OwnLoss(losses.mean_squared_error, losses.BACKWARD[losses.mean_squared_error])},
      "OwnLoss is not tinynet's own"),
     ({"build": lambda: small(kernel_constraint=lambda w: w / 2)}, "<lambda> is not tinynet's own"),
-    ({"build": small, "metrics": ["top_k_categorical_accuracy"], "epochs": 1, "batch_size": 70}, ""),
 ])
 def test_what_is_not_tinynets_own_runs_as_it_is(options, reason):
     options = {"reason": reason} | options
@@ -355,13 +355,15 @@ def test_an_error_while_a_step_is_recorded_leaves_the_model_as_it_was(monkeypatc
     model.fit(np.ones((N, D)), TARGETS["one-hot"], batch_size=10, verbose=0)
 
 
-def test_a_loss_that_is_not_finite_is_the_same_error():
+@pytest.mark.parametrize("rate, when", [(1e30, "batch 2 of epoch 1"), (2, "of epoch 2")])     # recorded; played
+def test_a_loss_that_is_not_finite_is_the_same_error(rate, when):
     said = []
     for recorded in (True, False):
         with np.errstate(all="ignore"), pytest.raises(FloatingPointError) as error:
-            train(small, optimizers.SGD(1e30), loss="mse", y="numbers", recorded=recorded, epochs=9, shuffle=False)
+            train(lambda: [Dense(12, input_shape=(D,)), Dense(C)], optimizers.SGD(rate), loss="mse", y="numbers",
+                  recorded=recorded, epochs=9, shuffle=False)
         said.append(str(error.value))
-    assert said[0] == said[1]
+    assert said[0] == said[1] and when in said[0] and "The output of dense" in said[0]
 
 
 def test_attributes_that_a_user_can_see_are_plain_arrays():
@@ -399,4 +401,3 @@ def test_copies_of_a_model_predict_by_their_own_weights():
     for _ in range(4):
         assert not np.array_equal(other.predict(x), first) and np.array_equal(third.predict(x), first)
         assert np.array_equal(model.predict(x), first)
-    assert xp is np

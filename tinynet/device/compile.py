@@ -1,7 +1,8 @@
 """The kernels for a CPU: compiled once by the C compiler that is found, and kept for later processes.
 
 TINYNET_COMPILE is "auto", the default; "off"; or the path of a compiler. Without one NumPy does everything, with the
-same bits.
+same bits. The library is kept in the user's cache folder (~/.cache/tinynet on Linux). TINYNET_VERBOSE=1 prints which
+compiler is used, and why a step is not recorded.
 """
 from __future__ import annotations
 
@@ -24,39 +25,47 @@ FLAGS = ("-x", "c", "-std=gnu11", "-O3", "-march=native", "-ffp-contract=off", "
          "-fvisibility=hidden", "-fPIC", "-shared", "-lm")
 REAL = {"float32": "float", "float64": "double"}
 # For each type of a parameter: how its 64-bit word is packed
+TYPES = {"long long": "int64", "u64": "uint64", "bool": "bool", "double": "float64"}
 WORDS = {"long long": "<q", "u64": "<Q", "word": "<Q", "unsigned": "<Q", "double": "<d", "float": "<fxxxx"}
 
 
 class Library:
     """The compiled kernels for T = float32 or float64.
 
-    `word[name]` is the address of a function that takes its arguments as 64-bit words; `pack(name, *arguments)` makes
-    these words.
+    `address("call_" + name)` is the address of a kernel that takes its arguments as 64-bit words;
+    `pack(name, arguments)` makes these words.
     """
 
     def __init__(self, path, text, real):
         self.functions = ctypes.CDLL(str(path))
         self.real = REAL[real]
-        self.parameters = {name: [" ".join(p.split()[:-1]) for p in parameters.split(",")]
-                           for name, parameters in _kernels(text)}       # name: types, such as "ROWS const T*"
-        (exp, log) = (loop_of(ufunc, np.dtype(real).char + "->" + np.dtype(real).char) for ufunc in (np.exp, np.log))
+        self.types = TYPES | {"T": real}
+        self.parameters = _kernels(text)
+        exp, log = (loop_of(ufunc, np.dtype(real).char + "->" + np.dtype(real).char) for ufunc in (np.exp, np.log))
         self.functions.set_functions(*map(ctypes.c_uint64, (*exp, *log)))
-        self.addresses: dict[str, int] = {}
 
     def address(self, name) -> int:
         """The address of a function of the library."""
-        if name not in self.addresses:
-            self.addresses[name] = ctypes.cast(getattr(self.functions, name), ctypes.c_void_p).value or 0
-        return self.addresses[name]
+        return ctypes.cast(getattr(self.functions, name), ctypes.c_void_p).value or 0
 
     def pack(self, name, arguments) -> bytes:
-        """The arguments of a kernel as 64-bit words: arrays, None, or numbers."""
-        types = self.parameters[name]
-        if len(types) != len(arguments):
-            raise TypeError(f"{name} takes {len(types)} arguments, got {len(arguments)}.")
-        return b"".join(struct.pack("<Q", 0 if value is None else value.ctypes.data) if "*" in kind else
-                        struct.pack(WORDS[kind.replace("T", self.real)], value)
-                        for kind, value in zip(types, arguments))
+        """The arguments of a kernel as 64-bit words: arrays, None, or numbers.
+
+        Raises TypeError for arrays that the kernel would misread.
+        """
+        return b"".join(self._word(name, kind, value) for kind, value in zip(
+            self.parameters[name], arguments, strict=True))
+
+    def _word(self, name, kind, value):
+        if "*" not in kind:
+            return struct.pack(WORDS[kind.replace("T", self.real)], value)
+        if value is None:
+            return bytes(8)
+        expected = self.types[kind.removeprefix("ROWS ").removeprefix("const ").rstrip("*")]
+        if not value.flags.c_contiguous or value.dtype != expected:
+            raise TypeError(f"{name} needs arrays in C order of {expected}, got {value.dtype}, strides "
+                            f"{value.strides}.")
+        return struct.pack("<Q", value.ctypes.data)
 
 
 @cache
@@ -74,7 +83,7 @@ def library(real) -> Any:
         return made
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         detail = getattr(error, "stderr", "") or error
-        print(f"tinynet computes by NumPy alone: {' '.join(found)} failed: {detail}", file=sys.stderr)
+        print(f"tinynet computes without the kernels of {' '.join(found)}: {detail}", file=sys.stderr)
         return None
 
 
@@ -84,36 +93,45 @@ def compiler() -> tuple[str, ...]:
     import importlib.util
     import shutil
     choice = os.environ.get("TINYNET_COMPILE") or "auto"
-    if choice == "off" or struct.pack("=H", 1) != struct.pack("<H", 1) or ctypes.sizeof(ctypes.c_void_p) != 8:
+    if choice == "off" or sys.byteorder != "little" or sys.maxsize < 2**32:
         return ()
+    if np.lib.NumpyVersion(np.__version__) < "2.0.0":
+        return ()       # the types of its results depend on values, which a recording cannot know
     if choice != "auto":
         path = shutil.which(choice)
         if path is None:
             raise ValueError(f"TINYNET_COMPILE must be 'auto', 'off' or the path of a C compiler, got {choice!r}, "
                              "where there is no program.")
-        return (path,)
-    for name in ("cc", "gcc", "clang"):
+        return (os.path.abspath(path),)
+    for name in () if _only_a_stub() else ("cc", "gcc", "clang"):
         path = shutil.which(name)
         if path:
-            return (path,)
+            return (os.path.abspath(path),)
     return (sys.executable, "-m", "ziglang", "cc") if importlib.util.find_spec("ziglang") else ()
+
+
+def _only_a_stub() -> bool:
+    """Whether cc would only open a window that asks to install it, as on macOS without the developer tools."""
+    import subprocess
+    return sys.platform == "darwin" and subprocess.run(["xcode-select", "-p"], capture_output=True).returncode != 0
 
 
 def source() -> str:
     """The whole text: what a CPU has around it, and the kernels, each again as a function of 64-bit words."""
     kernels = (HERE / "kernels.c").read_text() + all_kernels()
-    return "\n".join([(HERE / "cpu.h").read_text(), kernels, (HERE / "cpu.c").read_text(), *(
-        _by_words(name, parameters) for name, parameters in _kernels(kernels + (HERE / "cpu.c").read_text()))])
+    around = (HERE / "cpu.c").read_text()
+    return "\n".join([(HERE / "cpu.h").read_text(), kernels, around, *(
+        _by_words(name, types) for name, types in _kernels(kernels + around).items())])
 
 
-def _kernels(text):
-    """(name, parameters) of each kernel that `launch` can name."""
-    return [(name, parameters) for name, parameters in re.findall(r"^KERNEL (\w+)\(([^)]*)\) \{", text, re.MULTILINE)
-            if not re.match(r"play|call_|serve|set_|forget_", name)]
+def _kernels(text) -> dict[str, list[str]]:
+    """{name: types of the parameters, such as "ROWS const T*"} of each kernel that can be launched."""
+    return {name: [" ".join(p.split()[:-1]) for p in parameters.split(",")]
+            for name, parameters in re.findall(r"^KERNEL (\w+)\(([^)]*)\) \{", text, re.MULTILINE)
+            if not re.match(r"play|call_|serve|set_|forget_", name)}
 
 
-def _by_words(name, parameters):
-    types = [" ".join(p.removeprefix(" ").removeprefix("ROWS ").split()[:-1]) for p in parameters.split(",")]
+def _by_words(name, types):
     values = ", ".join(f"({kind})w[{i}]" if "*" in kind else f"*(const {kind}*)(w + {i})"
                        for i, kind in enumerate(types))
     return f"KERNEL call_{name}(const word* w) {{ TAKE_PIECE(w); {name}({values}); }}"
@@ -130,6 +148,8 @@ def loop_of(ufunc, types) -> tuple[int, int]:
     if (fields.name or b"").decode() != ufunc.__name__ or (fields.nargs, fields.ntypes) != (ufunc.nargs, ufunc.ntypes):
         raise ValueError(f"NumPy {np.__version__} keeps its loops at another place.")
     index = ufunc.types.index(types)
+    if not fields.functions[index]:
+        raise ValueError(f"NumPy has no loop {types} of {ufunc.__name__}.")
     return fields.functions[index] or 0, fields.data[index] or 0
 
 
@@ -158,7 +178,8 @@ def _compiled(command, text, real) -> Path:
         text_file, made = Path(place, "kernels.c"), Path(place, "kernels" + suffix)
         text_file.write_text(text)
         subprocess.run([*command, f"-DREAL={REAL[real]}", *FLAGS[:-1], str(text_file), "-o", str(made), FLAGS[-1]],
-                       check=True, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
+                       check=True, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL, cwd=place)
+        made.chmod(0o700)       # whatever the user's umask: a file that others may write is not loaded
         os.replace(made, path)
     return path
 
@@ -169,8 +190,8 @@ def _folder() -> Path:
     folder = Path(platformdirs.user_cache_dir("tinynet", appauthor=False))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _only_mine(folder):
-        raise OSError(f"{folder} can be written by other users, or belongs to one. tinynet would run what they put "
-                      f"there: chmod 700 {folder}, or remove it.")
+        raise OSError(f"{folder} is a link, belongs to another user, or can be written by one. tinynet would run what "
+                      f"they put there: chmod 700 {folder}, or remove it.")
     return folder
 
 
@@ -185,8 +206,10 @@ def _only_mine(path) -> bool:
 
 def _version(command) -> str:
     """What tells this compiler from another at the same place."""
+    import importlib.metadata
     found = os.stat(command[0])
-    return f"{found.st_size} {found.st_mtime_ns}"
+    zig = importlib.metadata.version("ziglang") if "ziglang" in command else ""
+    return f"{found.st_size} {found.st_mtime_ns} {zig}"
 
 
 def _processor() -> str:

@@ -1,4 +1,4 @@
-// What stands after kernels.c on a CPU: a player of prepared calls, calls of NumPy's own loops, sums, and meetings of
+// What stands after kernels.c on a CPU: a player of prepared calls, calls of NumPy's own loops, sums, and barriers of
 // threads. A program is a row of 64-bit words: for each call a function, the number of words, the piece of its loop that
 // it takes (from begin up to end), and arguments.
 
@@ -74,17 +74,16 @@ KERNEL at_class(ROWS const T* x, ROWS const long long* classes, ROWS T* out, lon
 #define LOOP(name, statement) KERNEL name(char** arrays, const ptrdiff_t* n, const ptrdiff_t* steps, void* data) { \
     for (ptrdiff_t i = 0; i < *n; ++i) statement; (void)data; }
 #define CAST(name, from, to) LOOP(name, AT(to, 1) = (to)AT(from, 0))
-#define CASTS(x, from) CAST(cast_##x##_f, from, float) CAST(cast_##x##_d, from, double) CAST(cast_##x##_l, from, int64_t) \
-    CAST(cast_##x##_##x, from, from)
-CASTS(b, bool)
-CASTS(I, uint32_t)
-CAST(cast_f_f, float, float) CAST(cast_f_d, float, double) CAST(cast_f_l, float, int64_t) CAST(cast_f_b, float, bool)
-CAST(cast_d_d, double, double) CAST(cast_d_f, double, float) CAST(cast_d_l, double, int64_t) CAST(cast_d_b, double, bool)
-CAST(cast_l_l, int64_t, int64_t) CAST(cast_l_f, int64_t, float) CAST(cast_l_d, int64_t, double)
+CAST(cast_f4_f4, float, float) CAST(cast_f4_f8, float, double) CAST(cast_f4_i8, float, int64_t) CAST(cast_f4_b1, float, bool)
+CAST(cast_f8_f8, double, double) CAST(cast_f8_f4, double, float) CAST(cast_f8_i8, double, int64_t)
+CAST(cast_f8_b1, double, bool) CAST(cast_i8_i8, int64_t, int64_t) CAST(cast_i8_f4, int64_t, float)
+CAST(cast_i8_f8, int64_t, double) CAST(cast_b1_b1, bool, bool) CAST(cast_b1_f4, bool, float)
+CAST(cast_b1_f8, bool, double) CAST(cast_b1_i8, bool, int64_t) CAST(cast_u4_u4, uint32_t, uint32_t)
+CAST(cast_u4_f4, uint32_t, float) CAST(cast_u4_f8, uint32_t, double) CAST(cast_u4_i8, uint32_t, int64_t)
 LOOP(where_4, AT(int32_t, 3) = AT(bool, 0) ? AT(int32_t, 1) : AT(int32_t, 2))
 LOOP(where_8, AT(int64_t, 3) = AT(bool, 0) ? AT(int64_t, 1) : AT(int64_t, 2))
 
-// Meetings: a thread looks for some microseconds whether the others have come, and then sleeps.
+// Barriers: a thread spins for some microseconds, and then sleeps.
 #if defined(__x86_64__) || defined(__i386__)
 #define PAUSE() __builtin_ia32_pause()
 #elif defined(__aarch64__)
@@ -93,11 +92,11 @@ LOOP(where_8, AT(int64_t, 3) = AT(bool, 0) ? AT(int64_t, 1) : AT(int64_t, 2))
 #define PAUSE() ((void)0)
 #endif
 #ifdef __linux__
-#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-static void sleep_while(int* number, int value) { syscall(SYS_futex, number, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0); }
-static void wake(int* number) { syscall(SYS_futex, number, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0); }
+enum { WAIT_PRIVATE = 128, WAKE_PRIVATE = 129 };        // linux/futex.h, which is not everywhere
+static void sleep_while(unsigned* number, unsigned value) { syscall(SYS_futex, number, WAIT_PRIVATE, value, NULL, NULL, 0); }
+static void wake(unsigned* number) { syscall(SYS_futex, number, WAKE_PRIVATE, 1 << 30, NULL, NULL, 0); }
 #else
 #ifdef _WIN32
 __declspec(dllimport) void __stdcall Sleep(unsigned long);
@@ -106,18 +105,18 @@ __declspec(dllimport) void __stdcall Sleep(unsigned long);
 #include <time.h>
 #define REST() nanosleep(&(struct timespec){0, 100000}, NULL)
 #endif
-static void sleep_while(int* number, int value) { if (__atomic_load_n(number, __ATOMIC_SEQ_CST) == value) REST(); }
-static void wake(int* number) { (void)number; }
+static void sleep_while(unsigned* number, unsigned value) { if (__atomic_load_n(number, __ATOMIC_SEQ_CST) == value) REST(); }
+static void wake(unsigned* number) { (void)number; }
 #endif
-enum { LOOKS = 2000, MOST_THREADS = 256 };
+enum { SPINS = 2000, MOST_THREADS = 16 };       // MOST_PIECES of plan.py
 
-typedef struct { int value, sleepers, unused[14]; } Signal;      // a cache line
-static Signal starts[MOST_THREADS], meeting;
+typedef struct { unsigned value, sleepers, unused[14]; } Signal;      // a cache line
+static Signal starts[MOST_THREADS], barrier;
 static int arrived;
 static const word *programs[MOST_THREADS], *ends[MOST_THREADS];
 
-static void wait_while(Signal* signal, int value) {
-    for (int look = 0; look < LOOKS; ++look) {
+static void wait_while(Signal* signal, unsigned value) {
+    for (int spin = 0; spin < SPINS; ++spin) {
         if (__atomic_load_n(&signal->value, __ATOMIC_ACQUIRE) != value) return;
         PAUSE();
     }
@@ -132,22 +131,22 @@ static void notify(Signal* signal) {
 }
 
 // A call of every thread's program: go on when all have come. Its argument is the number of threads.
-KERNEL call_meet(const word* w) {
-    int now = __atomic_load_n(&meeting.value, __ATOMIC_ACQUIRE);
-    if (__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST) < (int)w[0]) { wait_while(&meeting, now); return; }
+KERNEL call_barrier(const word* w) {
+    unsigned now = __atomic_load_n(&barrier.value, __ATOMIC_ACQUIRE);
+    if (__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST) < (int)w[0]) { wait_while(&barrier, now); return; }
     __atomic_store_n(&arrived, 0, __ATOMIC_SEQ_CST);
-    notify(&meeting);
+    notify(&barrier);
 }
 
 // A thread that plays its programs for as long as the process lives.
 KERNEL serve(long long thread) {
-    for (int done = 0;; ++done) {
+    for (unsigned done = 0;; ++done) {
         wait_while(&starts[thread], done);
         play(programs[thread], ends[thread]);
     }
 }
 
-// A program for each thread; they end with a meeting. This thread plays the first one.
+// A program for each thread; they end with a barrier. This thread plays the first one.
 KERNEL play_all(const word** begins, const word** last, long long threads) {
     for (long long thread = 1; thread < threads; ++thread) {
         programs[thread] = begins[thread];
@@ -160,6 +159,6 @@ KERNEL play_all(const word** begins, const word** last, long long threads) {
 // In a process that was forked the threads are gone.
 KERNEL forget_threads(void) {
     memset(starts, 0, sizeof starts);
-    memset(&meeting, 0, sizeof meeting);
+    memset(&barrier, 0, sizeof barrier);
     arrived = 0;
 }

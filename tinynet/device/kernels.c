@@ -1,6 +1,6 @@
 // The kernels of kernels.py, for two compilers: NVIDIA's for a GPU, and a C compiler for a CPU (with cpu.c before it).
 // T is float or double. Every kernel is a loop over elements or rows, of which each thread takes a share. No thread waits
-// for another one, and a sum is added up in NumPy's order. ROWS marks arrays of which turn i of the loop uses row i alone.
+// for another one, and a sum is added up in NumPy's order. ROWS marks arrays of which iteration i of the loop uses row i alone.
 
 typedef REAL T;
 typedef unsigned long long u64;
@@ -64,7 +64,7 @@ KERNEL dropout_mask(bool* out, const long long* step, u64 seed, unsigned thresho
 
 INLINE T relu(T y) { return y <= 0 ? 0 : y; }       // NaN stays NaN
 
-// A row of z meets at most width / 16 + 2 blocks of sixteen random numbers; some of them are taken at a time.
+// A row of z overlaps at most width / 16 + 2 blocks of sixteen random numbers, which are drawn BLOCKS at a time.
 KERNEL bias_relu_dropout(ROWS T* z, const T* bias, const long long* step, u64 seed, unsigned threshold, T scale,
                          long long first, long long width, long long rows) {
     for EACH_ROW(row, rows) for EACH_COLUMN(part, (width / 16 + 1) / BLOCKS + 1) {

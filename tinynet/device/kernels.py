@@ -26,10 +26,10 @@ def by_kernel(array) -> bool:
     return on_gpu or isinstance(array, Recorded) and bool(tape())
 
 
-def launch(dtype, name, threads, *arguments, text=CUDA):
-    """Run a kernel of the text for T of this type: on a GPU in so many threads; on a CPU it is noted."""
+def launch(dtype, name, number, *arguments):
+    """Run a kernel for T of this type: on a GPU in this number of threads; on a CPU it is noted, too."""
     if on_gpu:
-        cuda.launch(text, dtype, name, threads, *arguments)
+        cuda.launch(CUDA, dtype, name, number, *arguments)
     else:
         tape().launch(dtype, name, arguments)
 
@@ -147,7 +147,8 @@ def softmax_crossentropy_backward(y_true, z):
 
 
 def optimizer_update(optimizer, p, g, slots):
-    """optimizer.step on the vectors p, g and slots: block by block on a CPU, as one kernel on a GPU."""
+    """optimizer.step on the vectors p, g and slots: as one kernel on a GPU, as kernels while a step is recorded, else
+    block by block."""
     text, constants = cuda_step(optimizer) if by_kernel(p) else ("", [])
     lr = None if text else optimizer.learning_rate / (1 + optimizer.decay * optimizer.iterations)
     doubles = [np.float64(getattr(optimizer, name)) for name in ("decay", *constants)]

@@ -67,7 +67,7 @@ def source(optimizer) -> str:
 def kernel(kernel_name, text, slot_names, constants) -> str:
     """The text of a kernel around a formula."""
     names = ["p", "g", *slot_names]
-    pointers = ", ".join(f"ROWS T* {name}_" for name in names)
+    pointers = ", ".join(f"ROWS {'const ' if name == 'g' else ''}T* {name}_" for name in names)
     doubles = "".join(f"double {name}, " for name in constants)
     loads = " ".join(f"T {name} = {name}_[i];" for name in names)
     stores = " ".join(f"{name}_[i] = {name};" for name in names if name != "g")

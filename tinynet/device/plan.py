@@ -1,7 +1,7 @@
-"""A step as prepared calls, divided among threads: which call runs when, and where the threads meet.
+"""A step as prepared calls, divided among threads: which call runs when, and where the threads wait for each other.
 
 Calls are kept in order where one needs what another one writes, and nowhere else. So the rows of a batch go forward and
-back without a meeting; then, after one, come blocks of the weights, with the update while they are in the cache.
+back without a barrier; then, after one, come blocks of the weights, with the update while they are in the cache.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tinynet.device.compile import library
 from tinynet.device.denormals import flush_denormals
 
 LEAST_ROWS, MOST_PIECES = 64, 16
-WORTH_THREADS = 12e6        # the cost of a step, below which a meeting takes more time than a second thread saves
+WORTH_THREADS = 12e6        # the cost of a step, below which a barrier takes more time than a second thread saves
 
 
 class Access(NamedTuple):
@@ -45,7 +45,9 @@ class Call(NamedTuple):
 
 
 def cut_rows(rows) -> list[tuple[int, int]]:
-    """The pieces of so many rows: 1, 2, 4, 8 or 16 of equal size, each of 64 rows or more (16, of a small batch).
+    """The pieces of a batch of so many rows: 1, 2, 4, 8 or 16, of about equal size.
+
+    Each has 64 rows or more; 16 or more if the batch has fewer than 128.
 
     >>> cut_rows(130)
     [(0, 65), (65, 130)]
@@ -79,7 +81,7 @@ def byte_range(array) -> tuple[int, int]:
 
 def address(array) -> int:
     """The address of the first number of an array."""
-    return array.__array_interface__["data"][0]     # half as long as array.ctypes.data
+    return array.__array_interface__["data"][0]     # takes half the time of array.ctypes.data
 
 
 class Plan:
@@ -126,18 +128,18 @@ def _divide(calls, number):
     if number == 1:
         return [[entry(call.function, *piece) for call in calls for piece in call.pieces]]
     programs: list[list[bytes]] = [[] for _ in range(number)]
-    meeting = entry(library("float32").address("call_meet"), struct.pack("<Q", number), 0, 0)
+    barrier = entry(library("float32").address("call_barrier"), struct.pack("<Q", number), 0, 0)
     for phase in _phases(calls):
         for call in phase:
             for i, piece in enumerate(call.pieces):
                 programs[i * number // len(call.pieces)].append(entry(call.function, *piece))
         for program in programs:
-            program.append(meeting)
+            program.append(barrier)
     return programs
 
 
 def _phases(calls) -> list[list[Call]]:
-    """The calls between two meetings: each as early as what it needs allows."""
+    """The calls between two barriers: each as early as what it needs allows."""
     phases: list[list[Call]] = []
     earlier: list[tuple[Access, int, object]] = []      # accesses so far, and phase and cut of their calls
     for call in calls:
@@ -183,7 +185,11 @@ def _start_workers(number):
     while len(_started) < number - 1:
         thread = threading.Thread(target=_serve, args=(len(_started) + 1,), name="tinynet player", daemon=True)
         _started.append(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:        # the system has no more
+            _started.pop()
+            raise
 
 
 def _serve(number):

@@ -14,7 +14,9 @@ import numpy as np
 from tinynet.device.compile import library, loop_of
 from tinynet.device.plan import Access, Call, address, byte_range, cost, cut_rows, run
 
-CASTS = {"f": "fdl?", "d": "dfl?", "l": "lfd", "?": "?fdl", "I": "Ifdl"}       # conversions that cpu.c has
+# Conversions that cpu.c has
+CASTS = {"f4": ("f4", "f8", "i8", "b1"), "f8": ("f8", "f4", "i8", "b1"), "i8": ("i8", "f4", "f8"),
+         "b1": ("b1", "f4", "f8", "i8"), "u4": ("u4", "f4", "f8", "i8")}
 _thread = threading.local()
 
 
@@ -120,11 +122,10 @@ class Tape:
 
     def convert(self, x, result):
         """Note result[...] = x."""
-        pair = x.dtype.char, result.dtype.char
-        if pair[1] not in CASTS.get(pair[0], ""):
+        old, new = x.dtype.str[1:], result.dtype.str[1:]
+        if new not in CASTS.get(old, ()):
             raise NotRecordable(f"a conversion of {x.dtype} to {result.dtype}")
-        name = "cast_{}_{}".format(*pair).replace("?", "b")
-        self.loop((library("float32").address(name), 0), [x, result])
+        self.loop((library("float32").address(f"cast_{old}_{new}"), 0), [x, result])
 
     def where(self, condition, a, b, result):
         """Note result = where(condition, a, b)."""
@@ -138,7 +139,11 @@ class Tape:
         """Note a ufunc's loop over arrays that are broadcast to the shape of the last one, which it writes."""
         if not arrays[-1].size:
             return
-        shape = arrays[-1].shape or (1,)
+        out = arrays[-1]
+        if any(a.strides != out.strides or byte_range(a) != byte_range(out)
+               for a in arrays[:-1] if np.may_share_memory(a, out)):
+            raise NotRecordable("an operation on arrays that overlap")
+        shape = out.shape or (1,)
         views = [np.broadcast_to(a, shape) for a in arrays[:-1]] + [arrays[-1].reshape(shape)]
         axes = [(n, [v.strides[i] for v in views]) for i, n in enumerate(shape)]
         merged = [axes[0], *_merged(axes[1:])]
@@ -244,7 +249,7 @@ def _fail(reason):
 
 
 class Recorded(np.ndarray):
-    """An array that notes on the tape of its thread what is done with it."""
+    """An array that notes on the tape of its thread what is done with it, but not what np.asarray makes of it."""
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=(), axis=0, keepdims=False, dtype=None, **options):
         values, options = [plain(x) for x in inputs], {name: plain(value) for name, value in options.items()}
@@ -337,34 +342,18 @@ class Recorded(np.ndarray):
     def ravel(self, *order):
         return _views_only("ravel", self, super().ravel(*order))
 
-    def __float__(self):
-        return float(_number(self))
 
-    def __int__(self):
-        return int(_number(self))
-
-    def __bool__(self):
-        return bool(_number(self))
-
-    def __iter__(self):
-        return iter(_number(self))
-
-    def item(self, *index):
-        return _number(self).item(*index)
-
-    def tolist(self):
-        return _number(self).tolist()
-
-    def any(self, *arguments, **options):
-        return _number(self).any(*arguments, **options)
-
-    def all(self, *arguments, **options):
-        return _number(self).all(*arguments, **options)
+def _reads(name):
+    """The method of this name, whose result the tape cannot follow."""
+    def method(self, *arguments, **options):
+        _fail(f"{name} reads numbers from an array")
+        return getattr(np.ndarray, name)(plain(self), *arguments, **options)
+    return method
 
 
-def _number(array):
-    _fail("a number is read from an array")
-    return plain(array)
+for _name in ("__float__ __int__ __complex__ __bool__ __iter__ item tolist tobytes any all argmin argsort choose "
+              "compress dot fill flatten nonzero partition put repeat searchsorted sort take").split():
+    setattr(Recorded, _name, _reads(_name))
 
 
 def _views_only(name, array, result):

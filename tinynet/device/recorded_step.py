@@ -15,7 +15,7 @@ from tinynet.device.compile import compiler, library
 from tinynet.device.plan import Plan, byte_range
 from tinynet.device.record import Tape, plain, recorded
 
-MOST_RECORDINGS = 20        # so many may be in vain
+FREE_RECORDINGS, STEPS_PER_RECORDING = 20, 20      # so many may be in vain; one costs about so many steps
 # What a step, and what a prediction, uses of a model: its methods, and attributes
 STEP = (("train_step", "compute_gradients", "compute_loss", "forward", "penalty", "loss_backward", "backpropagate",
          "apply_gradients", "update_state", "test_step", "trainable_weights", "losses"),
@@ -45,7 +45,7 @@ class RecordedStep:
         self.work, self.model, self.others, self.uses = work, model, others, uses
         self.seen: set[int] = set()
         self.recordings: dict[int, _Recording] = {}
-        self.count = 0
+        self.count = self.plays = 0
         self.reason = ""
 
     def __call__(self, size):
@@ -60,6 +60,7 @@ class RecordedStep:
         if not recording.checked:
             return self._check(recording, size)
         recording.plan.play()
+        self.plays += 1
         return _shown(recording.result, recording.left)
 
     def _record(self, size):
@@ -67,7 +68,7 @@ class RecordedStep:
         self.count += 1
         if not library("float32"):
             return self._disable("there is no C compiler", size)
-        if self.count > MOST_RECORDINGS:
+        if self.count > FREE_RECORDINGS + self.plays / STEPS_PER_RECORDING:
             return self._disable("it has changed too often", size)
         try:
             objects = _reachable(self.model, self.uses, self.others)
@@ -82,9 +83,10 @@ class RecordedStep:
         else:
             self.recordings[size] = _Recording(tape, plain(result), noted)
             self.threads = threads.threads()
-            self._watch([(vars(o), name) for o in objects for name, value in vars(o).items()
-                         if name not in RESULTS and (id(o), name) not in noted.assigned and (
-                             o not in self.others or isinstance(value, np.ndarray))])
+            constants = [(vars(sys.modules["tinynet.backend"]), "_epsilon")]        # which losses and constraints use
+            self._watch(constants + [(vars(o), name) for o in objects for name, value in vars(o).items()
+                                     if name not in RESULTS and (id(o), name) not in noted.assigned and (
+                                         o not in self.others or isinstance(value, np.ndarray))])
         return _shown(plain(result), noted.left)
 
     def _watch(self, attributes):
