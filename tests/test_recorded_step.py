@@ -389,6 +389,19 @@ def test_predictions_are_recorded_and_follow_the_weights():
     assert vars(model)["_recorded_forward"].value.step.recordings[13].checked
 
 
+def test_predictions_follow_the_layers():
+    model = Sequential(small())
+    x = np.random.standard_normal((5, D)).astype("float32")
+    for change in (lambda: model.add(Dense(2)), lambda: model.pop(), lambda: model.add(Dropout(0.1)), lambda: setattr(
+            model.layers[0], "forward", lambda x, training=False: np.ones((5, 12), "float32")), lambda: None):
+        change()
+        for _ in range(4):
+            assert np.array_equal(model.predict(x), model.forward(x))
+    for wrong in (x[:, :3], x * np.nan, np.float32(3)):
+        with pytest.raises(ValueError):
+            model.predict(wrong)
+
+
 def test_copies_of_a_model_predict_by_their_own_weights():
     import copy
     import pickle

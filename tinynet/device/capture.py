@@ -1,4 +1,6 @@
 """The work of a batch, recorded: as a CUDA graph on a GPU, as prepared calls on a CPU."""
+import numpy as np
+
 from tinynet.device.arrays import on_gpu
 from tinynet.device.compile import compiler
 from tinynet.device.cuda_graph import CapturedWork
@@ -26,6 +28,14 @@ def forward_of(model):
     kept = vars(model).setdefault("_recorded_forward", Kept())
     kept.value = kept.value or RecordedForward(model)
     return kept.value
+
+
+def predicted_again(model, x):
+    """The prediction for a batch like one before, of at most 32 samples; None for others."""
+    kept = vars(model).get("_recorded_forward")
+    if kept is None or kept.value is None or type(x) is not np.ndarray or not x.ndim or len(x) > 32:
+        return None
+    return kept.value.again(x)
 
 
 class Kept:

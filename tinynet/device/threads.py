@@ -21,6 +21,7 @@ from tinynet.validation import whole_number
 
 _inboxes: list[SimpleQueue] = []        # one for each thread that waits for work; they end with the process
 _entered: list[object] = []             # one entry for each `workers()` that is open, in whichever thread
+_blas_before: list[tuple] = []          # (library, its number of threads) before the first of them
 _lock = threading.Lock()
 
 
@@ -52,10 +53,12 @@ def workers() -> Iterator[None]:
     The threads of BLAS itself wait for each other by spinning at the end of every product: on a busy machine an epoch
     takes several times as long with them. Denormal numbers are flushed to zero, in all threads alike.
     """
-    global _blas_limit
     with _lock:
         if not _entered:
-            _blas_limit = _blas().limit(limits=1, user_api="blas")
+            _blas_before[:] = [(library, library.num_threads) for library in _blas().lib_controllers
+                               if library.user_api == "blas"]
+            for library, _ in _blas_before:
+                library.set_num_threads(1)
         _entered.append(None)
     before = flush_denormals(True)
     try:
@@ -64,8 +67,8 @@ def workers() -> Iterator[None]:
         flush_denormals(before)
         with _lock:
             _entered.pop()
-            if not _entered:
-                _blas_limit.restore_original_limits()
+            for library, number in () if _entered else _blas_before:
+                library.set_num_threads(number)
 
 
 def for_each(function: Callable[[Any], object], pieces: Sequence) -> None:
@@ -173,7 +176,6 @@ def _blas():
 
 
 _threads = _threads_at_start()
-_blas_limit: Any = None
 
 
 class Lock:

@@ -18,7 +18,7 @@ from tinynet.training.data_adapter import (checked_arrays, checked_inputs, epoch
 from tinynet.training.dataset import Dataset
 from tinynet.training.epoch import fit_epochs
 from tinynet.training.step import Trainable
-from tinynet.training.strategy import SingleProcess, exclusive
+from tinynet.training.strategy import SingleProcess, exclusive, remembered
 from tinynet.validation import reject_unknown, whole_number
 
 
@@ -111,6 +111,7 @@ class Model(Trainable):
         return list(logs.values()) if self.metrics else logs["loss"]
 
     @exclusive
+    @remembered
     def predict(self, x, batch_size=None, verbose=0, steps=None, callbacks=None, max_queue_size=10, workers=1,
                 use_multiprocessing=False, **unknown) -> np.ndarray:
         """The outputs (N, ...) for x (N, ...), or for the batches of a generator, in inference.
