@@ -12,7 +12,7 @@ from test_cuda import OPTIMIZERS, each_real
 
 from tinynet.backend import kernels, on_gpu
 from tinynet.device import compile, optimizer_kernels
-from tinynet.device.plan import Plan
+from tinynet.device.plan import Plan, run
 from tinynet.device.record import Recorded, Tape, plain, recorded
 from tinynet.parameters import Parameter, ParameterVector
 from tinynet.random import MaskStream
@@ -167,6 +167,15 @@ def test_operations_of_numpy(name, real):
 
 
 @each_real
+def test_a_class_out_of_range_reads_no_other_memory(real):
+    """NumPy raises an IndexError, which a kernel cannot: the loss is NaN."""
+    x, classes = np.arange(12.0, dtype=real).reshape(4, 3), np.array([2, -1, 3, 10**12])
+    out, lib = np.zeros(4, real), compile.library(np.dtype(real).name)
+    run(lib.address("call_at_class"), lib.pack("at_class", (x, classes, out, 3, 4)), 0, 4)
+    assert out[:2].tolist() == [2, 5] and np.isnan(out[2:]).all()
+
+
+@each_real
 def test_a_copy_is_a_copy_and_an_assignment_is_noted(real):
     def work(x, y):
         z = x.copy()
@@ -254,6 +263,29 @@ def test_a_file_that_others_may_have_written_is_not_loaded(tmp_path, harm):
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="about the permissions of Unix")
+@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:8192], lambda data: data[::-1]])
+def test_a_damaged_file_is_compiled_anew(tmp_path, damage):
+    process(XDG_CACHE_HOME=tmp_path)
+    made, = files(tmp_path)
+    made.write_bytes(damage(made.read_bytes()))
+    assert process(XDG_CACHE_HOME=tmp_path)[0] == "True"
+    assert made.stat().st_size > 10_000
+
+
+def test_a_compiler_that_fails_for_one_type_is_not_used(tmp_path):
+    compiler = tmp_path / "cc"
+    works = " ".join(compile.compiler())
+    compiler.write_text(f'#!/bin/sh\ncase "$*" in *REAL=double*) exit 1;; esac\nexec {works} "$@"\n')
+    compiler.chmod(0o755)
+    code = """
+import numpy as np; from tinynet.models import Sequential; from tinynet.layers import Dense
+model = Sequential([Dense(2, "softmax", input_shape=(3,))])
+model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+model.fit(np.ones((40, 3)), np.eye(2)[np.arange(40) % 2], batch_size=10, epochs=3, verbose=0)
+print("done")"""
+    assert process(code, TINYNET_COMPILE=compiler, XDG_CACHE_HOME=tmp_path)[0] == "done"
+
+
 def test_a_folder_that_others_may_write_is_not_used(tmp_path):
     (tmp_path / "tinynet").mkdir()
     (tmp_path / "tinynet").chmod(0o777)

@@ -42,8 +42,8 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
         "optimizers", "models", "training/step", "training/epoch", "training/model"]
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
-BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1715, "recorded steps": 760, "the rest": 2221,
-           "kernels": 125, "around the kernels on a CPU": 180}
+BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1716, "recorded steps": 810, "the rest": 2229,
+           "kernels": 125, "around the kernels on a CPU": 200}
 RECORDED = ("capture", "compile", "plan", "record", "recorded_step")
 
 

@@ -233,6 +233,11 @@ class AtEpoch(callbacks.Callback):
             self.change(self.model)
 
 
+def other_slots(model):
+    for key, slot in model.parameters.slots.items():
+        model.parameters.slots[key] = np.ones_like(slot)
+
+
 def relabel(model):
     model.layers[-1].kernel.move_to(model.layers[-1].kernel.value.copy(), model.layers[-1].kernel.grad)
 
@@ -247,13 +252,18 @@ def relabel(model):
     lambda model: setattr(model.layers[1].masks, "counter", np.array([77])),
     lambda model: setattr(model.layers[2], "forward", lambda x, training=False: Activation.forward(
         model.layers[2], x / 2)),
-    lambda model: model.reset_metrics(), lambda model: threads.set_threads(3), lambda model: backend.set_epsilon(0.1),
+    lambda model: setattr(model, "optimizer", optimizers.SGD(0.0)), other_slots,
+    lambda model: model.loss_of_z.arguments.update(label_smoothing=0.5),
+    lambda model: model.compile("adam", "mae", metrics=["mse"]),
+    lambda model: setattr(model, "penalty", lambda: 1.5),
+    lambda model: model.reset_metrics(), lambda model: threads.set_threads(3),
+    lambda model: backend.set_epsilon(0.1),
 ])
 def test_a_change_during_training_is_noticed(change):
     def run(recorded):
         return train(lambda: [Dense(12, "relu", input_shape=(D,), kernel_regularizer="l2"), Dropout(0.3),
-                              Activation("tanh"), Dense(C, "softmax")], "sgd", recorded=recorded, epochs=5,
-                     callbacks=[AtEpoch(change)])
+                              Activation("tanh"), Dense(C, "softmax")], optimizers.SGD(momentum=0.9),
+                     recorded=recorded, epochs=5, callbacks=[AtEpoch(change)])
     numbers, step = run(True)
     assert step.count and numbers == run(False)[0]
 
@@ -295,6 +305,23 @@ def own_metric(y_true, y_pred):
     return np.abs(y_true - y_pred).mean(axis=-1)
 
 
+def test_a_method_that_was_replaced_is_called(monkeypatch):
+    calls, forward = [], Dense.forward
+    monkeypatch.setattr(Dense, "forward", lambda self, *rest: (calls.append(self), forward(self, *rest))[1])
+    numbers, step = train(lambda: small(last="tanh"), loss="mse")
+    assert step.reason == "Dense.<lambda> is not tinynet's own" and len(calls) == 4 * 5 + 3
+
+
+def test_errors_of_numpy_that_were_asked_for_are_raised():
+    model = Sequential([Dense(3, "exponential", input_shape=(D,))])
+    x = np.random.standard_normal((5, D)).astype("float32")
+    with np.errstate(all="raise"):
+        for _ in range(4):
+            model.predict(x)
+        with pytest.raises(FloatingPointError):
+            model.predict(x * 1e4)
+
+
 @pytest.mark.parametrize("options, reason", [
     ({"build": lambda: small(Doubled())}, "Doubled is not tinynet's own"),
     ({"build": lambda: small(OwnDropout(0.2))}, "OwnDropout is not tinynet's own"),
@@ -331,6 +358,107 @@ def test_a_recording_that_is_wrong_is_found_before_it_is_used(monkeypatch):
     numbers, step = train(small)
     assert skipped and step.reason == "the recording gives other numbers than the step itself"
     assert numbers == train(small, recorded=False)[0]
+
+
+def test_a_stream_of_equal_targets_is_recorded():
+    """Batches of one class each: what is computed from the targets alone must not be taken for a constant."""
+    def batches():
+        while True:
+            for c in (0, 0, 0, 1, 1, 2, 2):
+                yield np.random.standard_normal((10, D)), np.eye(C)[np.full(10, c)]
+    options = {"y": None, "batch_size": None, "steps_per_epoch": 7, "metrics": ["accuracy"]}
+    numbers, step = train(small, x=batches(), **options)
+    assert step.reason == "" and numbers == train(small, x=batches(), **options, recorded=False)[0]
+
+
+def test_the_parts_of_the_loss_are_those_of_the_last_batch():
+    for recorded in (True, False):
+        seen = []
+        each = callbacks.LambdaCallback(on_batch_end=lambda batch, logs: seen.append(
+            float(logs["loss"]) - float(each.model.data_loss) - float(each.model.regularization)))
+        train(lambda: small(kernel_regularizer="l2"), callbacks=[each], recorded=recorded)
+        assert np.abs(seen).max() < 1e-6 and len(seen) == 20
+
+
+@pytest.mark.parametrize("at", [1, 7, 20])
+def test_ctrl_c_before_a_step_is_recorded_leaves_the_model_as_it_was(monkeypatch, at):
+    calls = []
+
+    def interrupted(array):
+        calls.append(array)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return record.recorded(array)
+
+    monkeypatch.setattr(recorded_step, "recorded", interrupted)
+    model = Sequential(small(Dropout(0.2)))
+    model.compile("adam", "categorical_crossentropy")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(np.ones((N, D)), TARGETS["one-hot"], batch_size=10, verbose=0)
+    for owner in (model.parameters, model.optimizer, *model.layers, *model.parameters.parameters):
+        assert not any(isinstance(value, record.Recorded) for value in vars(owner).values())
+
+
+def test_a_plan_may_be_freed_while_its_threads_go_to_sleep():
+    x = np.ones((1200, 300), "float32")
+    for threads_used in (16, 2, 5, 16, 3) * 3:
+        threads.set_threads(threads_used)
+        model = Sequential([Dense(300, "relu", input_shape=(300,)), Dense(300, "relu"), Dense(3)])
+        model.compile("sgd", "mse")
+        model.fit(x, x[:, :3], batch_size=300, epochs=1, verbose=0)
+        del model
+        junk = [b"\1" * n for n in range(400, 6000, 32) for _ in range(3)]
+        assert junk
+
+
+@pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="about the signals of Unix")
+def test_a_signal_s_handler_may_predict():
+    import signal
+    threads.set_threads(2)
+    x, models, handled = np.ones((600, 300), "float32"), [], []
+    for _ in range(2):
+        models.append(Sequential([Dense(300, "relu", input_shape=(300,)), Dense(300)]))
+        models[-1].compile("sgd", "mse")
+        for _ in range(4):
+            models[-1].predict(x, batch_size=600)
+    before = signal.signal(signal.SIGALRM, lambda *_: handled.append(models[1].predict(x, batch_size=600)))
+    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+    try:
+        while len(handled) < 5:
+            models[0].fit(x, x, batch_size=150, epochs=5, verbose=0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_thread_that_cannot_be_started_is_an_error_once(monkeypatch):
+    import subprocess
+    import sys
+    code = """
+import threading
+import numpy as np
+from tinynet.device import threads
+from tinynet.layers import Dense
+from tinynet.models import Sequential
+threads.set_threads(2)
+model = Sequential([Dense(300, "relu", input_shape=(300,)), Dense(300)])
+model.compile("sgd", "mse")
+x, start, failed = np.ones((600, 300)), threading.Thread.start, []
+def once(thread):
+    if thread.name == "tinynet player" and not failed:
+        failed.append(1)
+        raise RuntimeError("can't start new thread")
+    start(thread)
+threading.Thread.start = once
+try:
+    model.fit(x, x, batch_size=150, epochs=3, verbose=0)
+except RuntimeError as error:
+    print(error)
+model.fit(x, x, batch_size=150, epochs=3, verbose=0)
+print("done")
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.stdout == "can't start new thread\ndone\n", result.stderr
 
 
 def test_an_error_while_a_step_is_recorded_leaves_the_model_as_it_was(monkeypatch):

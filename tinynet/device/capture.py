@@ -26,16 +26,18 @@ def forward_of(model):
     if on_gpu:
         return model.forward
     kept = vars(model).setdefault("_recorded_forward", Kept())
-    kept.value = kept.value or RecordedForward(model)
+    if kept.value is None or kept.value.model is not model:     # copy.copy(model) shares it
+        kept = vars(model)["_recorded_forward"] = Kept()
+        kept.value = RecordedForward(model)
     return kept.value
 
 
 def predicted_again(model, x):
     """The prediction for a batch like one before, of at most 32 samples; None for others."""
-    kept = vars(model).get("_recorded_forward")
-    if kept is None or kept.value is None or type(x) is not np.ndarray or not x.ndim or len(x) > 32:
+    forward = getattr(vars(model).get("_recorded_forward"), "value", None)
+    if forward is None or forward.model is not model or type(x) is not np.ndarray or not x.ndim or len(x) > 32:
         return None
-    return kept.value.again(x)
+    return forward.again(x)
 
 
 class Kept:

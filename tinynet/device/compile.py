@@ -171,15 +171,21 @@ def _compiled(command, text, real) -> Path:
     key = "\0".join([*command, _version(command), *FLAGS, real, _processor(), text])
     suffix = ".dll" if sys.platform == "win32" else ".so"
     folder = _folder()
-    path = folder / f"kernels-{hashlib.sha256(key.encode()).hexdigest()[:32]}{suffix}"
-    if path.exists() and _only_mine(path):
-        return path
+    name = f"kernels-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+    def with_hash(file):        # in the name: a damaged library would end the process
+        return folder / f"{name}-{hashlib.sha256(file.read_bytes()).hexdigest()[:16]}{suffix}"
+
+    for path in folder.glob(f"{name}-*{suffix}"):
+        if _only_mine(path) and path == with_hash(path):
+            return path
     with tempfile.TemporaryDirectory(dir=folder) as place:
         text_file, made = Path(place, "kernels.c"), Path(place, "kernels" + suffix)
         text_file.write_text(text)
         subprocess.run([*command, f"-DREAL={REAL[real]}", *FLAGS[:-1], str(text_file), "-o", str(made), FLAGS[-1]],
                        check=True, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL, cwd=place)
         made.chmod(0o700)       # whatever the user's umask: a file that others may write is not loaded
+        path = with_hash(made)
         os.replace(made, path)
     return path
 

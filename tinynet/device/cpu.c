@@ -5,7 +5,11 @@
 typedef void (*Function)(const word*);
 
 KERNEL play(const word* program, const word* end) {
-    for (; program < end; program += program[1]) ((Function)program[0])(program + 4);
+    while (program < end) {
+        const word* call = program;
+        program += call[1];         // before the call: after the last barrier the program may be gone
+        ((Function)call[0])(call + 4);
+    }
 }
 
 // A ufunc's loop over rows: loop, its data, number of arrays, length of a row; for each array its address, the distance
@@ -66,7 +70,10 @@ KERNEL total(const T* x, T* out, long long portion, long long count, long long o
     (void)one;
 }
 KERNEL at_class(ROWS const T* x, ROWS const long long* classes, ROWS T* out, long long width, long long rows) {
-    for EACH(row, rows) out[row] = x[row * width + classes[row]];
+    for EACH(row, rows) {
+        const long long c = classes[row] < 0 ? classes[row] + width : classes[row];
+        out[row] = 0 <= c && c < width ? x[row * width + c] : NAN;
+    }
 }
 
 // Loops in the form of a ufunc's: conversions, and numpy.where.

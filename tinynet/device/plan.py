@@ -164,14 +164,14 @@ def _phases(calls) -> list[list[Call]]:
 # The worker threads
 
 
-_lock = threading.Lock()        # one plan at a time
+_lock = threading.RLock()       # one plan at a time; a signal's handler may predict while its thread plays
 _started: list[threading.Thread] = []
 
 
 def _forget_threads():
     """In a process that was forked: its threads are gone."""
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     if _started:
         _started.clear()
         library("float32").functions.forget_threads()

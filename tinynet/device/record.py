@@ -17,6 +17,7 @@ from tinynet.device.plan import Access, Call, address, byte_range, cost, cut_row
 # Conversions that cpu.c has
 CASTS = {"f4": ("f4", "f8", "i8", "b1"), "f8": ("f8", "f4", "i8", "b1"), "i8": ("i8", "f4", "f8"),
          "b1": ("b1", "f4", "f8", "i8"), "u4": ("u4", "f4", "f8", "i8")}
+SUMS_AT_ONCE = np.lib.NumpyVersion(np.__version__) >= "2.3.0"      # without a conversion; before it, 8,192 at a time
 _thread = threading.local()
 
 
@@ -165,7 +166,7 @@ class Tape:
             total = np.empty(result.shape)
             self.reduce(ufunc, x, total, axis, float)
             return self.convert(total, result)
-        portion = x.size if dtype is None or np.dtype(dtype) == x.dtype else 8192
+        portion = x.size if SUMS_AT_ONCE and (dtype is None or np.dtype(dtype) == x.dtype) else 8192
         x = self.converted(x, np.dtype(dtype or x.dtype))
         axes = [a % x.ndim for a in given if x.shape[a] > 1]
         left = [a for a in range(x.ndim) if x.shape[a] > 1 and a not in axes]

@@ -21,6 +21,7 @@ STEP = (("train_step", "compute_gradients", "compute_loss", "forward", "penalty"
          "apply_gradients", "update_state", "test_step", "trainable_weights", "losses"),
         ("stack", "parameters", "updating", "optimizer", "loss_of_z", "stack_after_z", "metrics"))
 FORWARD = ("forward",), ("stack", "parameters")
+CONTAINERS = (np.ndarray, list, tuple, dict)
 RESULTS = ("totals",)       # attributes that nothing in a step reads
 # Attributes that are not part of a step
 LEFT_OUT = ("step", "model", "given", "source", "check", "first", "batch", "saved_weight", "_initial_weights")
@@ -46,6 +47,7 @@ class RecordedStep:
         self.seen: set[int] = set()
         self.recordings: dict[int, _Recording] = {}
         self.count = self.plays = 0
+        self.methods = frozenset(uses[0])
         self.reason = ""
 
     def __call__(self, size):
@@ -60,14 +62,17 @@ class RecordedStep:
         if not recording.checked:
             return self._check(recording, size)
         recording.plan.play()
+        vars(self.model).update(recording.of_model)
         self.plays += 1
         return _shown(recording.result, recording.left)
 
     def _record(self, size):
         """Do the work and record it."""
         self.count += 1
-        if not library("float32"):
+        if not (library("float32") and library("float64")):
             return self._disable("there is no C compiler", size)
+        if {"raise", "call"} & set(np.geterr().values()):
+            return self._disable("numpy.seterr asks for errors, of which the recording would know nothing", size)
         if self.count > FREE_RECORDINGS + self.plays / STEPS_PER_RECORDING:
             return self._disable("it has changed too often", size)
         try:
@@ -85,9 +90,12 @@ class RecordedStep:
             self.threads = threads.threads()
             outside = [(vars(sys.modules["tinynet.backend"]), "_epsilon"),      # which losses and constraints use
                        *((vars(self.model), name) for name in self.uses[1] if name in vars(self.model))]
-            self._watch(outside, [(vars(o), name) for o in objects for name, value in vars(o).items()
-                                     if name not in RESULTS and (id(o), name) not in noted.assigned and (
-                                         o not in self.others or isinstance(value, np.ndarray))])
+            inside = [(vars(o), name) for o in objects for name, value in vars(o).items()
+                      if name not in RESULTS and (id(o), name) not in noted.assigned and (
+                          o not in self.others or isinstance(value, np.ndarray))]
+            kept = [owner[name] for owner, name in inside if isinstance(owner[name], (dict, list))]
+            self._watch(outside, inside + [(items, key) for items in kept for key in (
+                items if isinstance(items, dict) else range(len(items)))])
         return _shown(plain(result), noted.left)
 
     def _watch(self, outside, attributes):
@@ -107,10 +115,11 @@ class RecordedStep:
     def _changed(self) -> bool:
         """Whether anything that the work depends on is not what it was when it was recorded."""
         try:
-            return (self.threads != threads.threads() or list(map(len, self.inside)) != self.sizes or
+            return (self.threads != threads.threads() or not self.methods.isdisjoint(vars(self.model)) or
+                    list(map(len, self.inside)) != self.sizes or
                     [get(owner) for get, owner in zip(self.getters, self.owners)] != self.values or
                     any(owner[name] is not array for owner, name, array in self.numbers))
-        except (KeyError, ValueError):      # the latter: the truth of an array that is not the same one
+        except Exception:       # a key is gone, or the truth of an array that is not the same one
             return True
 
     def _check(self, recording, size):
@@ -123,6 +132,8 @@ class RecordedStep:
         recording.plan.play()
         recording.checked = all(np.array_equal(a, value, equal_nan=a.dtype.kind == "f") for a, value in zip(
             [*recording.state, recording.result], [*after, result]))
+        for attributes, assigned in recording.left:
+            attributes.update(assigned)
         if not recording.checked:
             for a, value in zip(recording.state, after):
                 a[...] = value
@@ -147,7 +158,7 @@ def _shown(loss, left):
 
 class _Recording:
     def __init__(self, tape, result, noted):
-        self.plan, self.result, self.left = Plan(tape), result, noted.left
+        self.plan, self.result, self.left, self.of_model = Plan(tape), result, noted.left, noted.of_model
         written = [access[:2] for call in tape.calls for access in call.accesses if access.write]
         self.state = [a for a, (first, last) in zip(noted.arrays, map(byte_range, noted.arrays)) if any(
             start < last and first < end for start, end in written)]
@@ -165,6 +176,14 @@ class _Noted:
 
     def __enter__(self):
         self.before = [(vars(o), dict(vars(o))) for o in self.objects]
+        try:
+            return self._noting()
+        except BaseException:       # Ctrl-C
+            for attributes, before in self.before:
+                attributes.update(before)
+            raise
+
+    def _noting(self):
         made: dict = {}
 
         def noting(value):
@@ -173,9 +192,9 @@ class _Noted:
                     made[id(value)] = recorded(value)
                     self.arrays.append(value)
                 return made[id(value)]
-            if isinstance(value, (list, tuple)) and any(isinstance(v, np.ndarray) for v in value):
-                return type(value)(noting(v) for v in value)
-            if type(value) is dict and any(isinstance(v, np.ndarray) for v in value.values()):
+            if type(value) in (list, tuple) and any(isinstance(v, CONTAINERS) for v in value):
+                return type(value)(map(noting, value))
+            if type(value) is dict and any(isinstance(v, CONTAINERS) for v in value.values()):
                 return {key: noting(v) for key, v in value.items()}
             return value
 
@@ -203,9 +222,9 @@ class _Noted:
             self.left.append((attributes, new))
             attributes.clear()
             attributes.update(before)
-        for name, value in vars(self.model).items():
-            if isinstance(value, np.ndarray):
-                vars(self.model)[name] = plain(value)
+        self.of_model = {name: plain(value) for name, value in vars(self.model).items()
+                         if isinstance(value, np.ndarray)}
+        vars(self.model).update(self.of_model)
 
 
 def _reachable(model, uses, others) -> list:
@@ -231,6 +250,10 @@ def _reachable(model, uses, others) -> list:
             kind = thing if isinstance(thing, (types.FunctionType, type)) else type(thing)
             if not kind.__module__.startswith("tinynet.") or isinstance(thing, types.MethodType):
                 raise TypeError(f"{getattr(thing, '__name__', kind.__name__)} is not tinynet's own")
+            for cls in kind.__mro__ if isinstance(kind, type) else ():      # methods that were replaced
+                for method in vars(cls).values():
+                    if isinstance(method, types.FunctionType) and not method.__module__.startswith("tinynet."):
+                        raise TypeError(f"{cls.__name__}.{method.__name__} is not tinynet's own")
             if hasattr(thing, "__dict__") and kind is not thing:
                 found[id(thing)] = thing
                 left += [value for name, value in vars(thing).items()

@@ -4,6 +4,7 @@ Checked arrays are C-contiguous, finite and of the model's float type (integer c
 """
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -219,7 +220,7 @@ def _as_numbers(array, role, name):
         array = array[0]            # Keras takes a list of inputs; a Sequential has one
     if isinstance(array, Mapping) and len(array) == 1:
         array, = array.values()     # or a dict of inputs by name
-    if isinstance(array, np.ma.MaskedArray):
+    if "numpy.ma" in sys.modules and isinstance(array, np.ma.MaskedArray):      # not imported, there is none
         raise ValueError(f"Error when checking {role}: {name} is a masked array, whose masked values would count. Fill "
                          "them first: x.filled(0).")
     try:

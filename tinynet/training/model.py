@@ -110,7 +110,6 @@ class Model(Trainable):
         logs = SingleProcess().epoch("test", self, data).run(hooks)
         return list(logs.values()) if self.metrics else logs["loss"]
 
-    @exclusive
     @remembered
     def predict(self, x, batch_size=None, verbose=0, steps=None, callbacks=None, max_queue_size=10, workers=1,
                 use_multiprocessing=False, **unknown) -> np.ndarray:

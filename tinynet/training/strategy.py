@@ -26,7 +26,8 @@ def exclusive(method):
 
 
 def remembered(predict):
-    """`predict`, which for x alone, a batch like one before, does the recorded forward pass and nothing else."""
+    """`predict`, exclusive, which for x alone, a batch like one before, does the recorded forward pass and no more."""
+    @exclusive
     @functools.wraps(predict)
     def wrapped(self, x, *arguments, **options):
         y = predicted_again(self, x) if not arguments and not options else None
