@@ -43,7 +43,7 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
 BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1716, "recorded steps": 810, "the rest": 2229,
-           "kernels": 125, "around the kernels on a CPU": 200}
+           "kernels": 120, "around the kernels on a CPU": 185}
 RECORDED = ("capture", "compile", "plan", "record", "recorded_step")
 
 
