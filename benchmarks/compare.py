@@ -68,15 +68,16 @@ def main():
         data = save_data(Path(folder))
         record: dict = about() | {"contenders": compare(data, args.epochs, args.keras2)}
         record["tables"] = tables(data, record, args.keras2)
+        write_table(record, args.name)      # and again, with more in it: the rest takes long
         if not args.quick:
-            best = [name for name in by_median(record) if name not in FLOORS][:3]
+            best = [name for name in by_median(record) if name not in (*FLOORS, NO_COMPILER)][:3]
             best = list(dict.fromkeys(["tinynet", *best]))[:3]
-            record |= {"sizes": sizes(data, best), "inference": inference(data, [*best, "lines of NumPy"]),
-                       "profile": profile(data)}
+            record["profile"] = profile(data)
+            record["inference"] = inference(data, [*best, "lines of NumPy"])
+            record["sizes"] = sizes(data, best)
             draw_sizes(record["sizes"], record["inference"])
             draw_profile(record["profile"])
-        write_table(record, args.name)
-    (RESULTS / f"{args.name}.json").write_text(json.dumps(record, indent=1) + "\n")
+            write_table(record, args.name)
 
 
 def save_data(folder):
@@ -143,12 +144,12 @@ def compare(data, epochs, python_of_keras2):
 
 
 def import_seconds(package, python):
-    """How long the import takes: the median of nine new processes, less that of a Python which imports nothing."""
+    """How long the import takes: the median of five new processes, less that of a Python which imports nothing."""
     def seconds(code):
         start = time.perf_counter()
         subprocess.run([python, "-c", code], stderr=subprocess.DEVNULL)
         return time.perf_counter() - start
-    return statistics.median(seconds(f"import {package}") - seconds("pass") for _ in range(9))
+    return statistics.median(seconds(f"import {package}") - seconds("pass") for _ in range(5))
 
 
 def installed(distributions, python):
@@ -211,6 +212,7 @@ def write_table(record, name_of_files):
             + "\n".join(lines) + "\n")
     print("\n" + text, flush=True)
     (RESULTS / f"{name_of_files}.md").write_text(text)
+    (RESULTS / f"{name_of_files}.json").write_text(json.dumps(record, indent=1) + "\n")
     figure = Figure(figsize=(8, 0.45 * len(medians) + 1), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     names = list(medians)[::-1]
