@@ -380,6 +380,16 @@ def test_the_parts_of_the_loss_are_those_of_the_last_batch():
         assert np.abs(seen).max() < 1e-6 and len(seen) == 20
 
 
+def test_an_array_that_a_callback_keeps_in_the_model_stays_there():
+    seen = []
+
+    def at_end(batch, logs):
+        seen.append(getattr(each.model, "mine", np.array(batch))[()] == batch - 1 or batch == 0)
+        each.model.mine = np.array(batch)
+    each = callbacks.LambdaCallback(on_batch_end=at_end)
+    assert train(small, callbacks=[each])[1].plays and all(seen)
+
+
 @pytest.mark.parametrize("at", [1, 7, 20])
 def test_ctrl_c_before_a_step_is_recorded_leaves_the_model_as_it_was(monkeypatch, at):
     calls = []

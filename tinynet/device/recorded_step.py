@@ -176,6 +176,7 @@ class _Noted:
 
     def __enter__(self):
         self.before = [(vars(o), dict(vars(o))) for o in self.objects]
+        self.model_before = dict(vars(self.model))
         try:
             return self._noting()
         except BaseException:       # Ctrl-C
@@ -223,7 +224,7 @@ class _Noted:
             attributes.clear()
             attributes.update(before)
         self.of_model = {name: plain(value) for name, value in vars(self.model).items()
-                         if isinstance(value, np.ndarray)}
+                         if isinstance(value, np.ndarray) and value is not self.model_before.get(name)}
         vars(self.model).update(self.of_model)
 
 
