@@ -305,7 +305,7 @@ def eagerly(monkeypatch, function):
     """What a function returns if each operation runs by itself, those of optimizers too."""
     with monkeypatch.context() as patch:
         patch.setattr(cuda_graph.CapturedWork, "__call__", lambda self, size: self.work(size))
-        patch.setattr(kernels, "cuda_step", lambda optimizer: ("", []))
+        patch.setattr(kernels, "formula", lambda optimizer: ("", []))
         return function()
 
 

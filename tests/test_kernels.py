@@ -98,9 +98,9 @@ def test_an_optimizer_s_kernel_is_its_equation(name, real, monkeypatch):
             optimizer.update(parameters)
         return [to_numpy(a) for a in (parameters.value, *parameters.slots.values())]
 
-    assert kernels.cuda_step(OPTIMIZERS[name])[0]
+    assert kernels.formula(OPTIMIZERS[name])[0]
     p, *slots = trained()
-    monkeypatch.setattr(kernels, "cuda_step", lambda optimizer: ("", []))
+    monkeypatch.setattr(kernels, "formula", lambda optimizer: ("", []))
     expected, *expected_slots = trained()
     assert all((a == b).all() for a, b in zip(slots, expected_slots)) and not (expected == start).any()
     assert p == pytest.approx(expected, rel=8 * float(np.finfo(real).eps) if name in TAKES_POWERS else 0, abs=0)

@@ -524,7 +524,7 @@ def test_predictions_are_recorded_and_follow_the_weights():
                 model.forward(x[at:min(at + 13, size)]).copy() for at in range(0, size, 13)]))
             model.train_on_batch(x, np.ones((40, C)))
         model.set_weights([w * 1.5 for w in model.get_weights()])
-    assert vars(model)["_recorded_forward"].value.step.recordings[13].checked
+    assert vars(model)["_recorded_forward"].step.recordings[13].checked
 
 
 def test_predictions_follow_the_layers():

@@ -99,20 +99,6 @@ def clear_session() -> None:
     _uids.clear()
 
 
-def in_order(x, dtype=None):
-    """x as an array in C order and of this type: itself if it is one.
-
-    >>> in_order(xp.ones((2, 3)).T).flags.c_contiguous
-    True
-    """
-    x = x if type(x) in (xp.ndarray, Recorded) else xp.asarray(x)
-    if x.flags.c_contiguous and dtype in (None, x.dtype):
-        return x
-    result = xp.empty_like(x, dtype=dtype, order="C")
-    result[...] = x
-    return result
-
-
 # Arrays, under the names that Keras has for its tensors
 
 
@@ -184,6 +170,20 @@ def set_value(x, value) -> None:
 def count_params(x) -> int:
     """The number of elements of a weight or array."""
     return math.prod(x.shape)
+
+
+def in_order(x, dtype=None):
+    """x as an array in C order and of this type: itself if it is one.
+
+    >>> in_order(xp.ones((2, 3)).T).flags.c_contiguous
+    True
+    """
+    x = x if type(x) in (xp.ndarray, Recorded) else xp.asarray(x)
+    if x.flags.c_contiguous and dtype in (None, x.dtype):
+        return x
+    result = xp.empty_like(x, dtype=dtype, order="C")
+    result[...] = x
+    return result
 
 
 # Keras's names of functions of arrays, and the array library's, for metrics and constraints of one's own

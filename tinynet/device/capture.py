@@ -25,26 +25,15 @@ def forward_of(model):
     """The function `forward(x)` of a model, recorded on a CPU and kept with the model."""
     if on_gpu:
         return model.forward
-    kept = vars(model).setdefault("_recorded_forward", Kept())
-    if kept.value is None or kept.value.model is not model:     # copy.copy(model) shares it
-        kept = vars(model)["_recorded_forward"] = Kept()
-        kept.value = RecordedForward(model)
-    return kept.value
+    forward = vars(model).get("_recorded_forward")
+    if forward is None or forward.model is not model:       # copy.copy(model) shares it
+        forward = vars(model)["_recorded_forward"] = RecordedForward(model)
+    return forward
 
 
 def predicted_again(model, x):
     """The prediction for a batch like one before, of at most 32 samples; None for others."""
-    forward = getattr(vars(model).get("_recorded_forward"), "value", None)
+    forward = vars(model).get("_recorded_forward")
     if forward is None or forward.model is not model or type(x) is not np.ndarray or not x.ndim or len(x) > 32:
         return None
     return forward.again(x)
-
-
-class Kept:
-    """What a copy of a model begins without."""
-
-    def __init__(self):
-        self.value = None
-
-    def __reduce__(self):
-        return Kept, ()

@@ -24,9 +24,9 @@ HERE = Path(__file__).parent
 FLAGS = ("-x", "c", "-std=gnu11", "-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
          "-fvisibility=hidden", "-fPIC", "-shared", "-lm")
 REAL = {"float32": "float", "float64": "double"}
-# For each type of a parameter: how its 64-bit word is packed
+# For each type of a parameter: that of the array it points to, and how a number of it is packed into a 64-bit word
 TYPES = {"long long": "int64", "u64": "uint64", "bool": "bool", "double": "float64"}
-WORDS = {"long long": "<q", "u64": "<Q", "word": "<Q", "unsigned": "<Q", "double": "<d", "float": "<fxxxx"}
+WORDS = {"long long": "<q", "u64": "<Q", "unsigned": "<Q", "double": "<d", "float": "<fxxxx"}
 
 
 class Library:
@@ -127,14 +127,13 @@ def source() -> str:
 def _kernels(text) -> dict[str, list[str]]:
     """{name: types of the parameters, such as "ROWS const T*"} of each kernel that can be launched."""
     return {name: [" ".join(p.split()[:-1]) for p in parameters.split(",")]
-            for name, parameters in re.findall(r"^KERNEL (\w+)\(([^)]*)\) \{", text, re.MULTILINE)
-            if not re.match(r"play|call_|serve|set_|forget_", name)}
+            for name, parameters in re.findall(r"^KERNEL (\w+)\(([^)]*)\) \{", text, re.MULTILINE)}
 
 
 def _by_words(name, types):
     values = ", ".join(f"({kind})w[{i}]" if "*" in kind else f"*(const {kind}*)(w + {i})"
                        for i, kind in enumerate(types))
-    return f"KERNEL call_{name}(const word* w) {{ TAKE_PIECE(w); {name}({values}); }}"
+    return f"EXPORT call_{name}(const word* w) {{ TAKE_PIECE(w); {name}({values}); }}"
 
 
 def loop_of(ufunc, types) -> tuple[int, int]:

@@ -1,10 +1,10 @@
-// What stands after kernels.c on a CPU: a player of prepared calls, calls of NumPy's own loops, sums, and barriers of
-// threads. A program is a row of 64-bit words: for each call a function, the number of words, the piece of its loop that
-// it takes (from begin up to end), and arguments.
+// What stands after kernels.c on a CPU: a player of prepared calls, calls of NumPy's own loops, sums, and barriers.
+// A program is a row of 64-bit words: for each call a function, the number of words, the piece of its loop that it
+// takes (from begin up to end), and arguments.
 
 typedef void (*Function)(const word*);
 
-KERNEL play(const word* program, const word* end) {
+EXPORT play(const word* program, const word* end) {
     while (program < end) {
         const word* call = program;
         program += call[1];         // before the call: after the last barrier the program may be gone
@@ -14,7 +14,7 @@ KERNEL play(const word* program, const word* end) {
 
 // A ufunc's loop over rows: loop, its data, number of arrays, length of a row; for each array its address, the distance
 // of two rows and that of two numbers. Rows that follow each other are one long row.
-KERNEL call_loop(const word* w) {
+EXPORT call_loop(const word* w) {
     TAKE_PIECE(w);
     const word* array = w + 4;
     long long rows = piece_end - piece_begin, count = w[2];
@@ -33,7 +33,7 @@ KERNEL call_loop(const word* w) {
 }
 
 // Rows of a matrix product out = a b: NumPy's loop, its data, inner length, columns; address and two strides of each.
-KERNEL call_matmul(const word* w) {
+EXPORT call_matmul(const word* w) {
     TAKE_PIECE(w);
     char* arrays[] = {(char*)w[4] + piece_begin * (ptrdiff_t)w[5], (char*)w[7],
                       (char*)w[10] + piece_begin * (ptrdiff_t)w[11]};
@@ -78,10 +78,11 @@ KERNEL at_class(ROWS const T* x, ROWS const long long* classes, ROWS T* out, lon
 
 // Loops in the form of a ufunc's: conversions, and numpy.where.
 #define AT(type, k) (*(type*)(arrays[k] + i * steps[k]))
-#define LOOP(name, statement) KERNEL name(char** arrays, const ptrdiff_t* n, const ptrdiff_t* steps, void* data) { \
+#define LOOP(name, statement) EXPORT name(char** arrays, const ptrdiff_t* n, const ptrdiff_t* steps, void* data) { \
     for (ptrdiff_t i = 0; i < *n; ++i) statement; (void)data; }
 #define CAST(name, from, to) LOOP(name, AT(to, 1) = (to)AT(from, 0))
-CAST(cast_f4_f4, float, float) CAST(cast_f4_f8, float, double) CAST(cast_f4_i8, float, int64_t) CAST(cast_f4_b1, float, bool)
+CAST(cast_f4_f4, float, float) CAST(cast_f4_f8, float, double) CAST(cast_f4_i8, float, int64_t)
+CAST(cast_f4_b1, float, bool)
 CAST(cast_f8_f8, double, double) CAST(cast_f8_f4, double, float) CAST(cast_f8_i8, double, int64_t)
 CAST(cast_f8_b1, double, bool) CAST(cast_i8_i8, int64_t, int64_t) CAST(cast_i8_f4, int64_t, float)
 CAST(cast_i8_f8, int64_t, double) CAST(cast_b1_b1, bool, bool) CAST(cast_b1_f4, bool, float)
@@ -102,7 +103,9 @@ LOOP(where_8, AT(int64_t, 3) = AT(bool, 0) ? AT(int64_t, 1) : AT(int64_t, 2))
 #include <sys/syscall.h>
 #include <unistd.h>
 enum { WAIT_PRIVATE = 128, WAKE_PRIVATE = 129 };        // linux/futex.h, which is not everywhere
-static void sleep_while(unsigned* number, unsigned value) { syscall(SYS_futex, number, WAIT_PRIVATE, value, NULL, NULL, 0); }
+static void sleep_while(unsigned* number, unsigned value) {
+    syscall(SYS_futex, number, WAIT_PRIVATE, value, NULL, NULL, 0);
+}
 static void wake(unsigned* number) { syscall(SYS_futex, number, WAKE_PRIVATE, 1 << 30, NULL, NULL, 0); }
 #else
 #ifdef _WIN32
@@ -112,7 +115,9 @@ __declspec(dllimport) void __stdcall Sleep(unsigned long);
 #include <time.h>
 #define REST() nanosleep(&(struct timespec){0, 100000}, NULL)
 #endif
-static void sleep_while(unsigned* number, unsigned value) { if (__atomic_load_n(number, __ATOMIC_SEQ_CST) == value) REST(); }
+static void sleep_while(unsigned* number, unsigned value) {
+    if (__atomic_load_n(number, __ATOMIC_SEQ_CST) == value) REST();
+}
 static void wake(unsigned* number) { (void)number; }
 #endif
 enum { SPINS = 2000, MOST_THREADS = 16 };       // MOST_PIECES of plan.py
@@ -138,7 +143,7 @@ static void notify(Signal* signal) {
 }
 
 // A call of every thread's program: go on when all have come. Its argument is the number of threads.
-KERNEL call_barrier(const word* w) {
+EXPORT call_barrier(const word* w) {
     unsigned now = __atomic_load_n(&barrier.value, __ATOMIC_ACQUIRE);
     if (__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST) < (int)w[0]) { wait_while(&barrier, now); return; }
     __atomic_store_n(&arrived, 0, __ATOMIC_SEQ_CST);
@@ -146,7 +151,7 @@ KERNEL call_barrier(const word* w) {
 }
 
 // A thread that plays its programs for as long as the process lives.
-KERNEL serve(long long thread) {
+EXPORT serve(long long thread) {
     for (unsigned done = 0;; ++done) {
         wait_while(&starts[thread], done);
         play(programs[thread], ends[thread]);
@@ -154,7 +159,7 @@ KERNEL serve(long long thread) {
 }
 
 // A program for each thread; they end with a barrier. This thread plays the first one.
-KERNEL play_all(const word** begins, const word** last, long long threads) {
+EXPORT play_all(const word** begins, const word** last, long long threads) {
     for (long long thread = 1; thread < threads; ++thread) {
         programs[thread] = begins[thread];
         ends[thread] = last[thread];
@@ -164,7 +169,7 @@ KERNEL play_all(const word** begins, const word** last, long long threads) {
 }
 
 // In a process that was forked the threads are gone.
-KERNEL forget_threads(void) {
+EXPORT forget_threads(void) {
     memset(starts, 0, sizeof starts);
     memset(&barrier, 0, sizeof barrier);
     arrived = 0;

@@ -11,10 +11,11 @@ typedef unsigned long long word;
 typedef void (*NumpyLoop)(char**, const ptrdiff_t*, const ptrdiff_t*, void*);     // of a ufunc
 
 #ifdef _WIN32
-#define KERNEL __declspec(dllexport) void
+#define EXPORT __declspec(dllexport) void        // what Python calls by its name
 #else
-#define KERNEL __attribute__((visibility("default"))) void
+#define EXPORT __attribute__((visibility("default"))) void
 #endif
+#define KERNEL EXPORT
 #define INLINE static inline
 #define FUNCTION static __attribute__((noinline))      // a recursion, which takes long to compile inline
 #define ROWS
@@ -37,6 +38,6 @@ static void apply(const word* loop, REAL* out, const REAL* x, long long n) {
 }
 #define EXP(out, x, n) apply(numpy_exp, out, x, n)
 #define LOG(out, x, n) apply(numpy_log, out, x, n)
-KERNEL set_functions(word exp_loop, word exp_data, word log_loop, word log_data) {
+EXPORT set_functions(word exp_loop, word exp_data, word log_loop, word log_data) {
     numpy_exp[0] = exp_loop; numpy_exp[1] = exp_data; numpy_log[0] = log_loop; numpy_log[1] = log_data;
 }

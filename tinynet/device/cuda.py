@@ -6,9 +6,9 @@ from functools import cache
 import numpy as np
 
 from tinynet.device.arrays import xp
+from tinynet.device.compile import REAL
 
 OTHER = tuple(map(np.dtype, (np.int64, np.uint64, np.float64, bool)))       # orders, random bits, step states, masks
-REAL = {"float32": "float", "float64": "double"}
 
 
 def options(dtype) -> tuple[str, ...]:

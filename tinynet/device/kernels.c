@@ -1,6 +1,6 @@
-// The kernels of kernels.py, for two compilers: NVIDIA's for a GPU, and a C compiler for a CPU (with cpu.c before it).
-// T is float or double. Every kernel is a loop over elements or rows, of which each thread takes a share. No thread waits
-// for another one, and a sum is added up in NumPy's order. ROWS marks arrays of which iteration i of the loop uses row i alone.
+// The kernels of kernels.py, for two compilers: NVIDIA's for a GPU, a C compiler for a CPU, between cpu.h and cpu.c.
+// T is float or double. Every kernel is a loop over elements or rows, of which each thread takes a share. No thread
+// waits for another, and a sum is added up in NumPy's order. ROWS marks arrays of which iteration i uses row i alone.
 
 typedef REAL T;
 typedef unsigned long long u64;
@@ -88,8 +88,9 @@ KERNEL relu_dropout_backward(ROWS T* dy, ROWS const T* y, T scale, long long wid
 
 // The sum of n numbers in NumPy's order: halves of halves, down to 128 numbers, in eight sums side by side.
 FUNCTION T pairwise_sum(const T* x, long long n) {
+    const long long half = n / 2 - n / 2 % 8;
+    if (n > 128) return pairwise_sum(x, half) + pairwise_sum(x + half, n - half);
     T total = 0, part[8];
-    if (n > 128) return pairwise_sum(x, n / 2 - n / 2 % 8) + pairwise_sum(x + (n / 2 - n / 2 % 8), n - (n / 2 - n / 2 % 8));
     long long i = n - n % 8;
     if (i) {
         for (int j = 0; j < 8; ++j) part[j] = x[j];

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinynet.device import compile, cuda, threads
 from tinynet.device.arrays import on_gpu, xp
-from tinynet.device.optimizer_kernels import cuda_step, kernel_name, source
+from tinynet.device.optimizer_kernels import formula, kernel_name, source
 from tinynet.device.record import Recorded, recorded, tape
 
 CUDA = (Path(__file__).parent / "kernels.c").read_text()
@@ -149,16 +149,15 @@ def softmax_crossentropy_backward(y_true, z):
 def optimizer_update(optimizer, p, g, slots):
     """optimizer.step on the vectors p, g and slots: as one kernel on a GPU, as kernels while a step is recorded, else
     block by block."""
-    text, constants = cuda_step(optimizer) if by_kernel(p) else ("", [])
+    text, constants = formula(optimizer) if by_kernel(p) else ("", [])
     lr = None if text else optimizer.learning_rate / (1 + optimizer.decay * optimizer.iterations)
-    doubles = [np.float64(getattr(optimizer, name)) for name in ("decay", *constants)]
-    if on_gpu and text:
-        cuda.launch(CUDA + source(optimizer), p.dtype, kernel_name(optimizer), p.size, p, g, *slots,
-                    optimizer.step_state, *doubles, p.size)
+    numbers = [optimizer.step_state, *(np.float64(getattr(optimizer, name)) for name in ("decay", *constants))]
+    if text and on_gpu:
+        cuda.launch(CUDA + source(optimizer), p.dtype, kernel_name(optimizer), p.size, p, g, *slots, *numbers, p.size)
     elif text:
         for begin, end, cut, pieces in tape().writers(g):       # each block by the thread that has it in its cache
-            tape().launch(p.dtype, kernel_name(optimizer), (
-                *(v[begin:end] for v in (p, g, *slots)), optimizer.step_state, *doubles, end - begin), (cut, pieces))
+            vectors = [v[begin:end] for v in (p, g, *slots)]
+            tape().launch(p.dtype, kernel_name(optimizer), (*vectors, *numbers, end - begin), (cut, pieces))
     elif on_gpu:    # an optimizer that is written in xp alone
         optimizer.step(p, g, lr, *slots)
     else:

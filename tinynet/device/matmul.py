@@ -48,8 +48,8 @@ def _cut(a, b):
     """(pieces of the rows of a b, None), or (None, blocks of its columns)
 
     By sizes alone, so that the bits do not depend on the number of threads. A large batch is cut by its rows in y = x W
-    and dx = dy W^T, and so are the weights in dW = x^T dy: then a whole step needs two barriers. Of a
-    small batch each thread takes columns.
+    and dx = dy W^T, and so are the weights in dW = x^T dy: then a whole step needs two barriers. Of a small batch each
+    thread takes columns.
     """
     (rows, inner), columns = a.shape, b.shape[1]
     if not a.flags.c_contiguous:

@@ -38,7 +38,7 @@ STEPS = {
 CONSTANTS = ("momentum", "nesterov", "rho", "beta_1", "beta_2", "schedule_decay", "epsilon")
 
 
-def cuda_step(optimizer) -> tuple[str, list[str]]:
+def formula(optimizer) -> tuple[str, list[str]]:
     """(the formula, the names of the constants in it) of an optimizer; ("", []) if only its `step` has the formula.
 
     Your own optimizer may have both as its attributes `cuda` and `constants`.
@@ -60,7 +60,7 @@ def kernel_name(optimizer) -> str:
 
 def source(optimizer) -> str:
     """The kernel of an optimizer: reads lr and t from the optimizer's step_state."""
-    text, constants = cuda_step(optimizer)
+    text, constants = formula(optimizer)
     return kernel(kernel_name(optimizer), text, optimizer.slot_names, constants)
 
 

@@ -53,8 +53,7 @@ def cut_rows(rows) -> list[tuple[int, int]]:
     [(0, 65), (65, 130)]
     """
     least = LEAST_ROWS if rows >= 2 * LEAST_ROWS else LEAST_ROWS // 4
-    count = min(1 << max(rows // least, 1).bit_length() - 1, MOST_PIECES)
-    return [(rows * i // count, rows * (i + 1) // count) for i in range(count)]
+    return _pairs(threads.split(rows, rows // least, grain=1, most=MOST_PIECES))
 
 
 def cost(rows, inner, columns) -> int:
@@ -67,7 +66,11 @@ def cut_blocks(rows, columns, batch) -> list[tuple[int, int]]:
     update, which takes about as long as the gradient from forty samples.
     """
     most = max(1, min(MOST_PIECES, rows // 128))
-    return [(block.start, block.stop) for block in threads.split(rows, rows * columns * (batch + 40), 3e6, most)]
+    return _pairs(threads.split(rows, rows * columns * (batch + 40), grain=3e6, most=most))
+
+
+def _pairs(slices):
+    return [(piece.start, piece.stop) for piece in slices]
 
 
 def byte_range(array) -> tuple[int, int]:
@@ -155,9 +158,9 @@ def _phases(calls) -> list[list[Call]]:
             phases.append([])
         phases[phase].append(call)
     # Calls of one cut come one after another, while their arrays are in the cache: no other cut needs them.
-    for calls in phases:
-        first = {call.cut: i for i, call in reversed(list(enumerate(calls)))}
-        calls.sort(key=lambda call: first[call.cut])
+    for together in phases:
+        first = {call.cut: i for i, call in reversed(list(enumerate(together)))}
+        together.sort(key=lambda call: first[call.cut])
     return phases
 
 

@@ -47,7 +47,7 @@ class Tape:
                                                        for a, write, by_rows in accesses], work))
 
     def note_rows(self, function, words, rows, accesses, scale=1, work=0.0):
-        """Append a call whose loop goes over rows, `scale` turns for each."""
+        """Append a call whose loop goes over rows, `scale` iterations for each."""
         pieces = cut_rows(rows)
         cut = tuple(pieces) if len(pieces) > 1 else None
         self.note(function, [(words, begin * scale, end * scale) for begin, end in pieces], cut, accesses, work)
@@ -173,23 +173,18 @@ class Tape:
         if not x.flags.c_contiguous or x.dtype.char not in "fd" or result.dtype != x.dtype or not x.size:
             raise NotRecordable(f"{ufunc.__name__}.reduce of {x.dtype} to {result.dtype}")
         out = result.reshape(-1)
-        if not axes and ufunc is np.maximum:
-            self.convert(x.reshape(out.shape), out)
-        elif not axes:
-            self._reduced(x, "column_sum", x, out, 1, x.size)
-        elif ufunc is np.maximum and (not left or max(left) < min(axes)):
-            self._reduced(x, "row_max", x, out, x.size // out.size, out.size)
-        elif ufunc is np.add and not left:
-            self._reduced(x, "total", x, out, portion, x.size, 1)
-        elif ufunc is np.add and max(left) < min(axes):
-            self._reduced(x, "row_sum", x, out, x.size // out.size, out.size)
+        sizes = x.size // out.size, out.size
+        last = max(left, default=-1) < min(axes, default=x.ndim)
+        if ufunc is np.add and axes and not left:
+            self.launch(x.dtype, "total", (x, out, portion, x.size, 1))
+        elif ufunc is np.add and last:
+            self.launch(x.dtype, "row_sum", (x, out, *sizes))
+        elif ufunc is np.maximum and last:
+            self.launch(x.dtype, "row_max", (x, out, *sizes))
         elif ufunc is np.add and max(axes) < min(left):
-            self._reduced(x, "column_sum", x, out, x.size // out.size, out.size)
+            self.launch(x.dtype, "column_sum", (x, out, *sizes))
         else:
             raise NotRecordable(f"{ufunc.__name__}.reduce of an array {x.shape} over axes {axes}")
-
-    def _reduced(self, x, name, *arguments):
-        self.launch(x.dtype, name, arguments)
 
     def product(self, parts, pieces=None):
         """Note a matrix product: of one part (a, b, out), by pieces of its rows, or of parts that are independent."""

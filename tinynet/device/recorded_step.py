@@ -13,7 +13,7 @@ import numpy as np
 from tinynet.device import threads
 from tinynet.device.compile import compiler, library
 from tinynet.device.plan import Plan, byte_range
-from tinynet.device.record import Tape, plain, recorded
+from tinynet.device.record import NotRecordable, Tape, plain, recorded
 
 FREE_RECORDINGS, STEPS_PER_RECORDING = 20, 20      # so many may be in vain; one costs about so many steps
 # What a step, and what a prediction, uses of a model: its methods, and attributes
@@ -69,16 +69,11 @@ class RecordedStep:
     def _record(self, size):
         """Do the work and record it."""
         self.count += 1
-        if not (library("float32") and library("float64")):
-            return self._disable("there is no C compiler", size)
-        if {"raise", "call"} & set(np.geterr().values()):
-            return self._disable("numpy.seterr asks for errors, of which the recording would know nothing", size)
-        if self.count > FREE_RECORDINGS + self.plays / STEPS_PER_RECORDING:
-            return self._disable("it has changed too often", size)
         try:
-            objects = _reachable(self.model, self.uses, self.others)
-        except TypeError as foreign:
-            return self._disable(str(foreign), size)
+            objects = self._objects()
+        except NotRecordable as reason:
+            self._disable(str(reason))
+            return self.work(size)
         if hasattr(self.model, "parameters"):
             self.model.parameters = self.model.parameters.contiguous()
         with _Noted(self.model, objects) as noted, Tape() as tape:
@@ -87,21 +82,31 @@ class RecordedStep:
             self._disable(tape.failed)
         else:
             self.recordings[size] = _Recording(tape, plain(result), noted)
-            self.threads = threads.threads()
-            outside = [(vars(sys.modules["tinynet.backend"]), "_epsilon"),      # which losses and constraints use
-                       *((vars(self.model), name) for name in self.uses[1] if name in vars(self.model))]
-            inside = [(vars(o), name) for o in objects for name, value in vars(o).items()
-                      if name not in RESULTS and (id(o), name) not in noted.assigned and (
-                          o not in self.others or isinstance(value, np.ndarray))]
-            kept = [owner[name] for owner, name in inside if isinstance(owner[name], (dict, list))]
-            self._watch(outside, inside + [(items, key) for items in kept for key in (
-                items if isinstance(items, dict) else range(len(items)))])
+            self._watch(objects, noted.assigned)
         return _shown(plain(result), noted.left)
 
-    def _watch(self, outside, attributes):
-        """Remember the attributes (dict, name), and how many there are in each dict that is not outside."""
+    def _objects(self) -> list:
+        """The objects that the work uses.  Raises NotRecordable if it need not be tried."""
+        if not (library("float32") and library("float64")):
+            raise NotRecordable("there is no C compiler")
+        if {"raise", "call"} & set(np.geterr().values()):
+            raise NotRecordable("numpy.seterr asks for errors, of which the recording would know nothing")
+        if self.count > FREE_RECORDINGS + self.plays / STEPS_PER_RECORDING:
+            raise NotRecordable("it has changed too often")
+        return _reachable(self.model, self.uses, self.others)
+
+    def _watch(self, objects, assigned):
+        """Remember what the work depends on: attributes (dict, name), and the items of those that are containers."""
+        outside = [(vars(sys.modules["tinynet.backend"]), "_epsilon"),      # which losses and constraints use
+                   *((vars(self.model), name) for name in self.uses[1] if name in vars(self.model))]
+        inside = [(vars(o), name) for o in objects for name, value in vars(o).items()
+                  if name not in RESULTS and (id(o), name) not in assigned and (
+                      o not in self.others or isinstance(value, np.ndarray))]
+        containers = [owner[name] for owner, name in inside if isinstance(owner[name], (dict, list))]
+        inside += [(items, key) for items in containers
+                   for key in (items if isinstance(items, dict) else range(len(items)))]
         names: dict[int, list] = {}
-        for owner, name in outside + attributes:
+        for owner, name in outside + inside:
             names.setdefault(id(owner), [owner, name]).append(name)     # one twice, so that a getter returns a tuple
         self.owners = [owner for owner, *_ in names.values()]
         self.getters = [operator.itemgetter(*rest) for _, *rest in names.values()]
@@ -109,8 +114,8 @@ class RecordedStep:
         self.inside = [owner for owner in self.owners if all(owner is not other for other, _ in outside)]
         self.sizes = list(map(len, self.inside))
         # Comparing tuples finds another array by an error, but for arrays of one number.
-        self.numbers = [(owner, name, owner[name]) for owner, name in attributes
-                        if getattr(owner[name], "size", 0) == 1]
+        self.numbers = [(owner, name, owner[name]) for owner, name in inside if getattr(owner[name], "size", 0) == 1]
+        self.threads = threads.threads()
 
     def _changed(self) -> bool:
         """Whether anything that the work depends on is not what it was when it was recorded."""
@@ -140,12 +145,11 @@ class RecordedStep:
             self._disable("the recording gives other numbers than the step itself")
         return result
 
-    def _disable(self, reason, *size):
+    def _disable(self, reason):
         self.reason = reason
         self.recordings.clear()
         if os.environ.get("TINYNET_VERBOSE"):
             print(f"tinynet does not record this step: {reason}.", file=sys.stderr)
-        return self.work(*size) if size else None
 
 
 def _shown(loss, left):
@@ -229,13 +233,13 @@ class _Noted:
 
 
 def _reachable(model, uses, others) -> list:
-    """The objects of tinynet that a step uses.  Raises TypeError if one is not tinynet's own."""
+    """The objects of tinynet that a step uses.  Raises NotRecordable if one is not tinynet's own."""
     methods, attributes = uses
     for name in methods:
         method = getattr(type(model), name)
         if name in vars(model) or not getattr(getattr(method, "fget", None) or method, "__module__", "").startswith(
                 "tinynet."):
-            raise TypeError(f"{type(model).__name__}.{name} is not tinynet's")
+            raise NotRecordable(f"{type(model).__name__}.{name} is not tinynet's")
     found: dict[int, Any] = {}
     left = [*others, *(getattr(model, name, None) for name in attributes)]
     leaves = (int, float, str, bytes, type(None), np.ndarray, np.generic, np.dtype, type(model))
@@ -250,11 +254,11 @@ def _reachable(model, uses, others) -> list:
         else:
             kind = thing if isinstance(thing, (types.FunctionType, type)) else type(thing)
             if not kind.__module__.startswith("tinynet.") or isinstance(thing, types.MethodType):
-                raise TypeError(f"{getattr(thing, '__name__', kind.__name__)} is not tinynet's own")
+                raise NotRecordable(f"{getattr(thing, '__name__', kind.__name__)} is not tinynet's own")
             for cls in kind.__mro__ if isinstance(kind, type) else ():      # methods that were replaced
                 for method in vars(cls).values():
                     if isinstance(method, types.FunctionType) and not method.__module__.startswith("tinynet."):
-                        raise TypeError(f"{cls.__name__}.{method.__name__} is not tinynet's own")
+                        raise NotRecordable(f"{cls.__name__}.{method.__name__} is not tinynet's own")
             if hasattr(thing, "__dict__") and kind is not thing:
                 found[id(thing)] = thing
                 left += [value for name, value in vars(thing).items()
@@ -270,6 +274,9 @@ class RecordedForward:
     def __init__(self, model):
         self.model = model
         self._begin()
+
+    def __reduce__(self):       # a copy of the model begins without
+        return type(None), ()
 
     def _begin(self):
         self.inputs: dict[int, np.ndarray] = {}

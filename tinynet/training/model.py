@@ -120,7 +120,7 @@ class Model(Trainable):
         reject_unknown("Unrecognized keyword arguments", Model.predict, unknown)
         data = make_inputs(self, x, batch_size, steps)
         hooks = self._callbacks(TestLogger() if verbose else None, callbacks, data)
-        results, forward = [], SingleProcess().forward(self)
+        results, forward = [], SingleProcess.forward_of(self)
         hooks("on_predict_begin", {})
         for batch, size in enumerate(data.batches()):
             logs = {"batch": batch, "size": size}

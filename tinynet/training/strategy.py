@@ -47,6 +47,7 @@ class SingleProcess:
 
     is_writer = True        # whether this process writes files
     sharing = "none"        # how a batch is shared between processes, on which the last bits depend
+    forward_of = staticmethod(forward_of)
 
     def begin(self, model, data, validation, arguments):
         """Called at the beginning of fit."""
@@ -80,10 +81,6 @@ class SingleProcess:
 
         stop = functools.partial(self.stop, model) if stage == "train" else None
         return Epoch(stage, captured(batch, functools.partial(owners, model), model, data, means), data, means, stop)
-
-    def forward(self, model):
-        """The function that predicts for a batch."""
-        return forward_of(model)
 
     def stop(self, model) -> bool:
         """Whether training is to stop, in any process."""
