@@ -217,7 +217,7 @@ def write_table(record, name_of_files):
     axes = figure.add_subplot()
     names = list(medians)[::-1]
     axes.barh(names, [medians[name] for name in names],
-              color=[COLOURS[1 if name == "tinynet" else 4 if "alone" in name else 0] for name in names])
+              color=[COLOURS[1 if name == "tinynet" else 4 if name in FLOORS else 0] for name in names])
     for i, name in enumerate(names):
         fastest, slowest = min(contenders[name]["seconds"]), max(contenders[name]["seconds"])
         axes.plot([fastest, slowest], [i, i], color="black", linewidth=1)
@@ -377,12 +377,12 @@ def profile(data):
     recorded_step.Plan = watch      # type: ignore[misc, assignment]
     epoch, _ = peers.tinynet(np.load(data["x"])[:4 * BATCH], np.load(data["y"])[:4 * BATCH], NETWORK, BATCH)
     epoch()
-    names = {address: name.removeprefix("call_") for name, address in library("float32").addresses.items()}
-    names |= {address: name.removeprefix("call_") for name, address in library("float64").addresses.items()}
+    names = {lib.address(f"call_{name}"): name for lib in map(library, ("float32", "float64"))
+             for name in (*lib.parameters, "loop", "matmul")}
     spent: dict = {}
     with workers():
         for call in recorded[0].calls:
-            if names.get(call.function) == "gather":        # it would go on to the next samples
+            if names[call.function] == "gather":        # it would go on to the next samples
                 continue
             phase = "product" if call.work else "other"
             name = names[call.function]

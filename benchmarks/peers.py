@@ -295,7 +295,7 @@ def serve(name):
             if command.get("columns"):      # a small table, of two classes
                 x, y = x[:, 300:300 + command["columns"]], y % 2
             x = np.ascontiguousarray(x)
-            epoch, predict = (PEERS | OTHERS)[name][0](x, y, tuple(command["sizes"]), command["batch"])
+            epoch, predict = {**PEERS, **OTHERS}[name][0](x, y, tuple(command["sizes"]), command["batch"])
         elif command["do"] == "epoch":
             reply["loss"] = epoch()
         else:
