@@ -91,7 +91,8 @@ CAST(cast_u4_f4, uint32_t, float) CAST(cast_u4_f8, uint32_t, double) CAST(cast_u
 LOOP(where_4, AT(int32_t, 3) = AT(bool, 0) ? AT(int32_t, 1) : AT(int32_t, 2))
 LOOP(where_8, AT(int64_t, 3) = AT(bool, 0) ? AT(int64_t, 1) : AT(int64_t, 2))
 
-// Barriers: a thread spins for some microseconds, and then sleeps.
+// Barriers: a thread spins for some microseconds, lets others run for a millisecond or two, and then sleeps. If it slept
+// at once, Linux would often wake it on the core of the one that wakes it and leave both there, where they take turns.
 #if defined(__x86_64__) || defined(__i386__)
 #define PAUSE() __builtin_ia32_pause()
 #elif defined(__aarch64__)
@@ -99,28 +100,27 @@ LOOP(where_8, AT(int64_t, 3) = AT(bool, 0) ? AT(int64_t, 1) : AT(int64_t, 2))
 #else
 #define PAUSE() ((void)0)
 #endif
+#ifdef _WIN32
+__declspec(dllimport) void __stdcall Sleep(unsigned long);
+#define YIELD() Sleep(0)
+#define REST() Sleep(1)
+#else
+#include <sched.h>
+#include <time.h>
+#define YIELD() sched_yield()
+#define REST() nanosleep(&(struct timespec){0, 100000}, NULL)
+#endif
+// The last two are those of linux/futex.h, which is not everywhere; MOST_THREADS is MOST_PIECES of plan.py.
+enum { SPINS = 2000, YIELDS = 5000, MOST_THREADS = 16, WAIT_PRIVATE = 128, WAKE_PRIVATE = 129 };
 #ifdef __linux__
 #include <sys/syscall.h>
 #include <unistd.h>
-enum { WAIT_PRIVATE = 128, WAKE_PRIVATE = 129 };        // linux/futex.h, which is not everywhere
-static void sleep_while(unsigned* number, unsigned value) {
-    syscall(SYS_futex, number, WAIT_PRIVATE, value, NULL, NULL, 0);
-}
-static void wake(unsigned* number) { syscall(SYS_futex, number, WAKE_PRIVATE, 1 << 30, NULL, NULL, 0); }
+static void sleep_while(unsigned* at, unsigned value) { syscall(SYS_futex, at, WAIT_PRIVATE, value, NULL, NULL, 0); }
+static void wake(unsigned* at) { syscall(SYS_futex, at, WAKE_PRIVATE, 1 << 30, NULL, NULL, 0); }
 #else
-#ifdef _WIN32
-__declspec(dllimport) void __stdcall Sleep(unsigned long);
-#define REST() Sleep(1)
-#else
-#include <time.h>
-#define REST() nanosleep(&(struct timespec){0, 100000}, NULL)
+static void sleep_while(unsigned* at, unsigned value) { if (__atomic_load_n(at, __ATOMIC_SEQ_CST) == value) REST(); }
+static void wake(unsigned* at) { (void)at; }
 #endif
-static void sleep_while(unsigned* number, unsigned value) {
-    if (__atomic_load_n(number, __ATOMIC_SEQ_CST) == value) REST();
-}
-static void wake(unsigned* number) { (void)number; }
-#endif
-enum { SPINS = 2000, MOST_THREADS = 16 };       // MOST_PIECES of plan.py
 
 typedef struct { unsigned value, sleepers, unused[14]; } Signal;      // a cache line
 static Signal starts[MOST_THREADS], barrier;
@@ -128,9 +128,9 @@ static int arrived;
 static const word *programs[MOST_THREADS], *ends[MOST_THREADS];
 
 static void wait_while(Signal* signal, unsigned value) {
-    for (int spin = 0; spin < SPINS; ++spin) {
+    for (int wait = 0; wait < SPINS + YIELDS; ++wait) {
         if (__atomic_load_n(&signal->value, __ATOMIC_ACQUIRE) != value) return;
-        PAUSE();
+        if (wait < SPINS) PAUSE(); else YIELD();
     }
     __atomic_fetch_add(&signal->sleepers, 1, __ATOMIC_SEQ_CST);
     while (__atomic_load_n(&signal->value, __ATOMIC_SEQ_CST) == value) sleep_while(&signal->value, value);
