@@ -268,6 +268,49 @@ def test_a_change_during_training_is_noticed(change):
     assert step.count and numbers == run(False)[0]
 
 
+@pytest.mark.parametrize("hook", ["on_batch_begin", "on_train_batch_begin", "on_batch_end", "on_train_batch_end",
+                                  "progress"])
+def test_a_change_between_two_batches_is_noticed(hook):
+    class AtBatch(callbacks.Callback):
+        calls = 0
+
+    def change(self, *arguments):
+        self.calls += 1
+        if self.calls == 7:
+            self.model.layers[1].rate = 0.7
+    setattr(AtBatch, hook, change)
+
+    def run(recorded):
+        return train(lambda: [Dense(12, "relu", input_shape=(D,)), Dropout(0.3), Dense(C, "softmax")], "sgd",
+                     recorded=recorded, callbacks=[AtBatch()])
+    numbers, step = run(True)
+    assert step.plays and numbers == run(False)[0]
+
+
+def test_a_change_by_a_sequence_that_makes_the_batches_is_noticed():
+    class Changes(Sequence):
+        def __init__(self):
+            self.asked = 0
+
+        def __len__(self):
+            return 10
+
+        def __getitem__(self, index):
+            self.asked += 1
+            if self.asked == 17:
+                model.model.layers[1].rate = 0.7
+            return np.random.random((4, D)), np.eye(C)[[0, 1, 2, 0]]
+
+    def run(recorded):
+        nonlocal model
+        model = callbacks.LambdaCallback()
+        return train(lambda: [Dense(12, "relu", input_shape=(D,)), Dropout(0.3), Dense(C, "softmax")], "sgd",
+                     x=Changes(), y=None, batch_size=None, recorded=recorded, callbacks=[model])
+    model = None
+    numbers, step = run(True)
+    assert step.plays and numbers == run(False)[0]
+
+
 def test_what_changes_in_every_epoch_ends_recording():
     rates = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(
         rates.model.layers[1], "rate", 0.1 + epoch / 100))

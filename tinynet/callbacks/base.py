@@ -116,9 +116,8 @@ class CallbackList:
 
     def listen_to(self, hook) -> bool:
         """Whether any callback defines this hook; if none does, the logs of a batch are not needed."""
-        names = (hook, "on_batch_end") if hook == "on_train_batch_end" else (hook,)
         return any(getattr(getattr(callback, name), "__func__", None) is not getattr(Callback, name)
-                   for callback in self.callbacks for name in names)
+                   for callback in self.callbacks for name in {hook, hook.replace("on_train_batch", "on_batch")})
 
 
 class LambdaCallback(Callback):

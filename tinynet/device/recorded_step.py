@@ -21,6 +21,7 @@ STEP = (("train_step", "compute_gradients", "compute_loss", "forward", "penalty"
          "apply_gradients", "update_state", "test_step", "trainable_weights", "losses"),
         ("stack", "parameters", "updating", "optimizer", "loss_of_z", "stack_after_z", "metrics"))
 FORWARD = ("forward",), ("stack", "parameters")
+BATCH_HOOKS = [f"on_{stage}_batch_{when}" for stage in ("train", "test") for when in ("begin", "end")]
 CONTAINERS = (np.ndarray, list, tuple, dict)
 RESULTS = ("totals",)       # attributes that nothing in a step reads
 # Attributes that are not part of a step
@@ -47,15 +48,16 @@ class RecordedStep:
         self.seen: set[int] = set()
         self.recordings: dict[int, _Recording] = {}
         self.count = self.plays = 0
-        self.methods = frozenset(uses[0])
+        self.disturbed = self.look = True
         self.reason = ""
 
     def __call__(self, size):
         if self.reason or size not in self.seen:
             self.seen.add(size)
             return self.work(size)
-        if self.recordings and self._changed():
+        if self.recordings and self.look and self._changed():
             self.recordings.clear()
+        self.look = self.disturbed
         recording = self.recordings.get(size)
         if recording is None:
             return self._record(size)
@@ -65,6 +67,14 @@ class RecordedStep:
         vars(self.model).update(recording.of_model)
         self.plays += 1
         return _shown(recording.result, recording.left)
+
+    def _begin_epoch(self, callbacks):
+        """Before an epoch: if only tinynet's own code runs between its steps, the first one looks for changes."""
+        self.look = True
+        self.disturbed = not self.others[0].samples or any(map(callbacks.listen_to, BATCH_HOOKS)) or any(
+            not callback.progress.__module__.startswith("tinynet.") for callback in callbacks.callbacks)
+
+    callbacks = property(None, _begin_epoch)
 
     def _record(self, size):
         """Do the work and record it."""
@@ -120,7 +130,7 @@ class RecordedStep:
     def _changed(self) -> bool:
         """Whether anything that the work depends on is not what it was when it was recorded."""
         try:
-            return (self.threads != threads.threads() or not self.methods.isdisjoint(vars(self.model)) or
+            return (self.threads != threads.threads() or not vars(self.model).keys().isdisjoint(self.uses[0]) or
                     list(map(len, self.inside)) != self.sizes or
                     [get(owner) for get, owner in zip(self.getters, self.owners)] != self.values or
                     any(owner[name] is not array for owner, name, array in self.numbers))

@@ -23,9 +23,9 @@ class DataParallel(SingleProcess):
     def begin(self, model, data, validation, arguments):
         consistency.begin(model, data, validation, arguments)
 
-    def begin_epoch(self, model, data):
-        super().begin_epoch(model, data)
-        consistency.check(model, data)
+    def begin_epoch(self, model, train, callbacks):
+        super().begin_epoch(model, train, callbacks)
+        consistency.check(model, train.data)
 
     def end(self, model, data):
         consistency.check(model, data)

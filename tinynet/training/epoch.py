@@ -12,7 +12,7 @@ def fit_epochs(model, epochs, train, validate, validation_epochs, shuffle, callb
     for epoch in epochs:
         callbacks.begin_epoch(epoch)
         train.data.shuffle(shuffle)
-        model.strategy.begin_epoch(model, train.data)
+        model.strategy.begin_epoch(model, train, callbacks)
         logs = train.run(callbacks)                                         # a step for each batch
         if validate and train.finished and epoch + 1 in validation_epochs:
             logs = {f"val_{name}": value for name, value in validate.run(callbacks).items()} | logs

@@ -52,9 +52,10 @@ class SingleProcess:
     def begin(self, model, data, validation, arguments):
         """Called at the beginning of fit."""
 
-    def begin_epoch(self, model, data):
+    def begin_epoch(self, model, train, callbacks):
         """Called at the beginning of each epoch."""
         check_compiled(model)
+        train.run_batch.callbacks = callbacks       # a recorded step asks whether they can change what it depends on
 
     def end(self, model, data):
         """Called at the end of fit."""
