@@ -1,8 +1,8 @@
 """tinynet beside its peers on a CPU: the tutorial's network, trained by each that is installed.
 
-    python -m pip install -e ".[bench]" && python benchmarks/compare.py [--epochs 7] [--quick] [--keras2 python3.7]
+    python -m pip install -e ".[bench]" && python benchmarks/compare.py [--rounds 7] [--quick] [--keras2 python3.7]
 
-Each contender works in a process of its own, and they take turns, epoch by epoch, so that the noise of the machine
+Each contender works in a process of its own, and they take turns, three epochs each, so that the noise of the machine
 hits all alike; the first epoch, which compiles, is told apart.  Then all train again while other processes keep half of
 the cores busy, and on small tables; the best three train smaller data with other batch sizes, widths and depths, and
 predict; and tinynet's own step is taken to pieces.  Tables and pictures go to benchmarks/results/.
@@ -31,6 +31,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 FLOORS = ("matrix products alone", "matrix products, tinynet's threads")
 NETWORK, BATCH = (784, 512, 512, 10), 128
+EPOCHS = 3          # in each call of fit
 COLOURS = ["#1f5fa8", "#e0702d", "#3a9a5c", "#8a5fb0", "#8a8a8a", "#c0a020", "#b04050", "#404040"]
 
 
@@ -59,14 +60,14 @@ class Worker:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--keras2", metavar="PYTHON", help="a Python that has Keras 2.3.1 and TensorFlow 2.1")
-    parser.add_argument("--epochs", type=int, default=7, help="timed for each, after the first")
+    parser.add_argument("--rounds", type=int, default=7, help="so often three epochs of each are timed")
     parser.add_argument("--quick", action="store_true", help="without other sizes, predictions and the parts of a step")
     parser.add_argument("--name", default="compare", help="of the files in results/")
     args = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         data = save_data(Path(folder))
-        record: dict = about() | {"contenders": compare(data, args.epochs, args.keras2)}
+        record: dict = about() | {"contenders": compare(data, args.rounds, args.keras2)}
         record["tables"] = tables(data, record, args.keras2)
         write_table(record, args.name)      # and again, with more in it: the rest takes long
         if not args.quick:
@@ -107,8 +108,8 @@ def about():
 # The table
 
 
-def compare(data, epochs, python_of_keras2):
-    """{name: what was measured} of each contender, the epochs in turns; {name: {"missing": why}} of one that fails."""
+def compare(data, rounds, python_of_keras2):
+    """{name: what was measured} of each contender, in turns; {name: {"missing": why}} of one that fails."""
     results: dict = {}
     workers: dict = {}
     for name, (_, package, distributions) in PEERS.items():
@@ -119,7 +120,7 @@ def compare(data, epochs, python_of_keras2):
         worker = Worker(name, python)
         try:
             worker.ask(do="build", samples=60000, sizes=NETWORK, batch=BATCH, **data)
-            first = worker.ask(do="epoch")
+            first = worker.ask(do="train", epochs=1)
         except (RuntimeError, BrokenPipeError) as error:
             results[name] = {"missing": str(error)}
             continue
@@ -129,10 +130,10 @@ def compare(data, epochs, python_of_keras2):
     for times in ("seconds", "busy seconds"):
         others = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
                   for _ in range(0 if times == "seconds" else max(1, cores() // 2))]
-        for number in range(epochs):
-            print(f"{times}: epoch {number + 1} of {epochs}", flush=True)
+        for number in range(rounds):
+            print(f"{times}: round {number + 1} of {rounds}", flush=True)
             for name, worker in workers.items():
-                reply = worker.ask(do="epoch")
+                reply = worker.ask(do="train", epochs=EPOCHS)
                 results[name].setdefault(times, []).append(reply["seconds"])
                 results[name] |= {"peak": reply["peak"], "loss": reply["loss"]}
         for other in others:
@@ -278,8 +279,9 @@ def tables(data, record, python_of_keras2):
         workers = {name: Worker(name, python_of_keras2 if name == KERAS2 else sys.executable) for name in names}
         for worker in workers.values():
             worker.ask(do="build", samples=samples, sizes=sizes, batch=batch, columns=sizes[0], **data)
-            worker.ask(do="epoch")
-        rounds = [{name: worker.ask(do="epoch")["seconds"] for name, worker in workers.items()} for _ in range(7)]
+            worker.ask(do="train", epochs=1)
+        rounds = [{name: worker.ask(do="train", epochs=20)["seconds"] for name, worker in workers.items()}
+                  for _ in range(5)]
         results[what] = {name: 1e6 * statistics.median(r[name] for r in rounds) / -(-samples // batch)
                          for name in names}
         for worker in workers.values():
@@ -289,7 +291,7 @@ def tables(data, record, python_of_keras2):
 
 def tables_as_lines(results):
     names = sorted(next(iter(results.values())), key=lambda name: sum(r[name] for r in results.values()))
-    lines = ["", f"| microseconds a step, fit's own cost included | {' | '.join(results)} |",
+    lines = ["", f"| microseconds a step, in fits of 20 epochs | {' | '.join(results)} |",
              "|" + " --- |" * (len(results) + 1)]
     return lines + [f"| {name} | {' | '.join(f'{r[name]:.0f}' for r in results.values())} |" for name in names]
 
@@ -308,8 +310,9 @@ def sizes(data, names):
             workers = {name: Worker(name) for name in names}
             for worker in workers.values():
                 worker.ask(do="build", samples=samples, sizes=sizes, batch=batch, **data)
-                worker.ask(do="epoch")
-            rounds = [{name: worker.ask(do="epoch")["seconds"] for name, worker in workers.items()} for _ in range(3)]
+                worker.ask(do="train", epochs=1)
+            rounds = [{name: worker.ask(do="train", epochs=EPOCHS)["seconds"] for name, worker in workers.items()}
+                      for _ in range(3)]
             for name, worker in workers.items():
                 results[what][name][value] = 6000 / samples * statistics.median(r[name] for r in rounds)
                 worker.close()
@@ -375,8 +378,8 @@ def profile(data):
         return plans(tape)
 
     recorded_step.Plan = watch      # type: ignore[misc, assignment]
-    epoch, _ = peers.tinynet(np.load(data["x"])[:4 * BATCH], np.load(data["y"])[:4 * BATCH], NETWORK, BATCH)
-    epoch()
+    train, _ = peers.tinynet(np.load(data["x"])[:4 * BATCH], np.load(data["y"])[:4 * BATCH], NETWORK, BATCH)
+    train()
     names = {lib.address(f"call_{name}"): name for lib in map(library, ("float32", "float64"))
              for name in (*lib.parameters, "loop", "matmul")}
     spent: dict = {}

@@ -1,8 +1,8 @@
 """The same network in tinynet and in other libraries, each in the best set-up that it offers on a CPU.
 
 Dense layers with relu and dropout 0.2, softmax and cross-entropy, RMSprop (0.001, 0.9, 1e-7), float32, every sample
-once an epoch in a new order, the short last batch too, loss and accuracy averaged.  A maker returns (epoch, predict):
-`epoch()` trains once over the data and returns the mean loss, `predict(x)` the probabilities.
+once an epoch in a new order, the short last batch too, loss and accuracy averaged.  A maker returns (train, predict):
+`train(epochs)` goes so often over the data and returns the mean loss of an epoch, `predict(x, size)` the probabilities.
 
     python benchmarks/peers.py NAME
 
@@ -36,9 +36,9 @@ def tinynet(x, y, sizes, batch):
     model.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy"])
     one_hot = utils.to_categorical(y, sizes[-1])
 
-    def epoch():
-        return model.fit(x, one_hot, batch_size=batch, verbose=0).history["loss"][0]
-    return epoch, lambda x, size: model.predict(x, batch_size=size)
+    def train(epochs=1):
+        return model.fit(x, one_hot, batch_size=batch, epochs=epochs, verbose=0).history["loss"][-1]
+    return train, lambda x, size: model.predict(x, batch_size=size)
 
 
 def products(x, y, sizes, batch):
@@ -51,12 +51,12 @@ def products(x, y, sizes, batch):
         a, w, dy = array(batch, d), array(d, u), array(batch, u)
         work += [(a, w, array(batch, u)), (a.T, dy, array(d, u))] + [(dy, w.T, array(batch, d))] * (i > 0)
 
-    def epoch():
-        for _ in range(math.ceil(len(x) / batch)):
+    def train(epochs=1):
+        for _ in range(epochs * math.ceil(len(x) / batch)):
             for a, b, out in work:
                 np.matmul(a, b, out=out)
         return 0.1
-    return epoch, None
+    return train, None
 
 
 def products_in_threads(x, y, sizes, batch):
@@ -79,12 +79,12 @@ def products_in_threads(x, y, sizes, batch):
             matmul(a.T, dy, array(*w.shape))
     plan = Plan(tape)
 
-    def epoch():
+    def train(epochs=1):
         with workers():
-            for _ in range(math.ceil(len(x) / batch)):
+            for _ in range(epochs * math.ceil(len(x) / batch)):
                 plan.play()
         return 0.1
-    return epoch, None
+    return train, None
 
 
 def numpy_lines(x, y, sizes, batch):
@@ -102,7 +102,7 @@ def numpy_lines(x, y, sizes, batch):
             e = np.exp(z - z.max(axis=1, keepdims=True))
             results.append(e / e.sum(axis=1, keepdims=True))
         return np.concatenate(results)
-    return lambda: 0.1, predict
+    return lambda epochs=1: 0.1, predict
 
 
 def torch_eager(x, y, sizes, batch):
@@ -118,7 +118,6 @@ def torch_eager(x, y, sizes, batch):
     data, targets = torch.from_numpy(x), torch.from_numpy(y)
 
     def epoch():
-        network.train()
         order, total, right = torch.randperm(len(x)), torch.zeros(()), torch.zeros((), dtype=torch.long)
         for start in range(0, len(x), batch):
             rows = order[start:start + batch]
@@ -132,11 +131,15 @@ def torch_eager(x, y, sizes, batch):
             right += (logits.argmax(1) == t).sum()
         return float(total) / len(x)
 
+    def train(epochs=1):
+        network.train()
+        return [epoch() for _ in range(epochs)][-1]
+
     def predict(x, size):
         network.eval()
         with torch.inference_mode():
             return torch.cat([network(part).softmax(1) for part in torch.from_numpy(x).split(size)]).numpy()
-    return epoch, predict
+    return train, predict
 
 
 def jax_scan(x, y, sizes, batch):
@@ -183,17 +186,18 @@ def jax_scan(x, y, sizes, batch):
             state, rest = step(state, order[whole:])
         return state, (losses.sum() + rest[0]) / len(x), (rights.sum() + rest[1]) / len(x)
 
-    def epoch():
-        state[1], key = jax.random.split(state[1])
-        state[0], loss, accuracy = one_epoch(state[0], key)
-        assert 0 < float(accuracy) <= 1
+    def train(epochs=1):
+        for _ in range(epochs):
+            state[1], key = jax.random.split(state[1])
+            state[0], loss, accuracy = one_epoch(state[0], key)
+            assert 0 < float(accuracy) <= 1
         return float(loss)
 
     probabilities = jax.jit(lambda weights, x: jax.nn.softmax(logits(weights, x)))
 
     def predict(x, size):
         return np.concatenate([np.asarray(probabilities(state[0][0], x[i:i + size])) for i in range(0, len(x), size)])
-    return epoch, predict
+    return train, predict
 
 
 def keras3(backend):
@@ -209,9 +213,9 @@ def keras3(backend):
                       metrics=["accuracy"])
         one_hot = keras.utils.to_categorical(y, sizes[-1])
 
-        def epoch():
-            return model.fit(x, one_hot, batch_size=batch, verbose=0).history["loss"][0]
-        return epoch, lambda x, size: model.predict(x, batch_size=size, verbose=0)
+        def train(epochs=1):
+            return model.fit(x, one_hot, batch_size=batch, epochs=epochs, verbose=0).history["loss"][-1]
+        return train, lambda x, size: model.predict(x, batch_size=size, verbose=0)
     return maker
 
 
@@ -227,9 +231,9 @@ def keras2(x, y, sizes, batch):
     model.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy"])
     one_hot = keras.utils.to_categorical(y, sizes[-1])
 
-    def epoch():
-        return model.fit(x, one_hot, batch_size=batch, verbose=0).history["loss"][0]
-    return epoch, lambda x, size: model.predict(x, batch_size=size)
+    def train(epochs=1):
+        return model.fit(x, one_hot, batch_size=batch, epochs=epochs, verbose=0).history["loss"][-1]
+    return train, lambda x, size: model.predict(x, batch_size=size)
 
 
 def scikit_learn(x, y, sizes, batch):
@@ -238,13 +242,14 @@ def scikit_learn(x, y, sizes, batch):
 
     from sklearn.neural_network import MLPClassifier
 
-    model = MLPClassifier(sizes[1:-1], batch_size=batch, max_iter=1, warm_start=True, alpha=0, random_state=0)
-    warnings.simplefilter("ignore")     # that one epoch has not converged
+    model = MLPClassifier(sizes[1:-1], batch_size=batch, warm_start=True, alpha=0, n_iter_no_change=1000,
+                          random_state=0)
+    warnings.simplefilter("ignore")     # that so few epochs have not converged
 
-    def epoch():
-        model.fit(x, y)
+    def train(epochs=1):
+        model.set_params(max_iter=epochs).fit(x, y)
         return model.loss_
-    return epoch, lambda x, size: model.predict_proba(x)
+    return train, lambda x, size: model.predict_proba(x)
 
 
 OURS = ["numpy", "tqdm", "threadpoolctl", "platformdirs", "safetensors"]
@@ -279,11 +284,11 @@ def peak_memory() -> float:
 
 
 def serve(name):
-    """Answer commands: build a network for some data, train an epoch, predict."""
+    """Answer commands: build a network for some data, train, predict; seconds are those of an epoch."""
     replies, sys.stdout = sys.stdout, sys.stderr        # whatever a library prints is no reply
     if name == NO_COMPILER:
         os.environ["TINYNET_COMPILE"] = "off"
-    epoch: Any = None
+    train: Any = None
     predict: Any = None
     x: Any = None
     for line in sys.stdin:
@@ -295,12 +300,12 @@ def serve(name):
             if command.get("columns"):      # a small table, of two classes
                 x, y = x[:, 300:300 + command["columns"]], y % 2
             x = np.ascontiguousarray(x)
-            epoch, predict = {**PEERS, **OTHERS}[name][0](x, y, tuple(command["sizes"]), command["batch"])
-        elif command["do"] == "epoch":
-            reply["loss"] = epoch()
+            train, predict = {**PEERS, **OTHERS}[name][0](x, y, tuple(command["sizes"]), command["batch"])
+        elif command["do"] == "train":
+            reply["loss"] = train(command["epochs"])
         else:
             predict(x[:command["samples"]], command["batch"])
-        reply.update(seconds=time.perf_counter() - start, peak=peak_memory())
+        reply.update(seconds=(time.perf_counter() - start) / command.get("epochs", 1), peak=peak_memory())
         print(json.dumps(reply), file=replies, flush=True)
 
 
