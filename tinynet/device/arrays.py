@@ -8,7 +8,7 @@ import importlib.util
 import os
 import sys
 import threading
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -56,33 +56,26 @@ if not launcher.rank():
 
 def working() -> AbstractContextManager:
     """The context in which a model computes: all threads of the CPU, or the one stream of the GPU."""
-    return _OnStream() if on_gpu else threads.workers()
+    return _on_stream() if on_gpu else threads.workers()
 
 
-class _OnStream(AbstractContextManager):
+_stream_lock = threading.RLock()
+
+
+@contextmanager
+def _on_stream():
     """Work goes to `stream`, after the work of the default and the current stream, and is complete at the end.
 
     One thread at a time: work launched by another thread would be captured into the graph of this one.
     """
-
-    lock = threading.RLock()
-
-    def __enter__(self):
-        self.lock.acquire()
+    with _stream_lock:
+        xp.cuda.get_current_stream().synchronize()
+        xp.cuda.Stream.null.synchronize()
         try:
-            xp.cuda.get_current_stream().synchronize()
-            xp.cuda.Stream.null.synchronize()
-            stream.__enter__()
-        except BaseException:
-            self.lock.release()
-            raise
-
-    def __exit__(self, *error):
-        try:
-            stream.__exit__(*error)
-            stream.synchronize()
+            with stream:
+                yield
         finally:
-            self.lock.release()
+            stream.synchronize()
 
 
 def to_numpy(array) -> np.ndarray:

@@ -15,8 +15,10 @@ from typing import Any
 _CONTROL_WORDS = {"x86_64": (7, 1 << 15 | 1 << 6), "aarch64": (0, 1 << 24)}
 
 
-def flush_denormals(on: bool) -> bool:
+def flush_denormals(on: bool | None = None) -> bool:
     """Flush denormal numbers to zero in this thread, or stop doing so; returns whether it did so before.
+
+    None changes nothing.
 
     Only Linux on x86-64 and Arm is supported; elsewhere nothing happens.
 
@@ -30,8 +32,9 @@ def flush_denormals(on: bool) -> bool:
     environment = (ctypes.c_uint32 * 16)()
     _libm.fegetenv(environment)
     before = environment[index] & bits == bits
-    environment[index] = environment[index] | bits if on else environment[index] & ~bits
-    _libm.fesetenv(environment)
+    if on is not None:
+        environment[index] = environment[index] | bits if on else environment[index] & ~bits
+        _libm.fesetenv(environment)
     return before
 
 

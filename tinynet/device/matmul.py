@@ -8,8 +8,10 @@ import numpy as np
 
 from tinynet.device import cublas, threads
 from tinynet.device.arrays import on_gpu, xp
-from tinynet.device.plan import LEAST_ROWS, MOST_PIECES, cost, cut_blocks, cut_rows
+from tinynet.device.plan import MOST_PIECES, cost, cut_blocks, cut_rows
 from tinynet.device.record import plain, tape
+
+LARGE_KERNEL = 2**19        # weights; measured on two cores with 1 MiB of cache each
 
 
 def matmul(a, b, out):
@@ -48,15 +50,15 @@ def _cut(a, b):
     """(pieces of the rows of a b, None), or (None, blocks of its columns)
 
     By sizes alone, so that the bits do not depend on the number of threads. A large batch is cut by its rows in y = x W
-    and dx = dy W^T, and so are the weights in dW = x^T dy: then a whole step needs two barriers. Of a small batch each
-    thread takes columns.
+    and dx = dy W^T, and so are the weights in dW = x^T dy: then a whole step needs two barriers. If the batch is small,
+    or W so large that reading all of it for each part takes longer than a barrier, each thread takes columns.
     """
     (rows, inner), columns = a.shape, b.shape[1]
     if not a.flags.c_contiguous:
         return cut_blocks(rows, columns, inner), None
-    if rows >= 2 * LEAST_ROWS:
+    if rows >= 512 or rows >= 128 and inner * columns < LARGE_KERNEL:
         return cut_rows(rows), None
-    most = max(1, min(MOST_PIECES, columns // LEAST_ROWS))
+    most = max(1, min(MOST_PIECES, columns // 128))
     return None, threads.split(columns, cost(rows, inner, columns), grain=4e6, most=most)
 
 

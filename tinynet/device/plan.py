@@ -6,6 +6,8 @@ back without a barrier; then, after one, come blocks of the weights, with the up
 from __future__ import annotations
 
 import ctypes
+import itertools
+import math
 import os
 import struct
 import threading
@@ -14,10 +16,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tinynet.device import threads
+from tinynet.device.blas import limit_this_thread
 from tinynet.device.compile import library
 from tinynet.device.denormals import flush_denormals
 
-LEAST_ROWS, MOST_PIECES = 64, 16
+MOST_PIECES = 16
 WORTH_THREADS = 12e6        # the cost of a step, below which a barrier takes more time than a second thread saves
 
 
@@ -47,12 +50,13 @@ class Call(NamedTuple):
 def cut_rows(rows) -> list[tuple[int, int]]:
     """The pieces of a batch of so many rows: 1, 2, 4, 8 or 16, of about equal size.
 
-    Each has 64 rows or more; 16 or more if the batch has fewer than 128.
+    A product reads all of W for each: so each has 64 rows or more, 128 from a batch of 512 on, and 256 from one of
+    2,048 on; but 16 or more if the batch has fewer than 128.
 
     >>> cut_rows(130)
     [(0, 65), (65, 130)]
     """
-    least = LEAST_ROWS if rows >= 2 * LEAST_ROWS else LEAST_ROWS // 4
+    least = next(least for below, least in ((128, 16), (512, 64), (2048, 128), (math.inf, 256)) if rows < below)
     return _pairs(threads.split(rows, rows // least, grain=1, most=MOST_PIECES))
 
 
@@ -94,24 +98,29 @@ class Plan:
         self.tape, calls = tape, tape.calls         # the tape keeps the arrays, of which the calls have the addresses
         worth = sum(call.work for call in calls) >= WORTH_THREADS
         self.number = min(threads.threads(), MOST_PIECES) if worth else 1
-        self.programs = [np.frombuffer(b"".join(entries), np.uint64) for entries in _divide(calls, self.number)]
-        begins = [address(p) for p in self.programs]
-        ends = [address(p) + p.nbytes for p in self.programs]
+        phases = _phases(calls) if worth else [[call] for call in calls]
+        self.alone, *_ = _programs(phases, 1)
+        self.programs = _programs(phases, self.number)
         player = library("float32").functions
         table = ctypes.c_void_p * self.number
-        self._one: tuple = player.play, ctypes.c_void_p(begins[0]), ctypes.c_void_p(ends[0])
+        begins, ends = zip(*(byte_range(p) for p in self.programs))
+        self._one: tuple = player.play, *map(ctypes.c_void_p, byte_range(self.alone))
         self._all: tuple = player.play_all, table(*begins), table(*ends), ctypes.c_longlong(self.number)
 
     def play(self):
         """Do all calls; when it returns, they are done."""
-        if self.number == 1:
+        if self.number == 1 or _playing:        # another thread of Python plays on all threads: this one plays alone
             function, *arguments = self._one
             function(*arguments)
             return
         with _lock:
-            _start_workers(self.number)
-            function, *arguments = self._all
-            function(*arguments)
+            _playing.append(self)
+            try:
+                _start_workers(self.number)
+                function, *arguments = self._all
+                function(*arguments)
+            finally:
+                _playing.clear()
 
 
 def entry(function, words, begin, end) -> bytes:
@@ -126,19 +135,23 @@ def run(function, words, begin, end):
     library("float32").functions.play(ctypes.c_void_p(start), ctypes.c_void_p(start + program.nbytes))
 
 
-def _divide(calls, number):
-    """For each thread the entries of its program."""
-    if number == 1:
-        return [[entry(call.function, *piece) for call in calls for piece in call.pieces]]
+def _programs(phases, number):
+    """For each thread its calls, with a barrier after each phase if there are several threads.
+
+    The calls of one cut follow each other for each piece, while its arrays are in the cache: the gradient of a block of
+    weights, and its update.
+    """
     programs: list[list[bytes]] = [[] for _ in range(number)]
     barrier = entry(library("float32").address("call_barrier"), struct.pack("<Q", number), 0, 0)
-    for phase in _phases(calls):
-        for call in phase:
-            for i, piece in enumerate(call.pieces):
-                programs[i * number // len(call.pieces)].append(entry(call.function, *piece))
-        for program in programs:
+    for phase in phases:
+        for _, group in itertools.groupby(phase, lambda call: call.cut):
+            together = list(group)
+            for i, pieces in enumerate(zip(*(call.pieces for call in together))):
+                programs[i * number // len(together[0].pieces)] += [
+                    entry(call.function, *piece) for call, piece in zip(together, pieces)]
+        for program in programs if number > 1 else ():
             program.append(barrier)
-    return programs
+    return [np.frombuffer(b"".join(entries), np.uint64) for entries in programs]
 
 
 def _phases(calls) -> list[list[Call]]:
@@ -157,7 +170,7 @@ def _phases(calls) -> list[list[Call]]:
         while len(phases) <= phase:
             phases.append([])
         phases[phase].append(call)
-    # Calls of one cut come one after another, while their arrays are in the cache: no other cut needs them.
+    # Calls of one cut come one after another: no other cut needs them.
     for together in phases:
         first = {call.cut: i for i, call in reversed(list(enumerate(together)))}
         together.sort(key=lambda call: first[call.cut])
@@ -167,7 +180,8 @@ def _phases(calls) -> list[list[Call]]:
 # The worker threads
 
 
-_lock = threading.RLock()       # one plan at a time; a signal's handler may predict while its thread plays
+_lock = threading.RLock()       # one plan at a time on all threads; a signal's handler may predict
+_playing: list[Plan] = []       # it
 _started: list[threading.Thread] = []
 
 
@@ -175,6 +189,7 @@ def _forget_threads():
     """In a process that was forked: its threads are gone."""
     global _lock
     _lock = threading.RLock()
+    _playing.clear()
     if _started:
         _started.clear()
         library("float32").functions.forget_threads()
@@ -197,4 +212,5 @@ def _start_workers(number):
 
 def _serve(number):
     flush_denormals(True)
+    limit_this_thread()
     library("float32").functions.serve(ctypes.c_longlong(number))

@@ -23,9 +23,10 @@ STEP = (("train_step", "compute_gradients", "compute_loss", "forward", "penalty"
 FORWARD = ("forward",), ("stack", "parameters")
 BATCH_HOOKS = [f"on_{stage}_batch_{when}" for stage in ("train", "test") for when in ("begin", "end")]
 CONTAINERS = (np.ndarray, list, tuple, dict)
-RESULTS = ("totals",)       # attributes that nothing in a step reads
+RESULTS = ("totals", "_when_built")      # attributes that nothing in a step reads
 # Attributes that are not part of a step
-LEFT_OUT = ("step", "model", "given", "source", "check", "first", "batch", "saved_weight", "_initial_weights")
+LEFT_OUT = ("step", "model", "given", "source", "check", "first", "batch", "saved_weight", "_initial_weights",
+            "_when_built")
 
 
 class RecordedStep:

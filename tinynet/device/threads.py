@@ -11,18 +11,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from tinynet.device import blas
 from tinynet.device.denormals import flush_denormals
 from tinynet.validation import whole_number
 
 _inboxes: list[SimpleQueue] = []        # one for each thread that waits for work; they end with the process
-_entered: list[object] = []             # one entry for each `workers()` that is open, in whichever thread
-_blas_before: list[tuple] = []          # (library, its number of threads) before the first of them
-_lock = threading.Lock()
 
 
 def threads() -> int:
@@ -50,25 +47,26 @@ def share_cores(cores: int, processes: int) -> None:
 def workers() -> Iterator[None]:
     """Inside it `for_each` uses all threads, and BLAS only the thread that calls it.
 
-    The threads of BLAS itself wait for each other by spinning at the end of every product: on a busy machine an epoch
-    takes several times as long with them. Denormal numbers are flushed to zero, in all threads alike.
+    Denormal numbers are flushed to zero, in all threads alike.
     """
-    with _lock:
-        if not _entered:
-            _blas_before[:] = [(library, library.num_threads) for library in _blas().lib_controllers
-                               if library.user_api == "blas"]
-            for library, _ in _blas_before:
-                library.set_num_threads(1)
-        _entered.append(None)
-    before = flush_denormals(True)
+    one_thread, flushed, left = blas.OneThread(), flush_denormals(), False
+
+    def leave():
+        nonlocal left
+        one_thread.end()
+        flush_denormals(flushed)
+        left = True
+
     try:
-        yield
+        try:
+            one_thread.begin()
+            flush_denormals(True)
+            yield
+        finally:
+            leave()
     finally:
-        flush_denormals(before)
-        with _lock:
-            _entered.pop()
-            for library, number in () if _entered else _blas_before:
-                library.set_num_threads(number)
+        if not left:        # Ctrl-C came in between
+            leave()
 
 
 def for_each(function: Callable[[Any], object], pieces: Sequence) -> None:
@@ -76,7 +74,7 @@ def for_each(function: Callable[[Any], object], pieces: Sequence) -> None:
 
     The pieces must not write to the same memory. The first error of a piece is raised here.
     """
-    helpers = min(_threads, len(pieces)) - 1 if _entered else 0
+    helpers = min(_threads, len(pieces)) - 1 if blas.open_limits else 0
     if not helpers:
         for piece in pieces:
             function(piece)
@@ -138,6 +136,7 @@ def _hire(number):
 
 def _serve(inbox):
     flush_denormals(True)
+    blas.limit_this_thread()
     while True:
         job = inbox.get()
         # From the other end than the caller: in one job after another each core then works on the same rows of the
@@ -168,24 +167,61 @@ def _container_limit(root=Path("/sys/fs/cgroup")) -> float:
         return math.inf
 
 
-@cache
-def _blas():
-    """What sets the threads of BLAS."""
-    from threadpoolctl import ThreadpoolController      # here, because the import takes long
-    return ThreadpoolController()
-
-
 _threads = _threads_at_start()
 
 
 class Lock:
-    """A lock of one object: the same thread may enter it again, and a copy of the object has a new one."""
+    """A lock, which the thread that holds it may take again; a copy of the object has a new one."""
+
+    waiting: dict[int, Lock] = {}       # for which lock each thread waits
 
     def __init__(self):
         self.lock = threading.RLock()
+        self.owner = 0
 
     def __reduce__(self):
         return Lock, ()
+
+    @contextmanager
+    def held(self):
+        """Inside it no other thread holds the lock.
+
+        Raises RuntimeError if that would be a deadlock: the thread that holds it waits for one that this thread holds.
+        """
+        me = threading.get_ident()
+        again = self.owner == me
+        try:
+            if not again:
+                self.waiting[me] = self
+                self._refuse_deadlock(me)
+            with self.lock:
+                self.waiting.pop(me, None)
+                self.owner = me
+                try:
+                    yield
+                finally:
+                    self.owner = me if again else 0
+        finally:
+            self.waiting.pop(me, None)
+
+    def call(self, function, *arguments):
+        """function(*arguments), while the lock is held: `held` for a function that is called often."""
+        with self.lock:
+            before, self.owner = self.owner, threading.get_ident()
+            try:
+                return function(*arguments)
+            finally:
+                self.owner = before
+
+    def _refuse_deadlock(self, me):
+        lock: Any = self
+        seen: set = set()
+        while lock is not None and lock.owner not in seen:
+            if lock.owner == me:
+                raise RuntimeError("Two threads wait for each other: each of them uses a model, and in it, as in a "
+                                   "callback, the model of the other one. Do that after fit, evaluate or predict.")
+            seen.add(lock.owner)
+            lock = self.waiting.get(lock.owner)
 
 
 if hasattr(os, "register_at_fork"):
