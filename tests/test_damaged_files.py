@@ -1,7 +1,9 @@
 """Damaged and forged files are refused, take little memory and run no code."""
 import os
+import resource
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +11,9 @@ import pytest
 
 import harm
 from harm import GOLDEN, outcome, state
-from tinynet.saving import atomic_write, keras_format, file_format
+from tinynet.layers import Dense
+from tinynet.models import Sequential, load_model, model_from_json
+from tinynet.saving import ModelFileError, atomic_write, keras_format, file_format
 
 
 def test_damaged_files_are_refused(model, path):
@@ -45,6 +49,60 @@ def test_damaged_files_of_keras_are_refused_too(path):
         assert outcome(path, raw[:at] + b"\xff" + raw[at + 1:]) in ("error", "equal")
     for at in range(0, len(raw), 500):
         assert outcome(path, raw[:at]) == "error"
+
+
+@pytest.mark.parametrize("kind", ["zeros", "safetensors", "hdf5", "zip"])
+def test_a_sparse_file_is_not_read_to_its_end(path, kind, monkeypatch):
+    """Of gigabytes that take no place on the disk."""
+    header = b'{"__metadata__":{"format":"tinynet","sha256":"' + b"0" * 64 + b'"},"a":{"dtype":"F32","shape":[1],' \
+             b'"data_offsets":[0,4]}}'
+    start = {"zeros": b"", "safetensors": len(header).to_bytes(8, "little") + header + bytes(4),
+             "hdf5": BOMBS["hdf5: texts"], "zip": b"PK\x03\x04"}[kind]
+    with open(path, "wb") as file:
+        file.write(start)
+        file.truncate(2**33)
+    taken = []
+    monkeypatch.setattr(os, "open", lambda *arguments, inner=os.open: (taken.append(arguments), inner(*arguments))[1])
+    started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ModelFileError):
+        load_model(path)
+    assert taken and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - started < 2**16      # KiB
+
+
+def test_json_that_is_nested_too_deep_is_a_clear_error():
+    for text in ("[" * 50_000, '{"a":' * 150 + "1" + "}" * 150):
+        with pytest.raises(ModelFileError, match="The file is damaged: "):
+            model_from_json(text)
+
+
+@pytest.mark.slow
+def test_thousands_of_layers_load_in_linear_time(tmp_path):
+    seconds, name = {}, "model"
+    for count in (600, 2400):
+        model = Sequential([Dense(2, input_shape=(2,), name=f"d{i}") for i in range(count)])
+        model.compile("adam", "mse")
+        model.save(tmp_path / name)
+        start = time.perf_counter()
+        load_model(tmp_path / name)
+        seconds[count] = time.perf_counter() - start
+    assert seconds[2400] < 8 * seconds[600], seconds       # four times the layers; squared it were sixteen
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="this system does not tell the peak of memory")
+@pytest.mark.parametrize("name, optimizer", [("model", None), ("model", "sgd"), ("model", "adam"), ("model.h5", "sgd")])
+def test_loading_takes_at_most_three_times_the_file(tmp_path, name, optimizer):
+    model = Sequential([Dense(4000, input_shape=(4000,)), Dense(4000)])
+    if optimizer:
+        model.compile(optimizer, "mse")
+    model.save(tmp_path / name)
+    code = ("import sys; from tinynet.models import load_model, Sequential; from tinynet.layers import Dense\n"
+            "def now(): return next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith('VmHWM'))\n"
+            "small = Sequential([Dense(2, input_dim=2)]); small.compile('adam', 'mse')\n"
+            "small.save(sys.argv[1] + '.s')\n"
+            "load_model(sys.argv[1] + '.s'); before = now(); load_model(sys.argv[1]); print(now() - before)")
+    said = subprocess.run([sys.executable, "-c", code, tmp_path / name], capture_output=True, text=True)
+    assert int(said.stdout) * 1024 < 2**26 + 3 * (tmp_path / name).stat().st_size, said
 
 
 def test_loading_runs_no_code(tmp_path):

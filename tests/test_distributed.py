@@ -115,6 +115,19 @@ def test_asked_for_by_the_environment():
 
 
 @needs_mpi
+def test_a_forgotten_init_is_noticed():
+    status, _, err = ended(start(2, "forgotten"))
+    assert status == 0 and err.count("mpiexec has started 2 processes, and each trains alone. To let them share") == 1
+    assert "each trains alone" not in ended(start(0, "forgotten"))[2]
+
+
+@needs_mpi
+def test_all_ranks_may_end_at_once_when_all_is_done():
+    status, _, err = ended(start(2, "exits"))
+    assert status == 0 and "Error" not in err
+
+
+@needs_mpi
 def test_one_rank_that_wants_to_stop_stops_all():
     out = printed(2, "stopped", TINYNET_DISTRIBUTED="1")
     assert out == "stopped by all\n" == printed(1, "stopped")
@@ -348,7 +361,7 @@ def test_what_only_rank_0_does_needs_no_others():
 
 @pytest.mark.slow
 @needs_mpi
-@pytest.mark.parametrize("kind", ["exception", "SIGKILL", "Ctrl-C", "exit", "Ctrl-C of mpiexec"])
+@pytest.mark.parametrize("kind", ["exception", "SIGKILL", "Ctrl-C", "exit", "os._exit(0)", "Ctrl-C of mpiexec"])
 def test_a_fault_in_one_rank_ends_all_and_another_number_of_ranks_goes_on_to_the_same_bits(tmp_path, kind):
     (tmp_path / "whole").mkdir()
     whole = printed(0, "backed_up", tmp_path / "whole")[-65:]

@@ -248,9 +248,23 @@ def test_a_newer_version_is_an_error_that_names_both(path):
         load_model(path)
 
 
-def test_keras_3_s_own_ending_is_not_written(model, tmp_path):
-    with pytest.raises(ValueError, match="does not write Keras 3's own format"):
-        model.save(tmp_path / "model.keras")
+@pytest.mark.parametrize("ending", [".keras", ".onnx", ".pt", ".pth", ".npz", ".npy", ".pkl", ".json", ".PKL"])
+def test_an_ending_that_promises_another_format_is_refused(model, tmp_path, ending):
+    for save in (model.save, model.save_weights):
+        with pytest.raises(ValueError, match=r"tinynet does not write .* promises. Use .safetensors, or .h5"):
+            save(tmp_path / f"model{ending}")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["/absolute", "a//b", ".", "a/../b"])
+def test_a_name_that_hdf5_reads_as_a_path_is_refused_and_another_format_keeps_it(tmp_path, name):
+    model = Sequential([Dense(2, input_shape=(3,), name=name)])
+    for save in (model.save, model.save_weights):
+        with pytest.raises(ValueError, match="cannot be the name of a layer in a .h5 file. Rename it, or use"):
+            save(tmp_path / "model.h5")
+    assert os.listdir(tmp_path) == []
+    model.save(tmp_path / "model")
+    assert load_model(tmp_path / "model").layers[0].name == name
 
 
 def test_without_h5py_the_error_says_what_to_install(model, tmp_path, monkeypatch):

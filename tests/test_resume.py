@@ -15,12 +15,12 @@ from tinynet.callbacks import (BackupAndRestore, Callback, CSVLogger, LambdaCall
 from tinynet.layers import Dense, Layer
 from tinynet.models import Sequential, load_model
 from tinynet.saving import ModelFileError, file_format
-from tinynet.utils import Sequence
+from tinynet.utils import Sequence, set_random_seed
 
 
 def test_killed_runs_end_with_the_bits_of_an_uninterrupted_one(tmp_path):
-    whole, resumed = harm.resumed_hashes(tmp_path, 3)
-    assert len(whole) == 64 and resumed == [whole] * 3
+    pairs = harm.resumed_hashes(tmp_path, 3)
+    assert len(pairs) == 3 and all(len(whole) == 64 and resumed == whole for whole, resumed in pairs)
 
 
 def fit(folder, model=None, callbacks=(), epochs=3, x=None, **options):
@@ -60,10 +60,58 @@ def test_the_backup_of_another_run_is_refused_and_nothing_changes(tmp_path):
     with pytest.raises(ModelFileError, match="the backup of a run with other layers"):
         fit(tmp_path, other)
     assert all(np.array_equal(a, b) for a, b in zip(other.get_weights(), before))
-    with pytest.raises(ModelFileError, match="other data"):
+    with pytest.raises(ModelFileError, match="other training data"):
         fit(tmp_path, x=np.random.random((20, 4)))
     with pytest.raises(ModelFileError, match="other callbacks"):
         fit(tmp_path, callbacks=[TerminateOnNaN()])
+
+
+OTHER_RUNS = {
+    "training data": [{"x": np.random.RandomState(9).random_sample((24, 4))}, {"sample_weight": np.arange(24.0)},
+                      {"class_weight": {0: 1, 1: 2, 2: 3}}],
+    "validation data": [{"validation_data": (np.zeros((3, 4)), np.eye(3))}],
+    "shuffle": [{"shuffle": False}, {"shuffle": "batch"}],
+    "initial_epoch": [{"initial_epoch": 1}],
+    "arguments of the optimizer": [{"model": "slow"}],
+    "seed of set_random_seed": [{"seed": 8}],
+}
+
+
+@pytest.mark.parametrize("what, other", [(what, other) for what, others in OTHER_RUNS.items() for other in others])
+def test_a_backup_is_of_one_run(tmp_path, what, other):
+    """Such as the next fold of a cross-validation with one folder."""
+    def run(seed=7, model=None, **options):
+        set_random_seed(seed)
+        made = small_model()
+        if model:
+            made.compile(optimizers.Adam(1e-5), "categorical_crossentropy", metrics=["accuracy"])
+        return fit(tmp_path, made, **options)
+    run()
+    raw, made = (tmp_path / "backup.safetensors").read_bytes(), small_model()
+    with pytest.raises(ModelFileError, match=f"the backup of a run with other {what}: .* there, .* here. Use another "
+                                             "folder, or remove this one"):
+        run(**other)
+    assert (tmp_path / "backup.safetensors").read_bytes() == raw
+    assert run().optimizer.iterations == 2 + 18 and made is not None
+
+
+def test_a_run_that_is_complete_says_so_in_a_line(tmp_path, capsys):
+    fit(tmp_path)
+    assert not capsys.readouterr().err
+    fit(tmp_path)
+    said = capsys.readouterr().err
+    assert "holds this run, complete with 3 epochs: nothing is trained" in said and said.count("\n") == 1
+    fit(tmp_path, epochs=4)
+    assert not capsys.readouterr().err
+
+
+def test_a_fit_that_goes_on_in_the_same_program_keeps_the_rate_that_training_has_changed(tmp_path):
+    model = small_model()
+    slower = LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(model.optimizer, "lr", model.optimizer.lr / 2))
+    fit(tmp_path, model, [slower])
+    rate = float(model.optimizer.lr)
+    fit(tmp_path, model, [slower], epochs=4)
+    assert float(model.optimizer.lr) == rate / 2 and model.history.epoch == [0, 1, 2, 3]
 
 
 def test_damaged_backups_are_refused(tmp_path):
@@ -114,8 +162,10 @@ def test_a_backup_whose_random_state_points_beyond_its_numbers_is_refused(tmp_pa
 
 def test_initial_epoch_counts_in_a_run_that_continues(tmp_path):
     assert fit(tmp_path, epochs=2).history.epoch == [0, 1]
-    assert fit(tmp_path, epochs=6, initial_epoch=4).history.epoch == [0, 1, 4, 5]
-    assert fit(tmp_path, epochs=7, initial_epoch=1).history.epoch == [0, 1, 4, 5, 6]
+    with pytest.raises(ModelFileError, match="with other initial_epoch: 0 there, 4 here"):
+        fit(tmp_path, epochs=6, initial_epoch=4)
+    assert fit(tmp_path / "later", epochs=6, initial_epoch=4).history.epoch == [4, 5]
+    assert fit(tmp_path / "later", epochs=7, initial_epoch=4).history.epoch == [4, 5, 6]
 
 
 def test_model_checkpoint_saves_each_or_the_best(tmp_path, capsys):
@@ -332,3 +382,49 @@ def test_terminate_on_nan_ends_without_an_error(tmp_path, capsys):
     model.layers[2].parameters[0].value = np.nan
     fit(tmp_path, model, [TerminateOnNaN()])
     assert "Batch 0: Invalid loss, terminating training" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:.*(overflow|invalid value).*:RuntimeWarning")
+class TestWeightsThatAreNotFinite:
+    """The last update of a run that diverges, of which no loss tells."""
+
+    def run(self, folder, *more, epochs=2, rate=1e38):
+        model = Sequential([Dense(3, input_shape=(4,))])
+        model.compile(optimizers.SGD(0.001), "mse")
+        rates = LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(
+            model.optimizer, "lr", rate if epoch == 1 else 0.001))
+        saved = [BackupAndRestore(folder), ModelCheckpoint(folder / "each{epoch}"), ModelCheckpoint(folder / "last")]
+        model.fit(np.ones((4, 4)), np.full((4, 3), 1000.0), epochs=epochs, verbose=0, callbacks=[rates, *saved, *more])
+        return model
+
+    def test_they_are_an_error_and_the_files_of_the_epoch_before_stay(self, tmp_path):
+        with pytest.raises(FloatingPointError, match="kernel:0 holds NaN or infinity after epoch 2. .*rate than 1e.38"):
+            self.run(tmp_path)
+        for name in ("last", "each1", "backup.safetensors"):
+            assert load_model(tmp_path / name).optimizer.iterations == 1
+        assert not (tmp_path / "each2").exists()
+        assert self.run(tmp_path, rate=0.001).optimizer.iterations == 2     # the cure, from the last good state
+
+    def test_terminate_on_nan_still_ends_without_an_error_and_nothing_is_saved(self, tmp_path, capsys):
+        model = self.run(tmp_path, TerminateOnNaN(), epochs=4)
+        assert "terminating training" in capsys.readouterr().out and not np.isfinite(model.get_weights()[0]).all()
+        for name in ("last", "backup.safetensors"):
+            assert load_model(tmp_path / name).optimizer.iterations == 1
+
+    @pytest.mark.parametrize("name", ["model", "model.h5"])
+    @pytest.mark.parametrize("save", ["save", "save_weights"])
+    def test_none_is_saved(self, tmp_path, name, save):
+        model = small_model()
+        getattr(model, save)(tmp_path / name)
+        raw = (tmp_path / name).read_bytes()
+        model.layers[0].parameters[1].value = np.inf
+        with pytest.raises(FloatingPointError, match="bias:0 holds NaN or infinity in .*, which was not saved"):
+            getattr(model, save)(tmp_path / name)
+        assert (tmp_path / name).read_bytes() == raw
+
+    def test_a_slot_of_the_optimizer_counts_too(self, tmp_path):
+        model = small_model()
+        model.fit(np.ones((4, 4)), np.eye(3)[[0, 1, 2, 0]], verbose=0)
+        model.parameters.slots[model.optimizer, "mean"][3] = np.nan
+        with pytest.raises(FloatingPointError, match="mean holds NaN"):
+            model.save(tmp_path / "model")

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tinynet import initializers
+from tinynet.backend import on_gpu
 from tinynet.callbacks import Callback, EarlyStopping, History, LambdaCallback
-from tinynet.layers import Activation, Dense, Dropout, Flatten
+from tinynet.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, GaussianNoise, Layer
 from tinynet.models import Sequential
 from tinynet.optimizers import SGD, RMSprop
 
@@ -245,6 +246,63 @@ def test_a_copied_or_pickled_model_trains_like_the_original(classifier):
     losses = [m.fit(x, y, epochs=2, shuffle=False, verbose=0).history["loss"] for m in (model, *copies)]
     assert losses[0] == losses[1] == losses[2]
     assert losses[0][0] > losses[0][1]
+
+
+class Caching(Layer):
+    """Keeps its last batch in places of every kind."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.table, self.last, self.cache, self.all = np.arange(3.0), None, {}, []
+
+    def forward(self, x, training=False):
+        self.last, self.later, self.cache["x"] = x, (x,), x
+        self.all.append(x)
+        return x
+
+    def backward(self, dy):
+        return dy
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))],
+                         ids=["deepcopy", "pickle"])
+def test_a_copy_holds_nothing_of_the_data(copied):
+    model = Sequential([Dense(300, "relu", input_shape=(40,)), Dropout(0.2), BatchNormalization(), Caching(),
+                        GaussianNoise(0.1), Dense(5, "softmax", activity_regularizer="l2")])
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy", "data_loss"])
+    rng = np.random.default_rng(0)
+    x, y = rng.random((128, 40)).astype("float32"), np.eye(5)[rng.integers(0, 5, 128)]
+    model.fit(x, y, epochs=2, verbose=0, validation_data=(x, y))
+    model.predict(x)
+    again = copied(model)
+    raw = pickle.dumps(again)
+    assert not any(row.tobytes() in raw for row in x)
+    assert len(raw) < 1.2 * 3 * 4 * model.count_params() + 20_000      # weights and two slots
+    layer = again.layers[3]
+    assert (layer.table == [0, 1, 2]).all() and not hasattr(layer, "later")
+    assert (layer.last, layer.cache, layer.all) == (None, {}, [])
+    assert again.history.history == model.history.history
+    assert (again.predict(x) == model.predict(x)).all()
+    for each in (model, again):
+        np.random.seed(3)
+        each.fit(x, y, epochs=2, verbose=0, shuffle=False)
+    assert all((a == b).all() for a, b in zip(model.get_weights(), again.get_weights()))
+
+
+@pytest.mark.skipif(on_gpu, reason="about arrays in the memory of the CPU")
+def test_a_model_in_read_only_memory_works(classifier):
+    """Such as joblib.Parallel makes of the large arrays of a pickle."""
+    model, x, y = classifier
+    model.fit(x, y, verbose=0)
+    buffers = []
+    raw = pickle.dumps(model, protocol=5, buffer_callback=buffers.append)
+    again = pickle.loads(raw, buffers=[
+        (bytes if buffer.raw().nbytes > 100 else bytearray)(buffer) for buffer in buffers])
+    assert (again.predict(x) == model.predict(x)).all()
+    for each in (model, again):
+        np.random.seed(3)
+        each.fit(x, y, verbose=0)
+    assert all((a == b).all() for a, b in zip(model.get_weights(), again.get_weights()))
 
 
 def test_one_model_serves_two_threads_at_once():

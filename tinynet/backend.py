@@ -1,9 +1,14 @@
 """The names of `keras.backend`: the float type, epsilon, unique names, and functions of arrays."""
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 import re
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from tinynet.device import kernels
 from tinynet.device.arrays import known_nonfinite, on_gpu, synchronize, to_numpy, working, xp
@@ -22,6 +27,7 @@ __all__ = ["xp", "on_gpu", "working", "kernels", "matmul", "to_numpy", "known_no
 
 
 _floatx = "float32"
+_floatx_here: ContextVar[str] = ContextVar("floatx")        # in one thread, which loads a model
 _epsilon = 1e-7
 
 
@@ -31,7 +37,17 @@ def floatx() -> str:
     >>> floatx()
     'float32'
     """
-    return _floatx
+    return _floatx_here.get(_floatx)
+
+
+@contextmanager
+def local_floatx(dtype: str) -> Iterator[None]:
+    """Inside it `floatx()` is this type, in this thread."""
+    before = _floatx_here.set(dtype)
+    try:
+        yield
+    finally:
+        _floatx_here.reset(before)
 
 
 def set_floatx(dtype: str) -> None:
@@ -65,7 +81,8 @@ def set_epsilon(value: float) -> None:
 # Names
 
 
-_uids: Counter[str] = Counter()
+# One operation of C makes a counter, and one increases it, so that threads that name layers do not meet.
+_uids: defaultdict[str, Iterator[int]] = defaultdict(functools.partial(itertools.count, 1))
 
 
 def get_uid(prefix: str) -> int:
@@ -74,8 +91,7 @@ def get_uid(prefix: str) -> int:
     >>> get_uid("doctest"), get_uid("doctest")
     (1, 2)
     """
-    _uids[prefix] += 1
-    return _uids[prefix]
+    return next(_uids[prefix])
 
 
 def unique_name(class_name: str) -> str:

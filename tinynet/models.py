@@ -9,9 +9,11 @@ from tinynet.layers import InputLayer, Layer
 from tinynet.layers.fused import fuse
 from tinynet.legacy.method_names import reject_renamed
 from tinynet.parameters import Parameter
-from tinynet.saving import model_file
+from tinynet.saving import file_format, model_file
 from tinynet.training.model import Model
+from tinynet.training.strategy import exclusive
 from tinynet.utils import print_summary
+from tinynet.validation import reject_used
 
 __all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json"]
 
@@ -42,8 +44,7 @@ class Sequential(Model):
         self._declared = None                   # the shape of an InputLayer
         if isinstance(layers, Layer):
             raise TypeError(f"Sequential expects a list of layers, got {layers!r}. Put it in brackets.")
-        for layer in layers or []:
-            self.add(layer)
+        self._extend(layers or [])
 
     def __repr__(self):
         return f"{type(self).__name__}({self.layers!r}, name={self.name!r})"
@@ -57,32 +58,33 @@ class Sequential(Model):
 
     def add(self, layer):
         """Add a layer at the end."""
-        if not isinstance(layer, Layer):
-            raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}")
-        reject_renamed(layer, chain="stack")
-        if isinstance(layer, InputLayer):
-            self._declare(layer)
-            return
-        if any(layer is other for other in self.layers):
-            raise ValueError(f"{layer.name} is in {self.name} already. A layer keeps what its backward needs, so it "
-                             "can be used only once in a model: add a new layer.")
-        if any(layer.name == other.name for other in self.layers):
-            raise ValueError(f'The name "{layer.name}" is used 2 times in the model. All layer names should be unique.')
-        if not self.layers and self._declared:
-            if layer.batch_input_shape not in (None, self._declared):
-                raise ValueError(f"{layer.name} declares the shape {layer.batch_input_shape}, and the InputLayer "
-                                 f"before it {self._declared}.")
-            layer.batch_input_shape = self._declared
-        shape = self.output_shape if self.layers else layer.batch_input_shape or layer.input_shape
-        stack = layer.stack()
-        if shape is not None:
-            _build(stack, shape)
-        self._stacks.append(stack)
+        self._extend([layer])
+
+    def _extend(self, layers):
+        used = {id(layer) for layer in self.layers} | {layer.name for layer in self.layers}
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}")
+            reject_renamed(layer, chain="stack")
+            if isinstance(layer, InputLayer):
+                self._declare(layer)
+                continue
+            reject_used(layer, used, self.name)
+            if not self._stacks and self._declared:
+                if layer.batch_input_shape not in (None, self._declared):
+                    raise ValueError(f"{layer.name} declares the shape {layer.batch_input_shape}, and the InputLayer "
+                                     f"before it {self._declared}.")
+                layer.batch_input_shape = self._declared
+            shape = self.output_shape if self._stacks else layer.batch_input_shape or layer.input_shape
+            stack = layer.stack()
+            if shape is not None:
+                _build(stack, shape)
+            self._stacks.append(stack)
         self._join()
 
     def _declare(self, layer):
         """Take the shape of the samples from an InputLayer."""
-        if self.layers or self._declared or layer.batch_input_shape is None:
+        if self._stacks or self._declared or layer.batch_input_shape is None:
             raise ValueError(f"{layer.name} must come first in {self.name}, with an input_shape: it declares the shape "
                              "of the samples and does nothing else.")
         self._declared = layer.batch_input_shape
@@ -158,10 +160,12 @@ class Sequential(Model):
         """The number of elements of all parameters."""
         return sum(layer.count_params() for layer in self.layers)
 
+    @exclusive
     def get_weights(self):
         """Copies of all parameters' values, layer by layer."""
         return [w for layer in self.layers for w in layer.get_weights()]
 
+    @exclusive
     def set_weights(self, weights):
         """Set the parameters to arrays, in the order of `get_weights()`.
 
@@ -180,9 +184,7 @@ class Sequential(Model):
         for p, w in zip(parameters, checked):
             p.value = w
 
-    def summary(self, line_length=None, positions=None, print_fn=None):
-        """Print the table of the layers; parameters as for `tinynet.utils.print_summary`."""
-        print_summary(self, line_length, positions, print_fn)
+    summary = print_summary
 
     # The layers as plain data
 
@@ -244,7 +246,7 @@ def model_from_json(text, custom_objects=None) -> Sequential:
     >>> model_from_json(Sequential([Dense(2, input_dim=3)]).to_json()).count_params()
     8
     """
-    return model_from_config(json.loads(text), custom_objects)
+    return model_from_config(file_format.parse(text), custom_objects)
 
 
 def model_from_config(config, custom_objects=None) -> Sequential:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinynet import pickling
 from tinynet.backend import xp
 
 
@@ -34,7 +35,7 @@ class Parameter:
         self.constraint = constraint
         self.trainable = trainable
         self.layer: Any = None      # which made it
-        self.move_to(value, xp.zeros_like(value))
+        self.move_to(value, xp.zeros(value.shape, value.dtype))
 
     def __repr__(self):
         return f"Parameter(name={self.name!r}, shape={self.value.shape})"
@@ -88,19 +89,10 @@ class Parameter:
                              f"{type(value).__name__} of shape {shape}.")
         return value
 
-    def check_rules(self):
-        """Call constraint and regularizer once.  Raises ValueError if one returns an array of the wrong shape."""
-        if self.constraint is not None:
-            self.constrained()
-        if self.regularizer is not None:
-            shapes = [getattr(result, "shape", ()) for result in
-                      (self.regularizer(self.value), self.regularizer.gradient(self.value))]
-            if shapes != [(), self.value.shape]:
-                raise ValueError(f"The regularizer of {self.name} must return a number, and a gradient of shape "
-                                 f"{self.value.shape}, got shapes {shapes[0]} and {shapes[1]}.")
-
     def __array__(self, *arguments, **options):
         raise TypeError(f"{self.name} is a Parameter: its numbers are in its .value.")
+
+    __getstate__, __setstate__ = pickling.state_of_parameter, pickling.restore_parameter
 
     def move_to(self, value, grad):
         """Use these two arrays from now on."""
@@ -127,9 +119,14 @@ class ParameterVector:
         start = 0
         for p in self.parameters:
             part = slice(start, start + p.value.size)
-            self.value[part], self.grad[part] = p.value.ravel(), p.grad.ravel()
+            self.value[part] = p.value.ravel()
+            if p.grad.any():        # zeros take no memory until they are written
+                self.grad[part] = p.grad.ravel()
             p.move_to(self.value[part].reshape(p.value.shape), self.grad[part].reshape(p.value.shape))
             start = part.stop
+
+    def __reduce__(self):
+        return pickling.restored_vector, (type(self), self.parameters, self.slots)
 
     def contiguous(self) -> ParameterVector:
         """This vector; or a new one, if a copy of the model or another model that shares a layer has taken it apart."""

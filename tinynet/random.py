@@ -5,7 +5,12 @@ counter-based streams, which can be continued at any step.
 """
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +24,17 @@ def set_random_seed(seed: int) -> None:
     >>> set_random_seed(7); draw_seed() == first
     True
     """
+    global _last_seed
     np.random.seed(seed)
+    _last_seed = int(seed)
+
+
+_last_seed: int | None = None
+
+
+def last_seed() -> int | None:
+    """The seed of the last call of `set_random_seed`."""
+    return _last_seed
 
 
 def global_state():
@@ -33,9 +48,23 @@ def global_state():
     return np.random.get_state()
 
 
+_generator: ContextVar[Any] = ContextVar("generator", default=np.random)
+
+
 def draw_seed() -> int:
     """A new seed from NumPy's global generator, so that `np.random.seed` fixes whatever uses it."""
-    return int(np.random.randint(2**31 - 1))
+    return int(_generator.get().randint(2**31 - 1))
+
+
+@contextmanager
+def seeds_of_a_copy() -> Iterator[None]:
+    """Inside it `draw_seed` draws from a copy of NumPy's global generator, in this thread: the generator stays."""
+    before = _generator.set(np.random.RandomState(copy.deepcopy(
+        np.random.get_bit_generator())))     # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        _generator.reset(before)
 
 
 class MaskStream:

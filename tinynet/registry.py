@@ -5,25 +5,30 @@ Only names in a fixed table, or passed in by the caller as custom objects, are l
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 from tinynet.validation import Pasteable, argument_names, find
 
-_custom_objects: dict[str, Any] = {}
+# By name. In a scope, of which only its own thread knows, those of the scope come first.
+_custom_objects: ContextVar[MutableMapping[str, Any]] = ContextVar("custom objects", default={})
 
 
-def get_custom_objects() -> dict[str, Any]:
+def get_custom_objects() -> MutableMapping[str, Any]:
     """The custom objects that are known everywhere, by name: a dict that a script may change.
+
+    In a `CustomObjectScope` changes are undone at its end.
 
     >>> get_custom_objects()
     {}
     """
-    return _custom_objects
+    return _custom_objects.get()
 
 
 class CustomObjectScope:
-    """Custom objects that are known inside a `with` block: CustomObjectScope({"name": object}).
+    """Custom objects that are known inside a `with` block, in this thread: CustomObjectScope({"name": object}).
 
     Source: keras/utils/generic_utils.py of Keras 2.3.1.
 
@@ -37,13 +42,11 @@ class CustomObjectScope:
         self.added = {name: value for objects in custom_objects for name, value in (objects or {}).items()}
 
     def __enter__(self):
-        self.before = dict(_custom_objects)
-        _custom_objects.update(self.added)
+        self.before = _custom_objects.set(ChainMap(dict(self.added), _custom_objects.get()))
         return self
 
     def __exit__(self, *error):
-        _custom_objects.clear()
-        _custom_objects.update(self.before)
+        _custom_objects.reset(self.before)
 
 
 custom_object_scope = CustomObjectScope
@@ -51,7 +54,8 @@ custom_object_scope = CustomObjectScope
 
 def lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
     """The custom object of this name, or else the entry of the table.  Raises ValueError for an unknown name."""
-    return _custom_objects[name] if name in _custom_objects else find(kind, name, table)
+    custom_objects = _custom_objects.get()
+    return custom_objects[name] if name in custom_objects else find(kind, name, table)
 
 
 def deserialize(kind: str, config: Any, table: Mapping[str, Any], custom_objects: Mapping | None = None) -> Any:

@@ -126,3 +126,26 @@ class Pasteable:
 def _written(argument) -> str:
     """`repr`, but a function is written as its name, which tinynet accepts too."""
     return repr(argument.__name__ if inspect.isfunction(argument) else argument)
+
+
+def check_rules(parameters) -> None:
+    """Call constraint and regularizer of each `Parameter` once.  Raises ValueError if one returns a wrong shape."""
+    for p in parameters:
+        if p.constraint is not None:
+            p.constrained()
+        if p.regularizer is not None:
+            shapes = [getattr(result, "shape", ()) for result in
+                      (p.regularizer(p.value), p.regularizer.gradient(p.value))]
+            if shapes != [(), p.value.shape]:
+                raise ValueError(f"The regularizer of {p.name} must return a number, and a gradient of shape "
+                                 f"{p.value.shape}, got shapes {shapes[0]} and {shapes[1]}.")
+
+
+def reject_used(layer, used, model_name) -> None:
+    """Raise ValueError if a layer, or one of its name, is among those used already, ids and names; else add it."""
+    if id(layer) in used:
+        raise ValueError(f"{layer.name} is in {model_name} already. A layer keeps what its backward needs, so it can "
+                         "be used only once in a model: add a new layer.")
+    if layer.name in used:
+        raise ValueError(f'The name "{layer.name}" is used 2 times in the model. All layer names should be unique.')
+    used |= {id(layer), layer.name}

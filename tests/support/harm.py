@@ -9,16 +9,23 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
+from tinynet import backend
 from tinynet.backend import to_numpy
+from tinynet.device import blas
+from tinynet.device.denormals import flush_denormals
+from tinynet.device.threads import Lock
 from tinynet.layers import Dense, Dropout
 from tinynet.models import Sequential, load_model
-from tinynet.saving import ModelFileError, atomic_write, file_format
+from tinynet.optimizers import SGD
+from tinynet.saving import ModelFileError, atomic_write, file_format, model_file as model_file_module
 
 CHILD = Path(__file__).parent / "resumable.py"
 GOLDEN = Path(__file__).parent / "golden"       # files of earlier versions and of Keras
@@ -92,23 +99,166 @@ def kill_while_saving(folder, kills, seed=0):
     return counts
 
 
-def resumed_hashes(folder, runs, seed=0):
-    """(hash of an uninterrupted run, hashes of runs that were killed at a random step and started again)."""
+def resumed_hashes(folder, runs, seed=0, optimizers=("adam",)):
+    """[(hash of an uninterrupted run, hash of one that was killed at random steps and started again)], with each of
+    these optimizers in turn."""
     def run(name, *arguments):
         return subprocess.run([sys.executable, CHILD, Path(folder) / name, *map(str, arguments)], capture_output=True,
                               text=True).stdout.strip()
     chance = random.Random(seed)
-    whole = run("whole", 0, 3)
-    resumed = []
+    wholes = {optimizer: run(f"{optimizer} whole", 0, 3, optimizer) for optimizer in optimizers}
+    pairs = []
     for i in range(runs):
+        optimizer = optimizers[i % len(optimizers)]
         name, every = f"killed{i}", chance.choice([1, 3, "epoch"])
-        for _ in range(chance.randint(1, 3)):
-            assert run(name, chance.randint(1, 40), every) in ("", whole)       # killed; or it was through before
-        resumed.append(run(name, 0, every))
-    return whole, resumed
+        for _ in range(chance.randint(1, 3)):   # killed; or it was through before
+            assert run(name, chance.randint(1, 40), every, optimizer) in ("", wholes[optimizer])
+        pairs.append((wholes[optimizer], run(name, 0, every, optimizer)))
+    return pairs
+
+
+# Threads, and Ctrl-C
+
+
+def together(*functions):
+    """Call functions at the same time, each in a thread of its own; the first error is raised."""
+    errors = []
+
+    def call(function):
+        try:
+            function()
+        except BaseException as error:
+            errors.append(error)
+    threads = [threading.Thread(target=call, args=(function,)) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def loads_in_threads(folder, number):
+    """What came of loading models of two float types in four threads, while a fifth one draws and trains."""
+    counts, expected = Counter[str](), {}
+    for real in ("float32", "float64"):
+        with backend.local_floatx(real):
+            model = small_model()
+            model.save(Path(folder) / real)
+            expected[real] = state(model)
+    numbers = np.random.RandomState(3)
+    np.random.seed(3)
+    done = threading.Event()
+
+    def load(real):
+        for _ in range(number // 4):
+            model = load_model(Path(folder) / real)
+            right = model.dtype == real and backend.floatx() == "float32" and state(model) == expected[real]
+            counts["right" if right else "WRONG"] += 1
+
+    def draw():
+        while not done.is_set():
+            if np.random.random_sample() != numbers.random_sample():
+                counts["OTHER RANDOM NUMBERS"] += 1
+
+    def loads():
+        try:
+            together(*[lambda real=real: load(real) for real in ("float32", "float64")] * 2)
+        finally:
+            done.set()
+    together(loads, draw)
+    return counts
+
+
+def saves_beside_training(folder, number):
+    """What came of saving a model while another thread trains it, whose weights are all the same after each step."""
+    model = Sequential([Dense(400, input_shape=(300,), kernel_initializer="zeros", use_bias=False)])
+    counts = Counter[str]()
+    model.compile(SGD(1e-4), "mse")
+    done = threading.Event()
+
+    def train():
+        while not done.is_set():
+            model.fit(np.ones((320, 300)), np.ones((320, 400)), batch_size=16, verbose=0)
+
+    def save():
+        try:
+            for _ in range(number):
+                model.save(Path(folder) / "model")
+                counts["whole" if np.ptp(load_model(Path(folder) / "model").get_weights()[0]) == 0 else "TORN"] += 1
+        finally:
+            done.set()
+    together(train, save)
+    return counts
+
+
+def interrupted(number, seed=0):
+    """What is left of fit after an interrupt at a random moment."""
+    chance, counts, model = random.Random(seed), Counter[str](), small_model()
+    x, y = np.random.random((64, 4)), np.eye(3)[np.arange(64) % 3]
+    before = [library.get() for library in blas._loaded()], [], False, {}
+
+    def interrupt(signal_number, frame):
+        raise KeyboardInterrupt
+    handler = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for _ in range(number):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, chance.random() * 0.02 + 1e-4)
+                while True:
+                    model.fit(x, y, epochs=1, batch_size=32, verbose=0)
+                    model.predict(x)
+            except KeyboardInterrupt:
+                pass
+            left = [library.get() for library in blas._loaded()], blas.open_limits, flush_denormals(), Lock.waiting
+            counts["as before" if left == before else f"LEFT {left}"] += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+    model.fit(x, y, verbose=0)
+    return counts
 
 
 # Damage
+
+
+def forged(count, seed=0):
+    """Files with a right checksum whose numbers, in the description of the layers, are others."""
+    chance, model = random.Random(seed), small_model()
+    arrays, metadata = model_file_module.model_state(model)
+    numbers = [0, -1, 1, 2, 3, 7, 1000, 10**6, 2**31, 2**63, 10**30, 0.5, -0.5, 1e300, "x", [], {}, [3], None, True]
+
+    def change(thing):
+        if isinstance(thing, dict) and thing:
+            key = chance.choice(list(thing))
+            return {**thing, key: change(thing[key])}
+        if isinstance(thing, list) and thing:
+            at = chance.randrange(len(thing))
+            kind = chance.randrange(6)
+            return thing[:at] + [change(thing[at])] * (3 if kind == 0 else 1) + thing[at + 1:]
+        return chance.choice(numbers)
+    for _ in range(count):
+        made = {name: json.loads(text) for name, text in metadata.items()}
+        name = chance.choice(list(made))
+        made[name] = change(made[name])
+        yield file_format.encode(arrays, {key: json.dumps(value) for key, value in made.items()})
+
+
+def cost_of_loading(path, raw):
+    """(outcome, MB, seconds) of loading these bytes in a process of its own."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+        what = outcome(path, raw)
+        peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3
+        os.write(writer, json.dumps([what, peak, time.perf_counter() - start]).encode())
+        os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    return json.loads(said or b'["CRASHED", 0, 0]')
 
 
 def mutants(raw, count, seed=0):
@@ -179,6 +329,14 @@ def bombs():
     def dense(**changes):
         layer = {"class_name": "Dense", "config": {"name": "d", "units": 2, "batch_input_shape": [None, 3]} | changes}
         return words(architecture=json.dumps({"name": "m", "layers": [layer]}))
+
+    def same_array(count):
+        layers = [{"class_name": "Dense", "config": {"name": f"d{i}", "units": 512, "use_bias": False,
+                                                     "batch_input_shape": [None, 512]}} for i in range(count)]
+        texts = {"architecture": json.dumps({"name": "m", "layers": layers}),
+                 "weights": json.dumps([[f"d{i}", ["w"]] for i in range(count)])}
+        return model_file({"__metadata__": texts, "w": array([512, 512], [0, 2**20])}, bytes(2**20))
+
     signed = b'{"__metadata__":{"format":"tinynet","version":"1","sha256":"' + b"0" * 64 + b'"},'
     found = {
         "empty": b"", "seven bytes": b"1234567", "zeros": bytes(1000), "text": b"hello" * 100,
@@ -205,7 +363,7 @@ def bombs():
         "metadata of numbers": model_file(b'{"__metadata__":{"sha256":"' + b"0" * 64 + b'","a":1}}'),
         "another format": model_file({"__metadata__": {"format": "pt"}}),
         "a newer version": model_file({"__metadata__": {"version": "2"}}),
-        "no architecture": model_file(words()),
+        "no architecture": model_file(words()), "one array for 300 layers": same_array(300),
         "absurd units": model_file(dense(units=10**9)),
         "absurd inputs": model_file(dense(batch_input_shape=[None, 10**15])),
         "negative units": model_file(dense(units=-1)), "units of text": model_file(dense(units="2")),
@@ -272,8 +430,19 @@ def _hdf5_bombs():
 
     def texts(group, _):
         group["w"] = np.array([b"text"])
+
+    def repeated_names(group, file):
+        group["w"] = np.zeros((512, 512), "f4")
+        file["model_weights"].attrs["layer_names"] = np.array([b"d"] * 300)
+
+    def hard_links(group, _):
+        group["w0"] = np.zeros((512, 512), "f4")
+        for i in range(1, 300):
+            group[f"w{i}"] = group["w0"]
+        group.attrs["weight_names"] = np.array([f"w{i}".encode() for i in range(300)])
     return {f"hdf5: {make.__name__}": made(make)
-            for make in (virtual, external, external_storage, soft, petabytes, packed, long_names, texts)}
+            for make in (virtual, external, external_storage, soft, petabytes, packed, long_names, texts,
+                         repeated_names, hard_links)}
 
 
 # Full disks

@@ -52,6 +52,7 @@ FAULTS = {
     "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "Ctrl-C": lambda: os.kill(os.getpid(), signal.SIGINT),
     "exit": lambda: sys.exit(3),
+    "os._exit(0)": lambda: os._exit(0),
     "Ctrl-C of mpiexec": lambda: time.sleep(0.5),       # in which the test interrupts mpiexec
 }
 
@@ -249,6 +250,19 @@ def caught():
 def unasked():
     """Nobody calls init."""
     print(distributed.active(), distributed.size())
+
+
+def forgotten():
+    """Nobody calls init, and all train."""
+    for _ in range(2):
+        network().fit(X, Y, verbose=0)
+
+
+def exits():
+    """All ranks end by os._exit(0) when all is done."""
+    distributed.init()
+    network().fit(X, Y, verbose=0)
+    os._exit(0)
 
 
 def interrupted(folder):

@@ -1,4 +1,4 @@
-"""python resumable.py FOLDER KILL EVERY
+"""python resumable.py FOLDER KILL EVERY [OPTIMIZER]
 
 Train with a backup every EVERY batches and print a hash of all that came of it; SIGKILL after KILL batches (0: never).
 """
@@ -23,7 +23,7 @@ def main():
         np.random.seed(0)
     model = Sequential([Dense(16, activation="relu", input_shape=(10,)), Dropout(0.3), GaussianNoise(0.1),
                         BatchNormalization(), Dense(3, activation="softmax")])
-    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    model.compile(sys.argv[4] if len(sys.argv) > 4 else "adam", "categorical_crossentropy", metrics=["accuracy"])
     data = np.random.RandomState(5)
     x, y = data.random_sample((200, 10)), np.eye(3)[data.randint(0, 3, 200)]
     batches = itertools.count(1)

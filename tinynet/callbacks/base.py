@@ -98,7 +98,8 @@ class CallbackList:
             self("on_resume", self.state)
 
     def end_epoch(self, epoch, logs):
-        """on_epoch_end; then the epoch is complete."""
+        """on_epoch_end, after a look at the weights; then the epoch is complete."""
+        self.state.check_weights(epoch)
         self("on_epoch_end", epoch, logs)
         self.state.end_epoch(epoch)
         self("on_checkpoint", self.state)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from typing import Any
 
@@ -33,7 +34,7 @@ class ModelCheckpoint(Monitor):
     def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False,
                  mode="auto", period=1):
         super().__init__(monitor, 0.0, 0, verbose, mode)
-        self.filepath = os.fspath(filepath)
+        self.filepath = os.fsdecode(filepath)
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.period = whole_number("period", period, least=1)
 
@@ -61,7 +62,10 @@ class ModelCheckpoint(Monitor):
         if self.verbose:
             better = f"{self.monitor} improved from {before:.5f} to {self.best:.5f}, " if self.save_best_only else ""
             print(f"\nEpoch {epoch + 1:05d}: {better}saving model to {path}")
-        (self.model.save_weights if self.save_weights_only else self.model.save)(path)
+        try:
+            (self.model.save_weights if self.save_weights_only else self.model.save)(path)
+        except FloatingPointError as error:     # TerminateOnNaN is in charge: else fit has ended
+            print(f"\nEpoch {epoch + 1:05d}: {error}")
 
 
 class BackupAndRestore(Pasteable, Callback):
@@ -79,13 +83,16 @@ class BackupAndRestore(Pasteable, Callback):
     A generator starts from its beginning again, so such runs do not end with the same bits. The learning rate is that
     of the backup.
 
-    Raises ModelFileError, with nothing changed, if the folder holds the backup of another model, other data or other
-    callbacks, or a damaged one; OSError if it cannot be written.
+    A backup is of one run: it knows hashes of the training and validation data, the arguments of the optimizer,
+    shuffle, initial_epoch and the seed of `set_random_seed`. Each fold of a cross-validation needs its own folder.
+
+    Raises ModelFileError, with nothing changed, if the folder holds the backup of another run, or a damaged one;
+    OSError if it cannot be written.
     Source: the callback of this name in TensorFlow 2.3, which keeps neither shuffling nor random streams.
     """
 
     def __init__(self, backup_dir, save_freq: Any = "epoch"):
-        self.backup_dir = os.fspath(backup_dir)
+        self.backup_dir = os.fsdecode(backup_dir)
         if save_freq != "epoch":
             save_freq = whole_number("save_freq, unless it is 'epoch',", save_freq, least=1)
         self.save_freq = save_freq
@@ -101,6 +108,9 @@ class BackupAndRestore(Pasteable, Callback):
             raise ValueError("save_freq in batches needs samples in arrays: a generator cannot go back to a batch. "
                              "Use save_freq='epoch'.")
         state.restore_if_saved(self.path)
+        if state.resumed and not state.epochs_left(self.params["epochs"]) and self.is_writer:
+            print(f"{self.path} holds this run, complete with {state.epoch} epochs: nothing is trained. To train "
+                  "again, use another folder or remove this one; to train on, ask for more epochs.", file=sys.stderr)
 
     def on_train_begin(self, logs=None):
         self.interrupts = 0

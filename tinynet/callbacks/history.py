@@ -21,6 +21,9 @@ class History(Callback):
     def __init__(self):
         self.on_train_begin()
 
+    def __getstate__(self):     # without the data
+        return vars(self) | {"validation_data": None}
+
     def on_train_begin(self, logs=None):
         self.epoch: list[int] = []
         self.history: dict[str, list[float]] = {}

@@ -13,6 +13,7 @@ from tinynet.distributed.ranks import rank, settings, size
 from tinynet.random import global_state
 from tinynet.registry import serialize
 from tinynet.saving import file_format
+from tinynet.saving.fingerprint import fingerprint, sha256
 from tinynet.saving.model_file import numbers_of, prepare_training, prepare_weights, weights_by_layer
 from tinynet.training.step import Trainable
 from tinynet.validation import argument_names
@@ -36,8 +37,8 @@ def begin(model, data, validation, arguments):
                  _described(part) for part in (model.optimizer, model.loss, *model.layers)),
              "the metrics": str(model.metrics_names),
              "the arguments of fit": str(arguments),
-             "the training data": _fingerprint(data),
-             "the validation data": _fingerprint(validation)}
+             "the training data": fingerprint(data),
+             "the validation data": fingerprint(validation)}
     assert_equal_across_ranks(facts, "Every rank must run the same program on the same data, of which it takes its "
                                      "rows of each batch.")
 
@@ -61,29 +62,14 @@ def _described(part) -> str:
     return f"{type(part).__name__} {json.dumps(arguments, default=lambda thing: type(thing).__name__)}"
 
 
-def _fingerprint(data) -> str:
-    """Shapes, dtypes and hashes of arrays; for a generator its length alone."""
-    if data is None:
-        return "none"
-    if data.samples is None:
-        return f"a {type(data.source).__name__} of {data.steps} batches"
-    return f"batches of {data.batch_size} of " + ", ".join(
-        "nothing" if a is None else f"{a.dtype} {a.shape} with SHA-256 {_sha256(a)}" for a in data.given)
-
-
-def _sha256(array) -> str:
-    """The first 64 bits of it, as text."""
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()[:16]
-
-
 def check(model, data):
     """Raise ValueError unless all ranks have the same weights and the same order of the samples."""
     if size() == 1:
         return
     order, _ = data.iterator_state
     assert_equal_across_ranks(
-        {"their weights": _sha256(to_numpy(model.parameters.value)),
-         "the order of the samples": "none" if order is None else _sha256(order)},
+        {"their weights": sha256(to_numpy(model.parameters.value)),
+         "the order of the samples": "none" if order is None else sha256(order)},
         "Something has changed weights, optimizer or learning rate, or has drawn from np.random, on some ranks only, "
         "such as a callback under `if rank() == 0:`.")
 
@@ -95,6 +81,6 @@ def check_batch(tag, data, rows):
     """
     if size() == 1:
         return
-    content = "" if data.samples is not None else "".join(_sha256(a) for a in data.batch if a is not None)
+    content = "" if data.samples is not None else "".join(sha256(a) for a in data.batch if a is not None)
     if len(set(barrier(tag, hashlib.sha256(f"{rows} {content}".encode()).digest()))) > 1:
         raise RuntimeError("The ranks have different batches. A generator must make the same batches on every rank.")

@@ -123,13 +123,27 @@ def _end_together(comm):
             except BaseException as error:
                 end_all(type(error), error, error.__traceback__)
 
+    def end_at_once(status):
+        """os._exit: by status 0 of one rank mpiexec would end the others, and report success."""
+        if os.getpid() == here and not status:
+            leave()
+            _mpi().Finalize()
+        inner_exit(status)
+
+    inner_exit = os._exit
+    os._exit = end_at_once
     sys.excepthook = end_all
     atexit.register(leave)
 
 
+def _mpi():
+    from mpi4py import MPI      # here, because it starts MPI
+    return MPI
+
+
 def _share_cores(comm):
     """Give each rank of a machine an even share of the cores that they may use together."""
-    from mpi4py import MPI
+    MPI = _mpi()
     own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     machine = comm.Split_type(MPI.COMM_TYPE_SHARED)
     threads.share_cores(len(set().union(*machine.allgather(set(own)))), machine.size)

@@ -8,7 +8,7 @@ from tinynet.distributed.collectives import any_rank, broadcast_from_rank0
 from tinynet.distributed.data_parallel import ShardedMeans, TrainingBatch, evaluate_batch
 from tinynet.distributed.ranks import rank, settings
 from tinynet.training.epoch import Epoch
-from tinynet.training.strategy import SingleProcess
+from tinynet.training.strategy import Batch, SingleProcess
 
 
 class DataParallel(SingleProcess):
@@ -36,8 +36,8 @@ class DataParallel(SingleProcess):
     def epochs(self, model, data, validation):
         means, test_means = ShardedMeans(model.metrics), ShardedMeans(model.metrics)
         evaluate = partial(evaluate_batch, model, validation, test_means)
-        return (Epoch("train", TrainingBatch(model, data, means), data, means, partial(self.stop, model)),
-                validation and Epoch("test", evaluate, validation, test_means))
+        return (Epoch("train", Batch(model, TrainingBatch(model, data, means)), data, means, partial(self.stop, model)),
+                validation and Epoch("test", Batch(model, evaluate), validation, test_means))
 
     def any(self, flag):
         return any_rank(flag)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinynet import initializers
+from tinynet import initializers, pickling
 from tinynet.backend import floatx, to_numpy, unique_name, xp
 from tinynet.parameters import Parameter
 from tinynet.registry import Configurable
@@ -120,6 +120,9 @@ class Layer(Configurable):
             self.unbuild()
             raise
         self.input_shape = tuple(input_shape)
+        pickling.remember(self)
+
+    __getstate__, __setstate__ = pickling.state_of_layer, pickling.restore_layer
 
     def unbuild(self):
         """Remove shapes and parameters."""

@@ -1,7 +1,7 @@
 """Dense, relu and Dropout as one layer: the same numbers, bit for bit, by fewer operations."""
 from __future__ import annotations
 
-from tinynet import activations
+from tinynet import activations, pickling
 from tinynet.backend import kernels, matmul
 from tinynet.layers.activation import Activation
 from tinynet.layers.base import Layer
@@ -26,6 +26,7 @@ class DenseReluDropout(Layer):
         self.dense, self.dropout = dense, dropout
         self.separate = [dense, Activation("relu", name=f"{dense.name}/relu"), *([dropout] if dropout else [])]
         self.parameters = dense.parameters
+        pickling.remember(self)
 
     def compute_output_shape(self, input_shape):
         return self.dense.compute_output_shape(input_shape)

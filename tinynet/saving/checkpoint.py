@@ -1,6 +1,7 @@
 """TrainingState: all that decides how a run of `fit` continues, saved so that a later run reaches the same bits."""
 from __future__ import annotations
 
+import functools
 import json
 import os
 from typing import Any
@@ -8,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from tinynet.backend import xp
-from tinynet.random import global_state
+from tinynet.callbacks.monitors import TerminateOnNaN
+from tinynet.random import global_state, last_seed
+from tinynet.registry import serialize
 from tinynet.saving import file_format
 from tinynet.saving.file_format import ModelFileError
-from tinynet.saving.model_file import (errors_of, model_state, prepare_training, prepare_weights, to_json,
-                                       weights_by_layer)
+from tinynet.saving.fingerprint import fingerprint
+from tinynet.saving.model_file import (check_finite, errors_of, model_state, named_weights, nonfinite, prepare_training,
+                                       prepare_weights, to_json, weights_by_layer)
 
 
 class TrainingState:
@@ -22,9 +26,11 @@ class TrainingState:
     resumed: whether it continues from a file.
     """
 
-    def __init__(self, model, data, means, history, callbacks, epoch, strategy):
-        self.model, self.data, self.means, self.history = model, data, means, history
-        self.callbacks, self.epoch, self.strategy = callbacks, epoch, strategy
+    def __init__(self, model, data, validation, means, history, callbacks, strategy, initial_epoch, shuffle):
+        self.model, self.data, self.validation, self.means, self.history = model, data, validation, means, history
+        self.callbacks, self.strategy, self.epoch = callbacks, strategy, initial_epoch
+        self.arguments = {"initial_epoch": initial_epoch, "shuffle": shuffle, "seed of set_random_seed": last_seed(),
+                          "arguments of the optimizer": to_json(serialize(model.optimizer)["config"])}
         self.resumed = False
 
     @property
@@ -32,10 +38,17 @@ class TrainingState:
         """Whether it can continue in the middle of an epoch: if the data are arrays, not a generator."""
         return self.data.samples is not None
 
-    def epochs_left(self, initial_epoch, epochs) -> range:
+    def epochs_left(self, epochs) -> range:
         """The epochs that are still to be trained; the first may have been started by an earlier run."""
         ended = self.model.stop_training and not self.means.batches
-        return range(0) if ended else range(max(self.epoch, initial_epoch), epochs)
+        return range(0) if ended else range(max(self.epoch, self.arguments["initial_epoch"]), epochs)
+
+    def check_weights(self, epoch):
+        """Raise FloatingPointError if one is NaN or infinite after this epoch, unless TerminateOnNaN is in charge."""
+        arrays = [self.model.parameters.value, *(p.value for p in self.model.non_trainable_weights)]
+        if not all(bool(xp.isfinite(a).all()) for a in arrays) and not any(
+                isinstance(callback, TerminateOnNaN) for callback in self.callbacks):
+            check_finite(named_weights(self.model)[1], f"after epoch {epoch + 1}", self.model)
 
     def end_epoch(self, epoch):
         """Count an epoch as complete."""
@@ -44,12 +57,12 @@ class TrainingState:
         self.model.stop_training = self.strategy.any(self.model.stop_training)
 
     def save(self, path):
-        """Write a file, which `load_model` can read too, unless the loss has become NaN or infinite: then it would be
-        of no use, and the last one is kept.  Raises OSError if it cannot be written."""
+        """Write a file, which `load_model` can read too, unless the loss or a weight has become NaN or infinite: then
+        it would be of no use, and the last one is kept.  Raises OSError if it cannot be written."""
         sums = self.means.state()
-        if not np.isfinite(sums[..., 0]).all():
-            return
         arrays, metadata = model_state(self.model)
+        if not np.isfinite(sums[..., 0]).all() or nonfinite(arrays):
+            return
         _, keys, position, has_gauss, gauss = global_state()
         arrays |= {"run/random": keys, "run/gauss": np.array(gauss), "run/sums": sums}
         order, batches_done = self.data.iterator_state
@@ -68,11 +81,13 @@ class TrainingState:
                 arrays |= _to_arrays(f"callback {i}/{name}", getattr(callback, name))
         run = {"epoch": self.epoch, "place": int(batches_done), "batch": self.means.batches, "seen": self.means.samples,
                "position": int(position), "has_gauss": int(has_gauss), "stop": bool(self.model.stop_training),
-               "history": list(self.history.history), **self._identity()}
+               "history": list(self.history.history), "of": self.identity}
         self.strategy.write(path, file_format.encode(arrays, metadata | {"run": to_json(run)}))
 
     def restore_if_saved(self, path):
         """Restore the file if there is one; create its folder if there is none.  Raises like `restore`."""
+        self.identity       # before training
+
         def look():
             os.makedirs(os.path.dirname(path), exist_ok=True)
             return b"yes" if os.path.exists(path) else b""
@@ -98,25 +113,25 @@ class TrainingState:
             assign()
         self.resumed = True
 
-    def _identity(self) -> dict[str, Any]:
+    @functools.cached_property
+    def identity(self) -> dict[str, Any]:
         """What must be the same in the run that continues, beside the model."""
-        return {"data": [self.data.samples, getattr(self.data, "batch_size", None)],
+        return {"training data": fingerprint(self.data), "validation data": fingerprint(self.validation),
                 "callbacks": [type(callback).__name__ for callback in self.callbacks],
-                "shards": self.strategy.sharing}
+                "ways of sharing batches (distributed.init)": self.strategy.sharing,
+                **{name: str(value) for name, value in self.arguments.items()}}
 
     def _check_same_run(self, metadata, run, training):
         """Raise ModelFileError if the file is of another run."""
         _, now = model_state(self.model)
-        compiled, identity = json.loads(now["training"])["compile"], self._identity()
+        compiled, saved = json.loads(now["training"])["compile"], run.get("of", {})
         for what, here, there in (
                 ("layers", _without_names(json.loads(now["architecture"])["layers"]),
                  _without_names(file_format.parse(metadata["architecture"])["layers"])),
                 *((what, _without_names(compiled[what]), _without_names(training["compile"][what]))
                   for what in ("optimizer", "loss", "metrics", "weighted_metrics")),
-                ("data", identity["data"], run["data"]),
-                ("callbacks", identity["callbacks"], run["callbacks"]),
-                ("ways of sharing batches (distributed.init)", identity["shards"], run.get("shards", "none"))):
-            if here != there:
+                *((what, here, saved.get(what, here)) for what, here in self.identity.items())):
+            if here != there and here != to_json(training["compile"]["optimizer"]["config"]):   # of a fit that goes on
                 if isinstance(here, list) and isinstance(there, list) and len(here) == len(there):
                     here, there = next(pair for pair in zip(here, there) if pair[0] != pair[1])
                 raise ModelFileError(f"It is the backup of a run with other {what}: {str(there)[:200]} there, "

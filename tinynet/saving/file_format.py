@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 from typing import Any
 
@@ -15,9 +16,12 @@ import numpy as np
 
 VERSION = 1
 TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U32": "<u4", "U64": "<u8", "U8": "|u1", "BOOL": "|b1"}
+HDF5, ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"      # how files of Keras begin
 LONGEST_HEADER = 2**21      # so that even a header of only tiny objects takes less than 64 MiB when it is parsed
+DEEPEST = 100               # nesting, far below what Python's recursions allow
 CHECKSUM = b'"sha256":"'
 DIGITS = 64
+OFFSETS = rb'"data_offsets"\s*:\s*\[\s*\d+\s*,\s*(\d{1,20})\s*\]'     # where an array ends
 
 
 class ModelFileError(ValueError):
@@ -43,11 +47,42 @@ def encode(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
 
 
 def read(path) -> bytes:
-    """The contents of a file.  Raises OSError if it is missing or not an ordinary file."""
-    with open(os.fspath(path), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(f"{path} is not an ordinary file.")
-        return file.read()
+    """The contents of a file.
+
+    Raises OSError if it is missing or not an ordinary file; ModelFileError, without reading it to the end, if its
+    beginning and its length show that it is not a whole model file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(f"{os.fsdecode(path)} is not an ordinary file.")
+        try:
+            length = _length(file, status.st_size)
+        except ModelFileError as error:
+            raise ModelFileError(f"{os.fsdecode(path)}: {error}") from None
+        file.seek(0)
+        return file.read(length)
+
+
+def _length(file, size) -> int:
+    """How many bytes of a file of this size are to be read.  Raises ModelFileError if they are not all there."""
+    start = file.read(64)
+    if start[:8] == HDF5:       # the end is in the superblock, of version 0 and 1, or of 2 and 3; more may follow
+        at = 40 if start[8:9] < b"\2" else 28
+        declared = int.from_bytes(start[at:at + 8], "little")
+        _check(declared <= size, f"it has {size:,} bytes, and should have {declared:,}")
+        return declared
+    if start[:4] == ZIP:        # its directory stands at the end, with a comment of at most 64 KiB
+        file.seek(max(0, size - 2**16 - 22))
+        _check(b"PK\5\6" in file.read(), "its end is missing")
+        return size
+    end = _header_end(start)
+    _checksum_offset(start + file.read(min(end, LONGEST_HEADER + 8)))
+    file.seek(8)
+    declared = end + max(map(int, re.findall(OFFSETS, file.read(end - 8))), default=0)
+    _check(declared == size, f"it has {size:,} bytes, and should have {declared:,}")
+    return size
 
 
 def decode(raw: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -82,9 +117,18 @@ def parse(text: str) -> Any:
         _check(len({name for name, _ in pairs}) == len(pairs), "a JSON name is duplicated")
         return dict(pairs)
     try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=lambda name: _check(False, f"it holds {name}"))
+        data = json.loads(text, object_pairs_hook=unique, parse_constant=lambda name: _check(False, f"it holds {name}"))
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"The file is damaged: {error}") from None
+    inside = [iter([data])]
+    while inside:
+        thing = next(inside[-1], inside)
+        if thing is inside:     # the last one is through
+            inside.pop()
+        elif isinstance(thing, (dict, list)):
+            inside.append(iter(thing.values() if isinstance(thing, dict) else thing))
+            _check(len(inside) <= DEEPEST, "its JSON is nested too deep")
+    return data
 
 
 def _header_end(raw) -> int:

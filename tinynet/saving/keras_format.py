@@ -16,21 +16,25 @@ from typing import Any
 import numpy as np
 
 from tinynet.backend import snake_case, to_numpy
-from tinynet.saving.file_format import LONGEST_HEADER, ModelFileError, parse
+from tinynet.saving.file_format import HDF5, LONGEST_HEADER, ZIP, ModelFileError, parse
 
-HDF5, ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
+# Endings that promise a format which tinynet does not write
+OTHER_FORMATS = {".keras": "Keras 3's own format", ".onnx": "ONNX", ".pt": "PyTorch's format",
+                 ".pth": "PyTorch's format", ".npz": "NumPy's format", ".npy": "NumPy's format",
+                 ".pkl": "Python objects", ".json": "weights as JSON"}
 
 
 def is_hdf5_name(path) -> bool:
-    """Whether a file of this name is in Keras 2.3.1's format.  Raises ValueError for a name that ends in .keras.
+    """Whether a file of this name is in Keras 2.3.1's format.  Raises ValueError for a name that promises another one.
 
     >>> is_hdf5_name("model.h5"), is_hdf5_name("model.safetensors")
     (True, False)
     """
-    name = os.fspath(path)
-    if name.endswith(".keras"):
-        raise ValueError(f"tinynet does not write Keras 3's own format, as the name {name} promises. Keras 3 reads "
-                         "weights from a name that ends in .h5; for tinynet itself use .safetensors.")
+    name = os.fsdecode(path)
+    other = OTHER_FORMATS.get(os.path.splitext(name)[1].lower())
+    if other:
+        raise ValueError(f"tinynet does not write {other}, as the name {name} promises. Use .safetensors, or .h5, from "
+                         "which Keras 2.3.1 reads models and Keras 3 weights; model.to_json() gives layers as JSON.")
     return name.endswith((".h5", ".hdf5"))
 
 
@@ -71,6 +75,9 @@ def _write_layers(group, model):
     group.attrs["keras_version"], group.attrs["backend"] = b"2.3.1", b"tensorflow"
     group.attrs["layer_names"] = np.array([layer.name.encode() for layer in model.layers], "S")
     for layer in model.layers:
+        if set(layer.name.split("/")) & {"", ".", ".."}:
+            raise ValueError(f"{layer.name!r} cannot be the name of a layer in a .h5 file. Rename it, or use "
+                             ".safetensors.")
         inside = group.create_group(layer.name)
         inside.attrs["weight_names"] = np.array([p.name.encode() for p in layer.parameters], "S")
         for p in layer.parameters:
@@ -153,7 +160,7 @@ class _Reader:
     """Groups and arrays of an HDF5 file, except those that are stored elsewhere or claim to be longer than the file."""
 
     def __init__(self, file, raw):
-        self.file, self.longest, self.h5py = file, len(raw), _h5py()
+        self.file, self.longest, self.left, self.h5py = file, len(raw), len(raw), _h5py()
 
     def child(self, group, path):
         for name in path.split("/"):
@@ -167,8 +174,10 @@ class _Reader:
         data = self.child(group, path)
         if not isinstance(data, self.h5py.Dataset) or data.is_virtual or data.external or data.shape is None:
             raise ModelFileError(f"{path[:80]!r} is not an array inside the file.")
-        if data.dtype.kind not in "fiu" or math.prod(data.shape) * data.dtype.itemsize > self.longest:
-            raise ModelFileError(f"{path[:80]!r} declares {data.dtype} {data.shape}, which is larger than the file.")
+        self.left -= math.prod(data.shape) * data.dtype.itemsize
+        if data.dtype.kind not in "fiu" or self.left < 0:       # one array may have many names
+            raise ModelFileError(f"{path[:80]!r} declares {data.dtype} {data.shape}: together its arrays are larger "
+                                 "than the file.")
         return np.array(data)
 
     def names(self, group, attribute) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinynet import backend, losses
 from tinynet.backend import to_numpy, xp
-from tinynet.random import MaskStream
+from tinynet.random import MaskStream, seeds_of_a_copy
 from tinynet.registry import CustomObjectScope, serialize
 from tinynet.saving import file_format, keras_format
 from tinynet.saving.file_format import ModelFileError
@@ -25,22 +25,25 @@ def save(model, filepath, overwrite=True, include_optimizer=True):
     is on the disk when this returns. In distributed training every rank calls this.
 
     Raises OSError, with an earlier file unchanged, if it cannot be written; FileExistsError if it exists and overwrite
-    is False; ValueError for a layer whose config is not plain data.
+    is False; ValueError for a layer whose config is not plain data; FloatingPointError if a weight is NaN or infinite.
     """
+    arrays, metadata = model_state(model, include_optimizer)
+    check_finite(arrays, f"in {model.name}, which was not saved", model)
     if keras_format.is_hdf5_name(filepath):
         architecture = to_json({"class_name": type(model).__name__, "config": model.get_config()})
         data = keras_format.encode_model(model, architecture, compile_config(model))
     else:
-        data = file_format.encode(*model_state(model, include_optimizer))
+        data = file_format.encode(arrays, metadata)
     model.strategy.write(filepath, data, overwrite)
 
 
 def save_weights(model, filepath, overwrite=True):
     """Save the weights alone; a name that ends in .h5 selects Keras 2.3.1's format.  Raises like `save`."""
+    names, arrays = named_weights(model)
+    check_finite(arrays, f"in {model.name}, which was not saved", model)
     if keras_format.is_hdf5_name(filepath):
         data = keras_format.encode_weights(model)
     else:
-        names, arrays = named_weights(model)
         data = file_format.encode(arrays, {"weights": json.dumps(names)})
     model.strategy.write(filepath, data, overwrite)
 
@@ -65,6 +68,9 @@ def load_weights(model, filepath, by_name=False):
     assign()
 
 
+METHODS = save, save_weights, load_weights      # of a model
+
+
 def load(model_class, filepath, custom_objects=None, compile=True):
     """A `model_class`, Sequential, of a file.
 
@@ -74,8 +80,10 @@ def load(model_class, filepath, custom_objects=None, compile=True):
     with errors_of(filepath), CustomObjectScope(custom_objects):
         if keras_format.is_keras(raw):
             config, compiled, layers = keras_format.decode_model(raw)
+            del raw
             return _made(model_class, config, layers, compiled if compile else None)
         arrays, metadata = file_format.decode(raw)
+        del raw
         if "architecture" not in metadata:
             raise ModelFileError("The file holds weights alone. Build the model and call model.load_weights.")
         training = file_format.parse(metadata["training"]) if compile and "training" in metadata else None
@@ -87,12 +95,9 @@ def load(model_class, filepath, custom_objects=None, compile=True):
 
 def _made(model_class, config, layers, compiled):
     """A model of this config, with the weights of [(name of a layer, arrays)]."""
-    floatx, random_state = backend.floatx(), np.random.get_state()
-    first = next((array for _, arrays in layers for array in arrays), None)
-    try:
-        if first is not None and first.dtype in (np.float32, np.float64):
-            backend.set_floatx(first.dtype.name)
-        left = [array for _, arrays in layers for array in arrays]
+    left = [array for _, arrays in layers for array in arrays]
+    floats = left[0].dtype.name if left and left[0].dtype in (np.float32, np.float64) else backend.floatx()
+    with backend.local_floatx(floats), seeds_of_a_copy():       # other threads may train at the same time
         model = model_class.from_config(config, saved_weight=functools.partial(_saved_weight, left))
         prepare_weights(model, layers)()
         if compiled is not None:
@@ -100,9 +105,6 @@ def _made(model_class, config, layers, compiled):
             model.compile(compiled["optimizer"], compiled["loss"], metrics=compiled.get("metrics"),
                           weighted_metrics=compiled.get("weighted_metrics"))
         return model
-    finally:
-        backend.set_floatx(floatx)
-        np.random.set_state(random_state)       # layers with random streams have drawn seeds
 
 
 def _saved_weight(left, layer, shape):
@@ -136,6 +138,21 @@ def numbers_of(model, with_optimizer=True):
         for name, slot in zip(model.optimizer.slot_names, slots):
             arrays[f"optimizer/{name}"] = to_numpy(slot)
     return arrays, metadata
+
+
+def nonfinite(arrays) -> str:
+    """The name of the first array that holds NaN or infinity, "" if none does."""
+    return next((name for name, a in arrays.items() if a.dtype.kind == "f" and not np.isfinite(a).all()), "")
+
+
+def check_finite(arrays, where, model):
+    """Raise FloatingPointError if an array holds NaN or infinity."""
+    name = nonfinite(arrays)
+    if name:
+        rate = "" if model.optimizer is None else f" than {float(model.optimizer.lr):g}"
+        raise FloatingPointError(f"{name.split('/', 1)[-1]} holds NaN or infinity {where}. Likely cures: a lower "
+                                 f"learning rate{rate}, clipnorm=1.0, data between -1 and 1. Files that were saved "
+                                 "before are as they were.")
 
 
 def compile_config(model) -> dict[str, Any]:
@@ -188,6 +205,9 @@ def weights_by_layer(metadata, arrays) -> list[tuple[str, list[np.ndarray]]]:
             isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], list)
             and all(isinstance(name, str) and name in arrays for name in pair[1]) for pair in layers):
         raise ModelFileError("The file does not list its weights.")
+    names = [name for _, own_names in layers for name in own_names]
+    if len(set(names)) < len(names):
+        raise ModelFileError("The file gives one array to several weights.")
     return [(layer, [arrays[name] for name in names]) for layer, names in layers]
 
 

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from tinynet import explain
+from tinynet import explain, pickling
 from tinynet.backend import to_numpy, xp
 from tinynet.callbacks import CallbackList, History, ProgbarLogger, TerminateOnNaN, TestLogger
 from tinynet.callbacks.base import check_callbacks
@@ -18,7 +18,7 @@ from tinynet.training.data_adapter import (checked_arrays, checked_inputs, epoch
 from tinynet.training.dataset import Dataset
 from tinynet.training.epoch import fit_epochs
 from tinynet.training.step import Trainable
-from tinynet.training.strategy import SingleProcess, exclusive, remembered
+from tinynet.training.strategy import SingleProcess, exclusive, remembered, trains
 from tinynet.validation import reject_unknown, whole_number
 
 
@@ -32,7 +32,7 @@ class Model(Trainable):
     stop_training = False
     strategy = SingleProcess()      # how batches run; `tinynet.distributed.init` sets another one
 
-    @exclusive
+    @trains
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose=1, callbacks=None, validation_split=0.0,
             validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
             steps_per_epoch=None, validation_steps=None, validation_freq=1, max_queue_size=10, workers=1,
@@ -77,7 +77,7 @@ class Model(Trainable):
         strategy.begin(self, data, validation, [epochs, initial_epoch, shuffle, sorted(validation_epochs), *(
             type(callback).__name__ for callback in own)])
         train, validate = strategy.epochs(self, data, validation)
-        state = TrainingState(self, data, train.means, history, own, initial_epoch, strategy)
+        state = TrainingState(self, data, validation, train.means, history, own, strategy, initial_epoch, shuffle)
         if not any(isinstance(callback, TerminateOnNaN) for callback in own):
             train.on_nonfinite_loss = functools.partial(explain.raise_nonfinite_loss, self, state)
         hooks = self._fit_callbacks(verbose, own, history, epochs, data, validation)
@@ -85,8 +85,7 @@ class Model(Trainable):
         self.history = history
         try:
             hooks.begin_training()
-            epochs_left = state.epochs_left(initial_epoch, epochs)
-            fit_epochs(self, epochs_left, train, validate, validation_epochs, shuffle, hooks)
+            fit_epochs(self, state.epochs_left(epochs), train, validate, validation_epochs, shuffle, hooks)
             strategy.end(self, data)
             hooks("on_train_end", {})
         except BaseException:       # Ctrl-C too
@@ -197,7 +196,8 @@ class Model(Trainable):
 
     # Functions that take a model, each in its own module
 
-    save, save_weights, load_weights = model_file.save, model_file.save_weights, model_file.load_weights
+    __getstate__ = pickling.state_of_model
+    save, save_weights, load_weights = map(exclusive, model_file.METHODS)
     explain_step, gradients, loss_and_gradient = explain.explain_step, explain.gradients, explain.loss_and_gradient
     fit_generator, evaluate_generator = method_names.fit_generator, method_names.evaluate_generator
     predict_generator, predict_proba = method_names.predict_generator, method_names.predict_proba

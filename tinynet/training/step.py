@@ -13,7 +13,7 @@ from tinynet.losses.fused import from_logits, metric_of_logits
 from tinynet.metrics.compiled import as_list, of_output, reported
 from tinynet.metrics.running import RunningMeans
 from tinynet.parameters import Parameter, ParameterVector
-from tinynet.validation import reject_unknown
+from tinynet.validation import check_rules, reject_unknown
 
 
 def forward_layers(layers, x, training):
@@ -132,8 +132,7 @@ class Trainable:
         reject_renamed(optimizer, reset="bind")
         names = as_list(metrics), as_list(weighted_metrics)
         resolved = reported(names, loss, self)
-        for p in self.trainable_weights:
-            p.check_rules()
+        check_rules(self.trainable_weights)
         self.optimizer, self.loss, self._metric_names, self.metrics = optimizer, loss, names, resolved
         self.connected_stack: list[Layer] | None = None
         if self.built:
@@ -142,8 +141,7 @@ class Trainable:
     def connect(self: Any):
         """Connect layers, loss and optimizer, now that the shapes are known."""
         weights = self.trainable_weights
-        for p in weights:
-            p.check_rules()
+        check_rules(weights)
         self.metrics = [m._replace(metric=metric_of_logits(m.metric, self.stack))
                         for m in reported(self._metric_names, self.loss, self)]
         self.loss_of_z, self.stack_after_z = from_logits(self.loss, self.stack)

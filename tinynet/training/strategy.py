@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 
-from tinynet.device import working
+from tinynet.device import launcher, working
 from tinynet.device.capture import captured, forward_of, predicted_again
 from tinynet.device.threads import Lock
 from tinynet.metrics import RunningMeans
@@ -16,13 +17,41 @@ from tinynet.training.data_adapter import check_compiled
 from tinynet.training.epoch import Epoch
 
 
+def lock_of(model, name) -> Lock:
+    """One of the locks of a model."""
+    return vars(model).get(name) or vars(model).setdefault(name, Lock())
+
+
 def exclusive(method):
     """A method of a model that one thread at a time may run: its layers have one set of buffers."""
     @functools.wraps(method)
     def wrapped(self, *args, **kwargs):
-        with working(), vars(self).setdefault("_exclusive_lock", Lock()).lock:
+        with working(), lock_of(self, "_model_lock").held():
             return method(self, *args, **kwargs)
     return wrapped
+
+
+def trains(method):
+    """`fit`, which one thread at a time may run. Between its batches other threads may use the model."""
+    @functools.wraps(method)
+    def wrapped(self, *args, **kwargs):
+        with working(), lock_of(self, "_fit_lock").held():
+            return method(self, *args, **kwargs)
+    return wrapped
+
+
+class Batch:
+    """`work(size)`, the work of a batch on a model, which no other thread uses meanwhile."""
+
+    def __init__(self, model, work):
+        self.call, self.work = lock_of(model, "_model_lock").call, work
+
+    def __call__(self, size):
+        return self.call(self.work, size)
+
+    def begin_epoch(self, callbacks):
+        """callbacks: of which a recorded step asks whether they can change what it depends on."""
+        self.work.callbacks = callbacks
 
 
 def remembered(predict):
@@ -42,6 +71,13 @@ def owners(model):
         model.parameters, model.optimizer, model.loss_of_z]
 
 
+@functools.cache        # once
+def _warn_of_forgotten_init():
+    if (launcher.size() or 1) > 1 and not launcher.rank():
+        print(f"mpiexec has started {launcher.size()} processes, and each trains alone. To let them share the "
+              "training, call tinynet.distributed.init() before fit, or set TINYNET_DISTRIBUTED=1.", file=sys.stderr)
+
+
 class SingleProcess:
     """The strategy of one process: it runs whole batches, and reads and writes its own files."""
 
@@ -51,11 +87,12 @@ class SingleProcess:
 
     def begin(self, model, data, validation, arguments):
         """Called at the beginning of fit."""
+        _warn_of_forgotten_init()
 
     def begin_epoch(self, model, train, callbacks):
         """Called at the beginning of each epoch."""
         check_compiled(model)
-        train.run_batch.callbacks = callbacks       # a recorded step asks whether they can change what it depends on
+        train.run_batch.begin_epoch(callbacks)
 
     def end(self, model, data):
         """Called at the end of fit."""
@@ -81,7 +118,8 @@ class SingleProcess:
             return loss
 
         stop = functools.partial(self.stop, model) if stage == "train" else None
-        return Epoch(stage, captured(batch, functools.partial(owners, model), model, data, means), data, means, stop)
+        work = captured(batch, functools.partial(owners, model), model, data, means)
+        return Epoch(stage, Batch(model, work), data, means, stop)
 
     def stop(self, model) -> bool:
         """Whether training is to stop, in any process."""
