@@ -2,8 +2,8 @@
 
     python -m pip install -e ".[test]" && python benchmarks/faults.py [--share 1.0]
 
-Kills while saving, damaged files, lies, full disks, killed runs and random invalid arguments; a table of the results
-goes to benchmarks/results/faults.md.
+Kills while saving, damaged and forged files, full disks, killed runs and ranks, interrupts, threads, and random invalid
+arguments; a table of the results goes to benchmarks/results/faults.md.
 """
 import argparse
 import os
@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests" / "support"))
+sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "tests" / "support")]
 
 import harm  # noqa: E402
 from bad_arguments import bad_call  # noqa: E402
@@ -36,7 +36,12 @@ def main():
             ("SIGKILL while saving", kills, many(500)), ("damaged files", damage, many(100_000)),
             ("damaged files of Keras", keras_damage, many(2000)), ("hand-made malicious files", bombs, 1),
             ("full disk while saving", full_disk, many(20)),
-            ("SIGKILL while training, started again", resumed, many(20)),
+            ("forged files with a right checksum", forged, many(1000)),
+            ("SIGKILL while training, started again", resumed, many(100)),
+            ("a rank killed, another number of ranks started again", ranks_killed, many(50)),
+            ("Ctrl-C at a random moment of fit or predict", interrupted, many(500)),
+            ("loads in four threads beside one that draws", loads, many(1000)),
+            ("saves while another thread trains", saves, many(200)),
             ("random invalid arguments", nonsense, many(50_000))):
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
@@ -113,8 +118,44 @@ def full_disk(folder, number):
 
 
 def resumed(folder, number):
-    whole, others = harm.resumed_hashes(folder, number)
-    return number, told(Counter("the same SHA-256" if other == whole else "ANOTHER SHA-256" for other in others))
+    pairs = harm.resumed_hashes(folder, number, optimizers=("adam", "rmsprop", "sgd", "nadam", "adadelta", "adamax"))
+    return number, told(Counter("the same SHA-256" if other == whole else "ANOTHER SHA-256" for whole, other in pairs))
+
+
+def forged(folder, number):
+    made = [harm.cost_of_loading(folder / "x", raw) for raw in harm.forged(number)]
+    counts = Counter({"equal": "loaded", "different": "loaded"}.get(what, what) for what, _, _ in made)
+    return number, (f"{told(counts)}; at most {max(mb for _, mb, _ in made):.0f} MB and "
+                    f"{max(seconds for _, _, seconds in made):.1f} s")
+
+
+def ranks_killed(folder, number):
+    import test_distributed as ranks
+    if ranks.MPIEXEC is None:
+        return 0, "mpiexec is missing"
+    chance, counts = random.Random(0), Counter[str]()
+    (folder / "whole").mkdir()
+    whole = ranks.printed(0, "backed_up", folder / "whole")[-65:]
+    for turn in range(number):
+        (folder / str(turn)).mkdir()
+        size = chance.choice([2, 3, 4])
+        status, out, _ = ranks.ended(ranks.start(size, "backed_up", folder / str(turn), "SIGKILL",
+                                                 chance.randint(1, 21), chance.randrange(size)))
+        same = ranks.printed(chance.choice([0, 1, 2, 3, 4]), "backed_up", folder / str(turn))[-65:] == whole
+        counts[("the same SHA-256" if same else "ANOTHER SHA-256") + ("" if status else ", but STATUS 0")] += 1
+    return number, told(counts)
+
+
+def interrupted(folder, number):
+    return number, told(harm.interrupted(number))
+
+
+def loads(folder, number):
+    return number, told(harm.loads_in_threads(folder, number))
+
+
+def saves(folder, number):
+    return number, told(harm.saves_beside_training(folder, number))
 
 
 def nonsense(folder, number):
