@@ -169,7 +169,7 @@ def twins():
 
 
 @of_a_cpu
-@pytest.mark.parametrize("use", ["save", "save_weights", "get_weights", "predict", "evaluate"])
+@pytest.mark.parametrize("use", ["save", "save_weights", "get_weights", "predict", "evaluate", "gradients"])
 def test_a_model_can_be_used_while_another_thread_trains_it(use, tmp_path):
     model, x, y = twins()
     model.predict(x[:1])
@@ -190,7 +190,8 @@ def test_a_model_can_be_used_while_another_thread_trains_it(use, tmp_path):
                 numbers = again.get_weights()[0]
             else:
                 numbers = {"get_weights": lambda: model.get_weights()[0], "predict": lambda: model.predict(x),
-                           "evaluate": lambda: np.array(model.evaluate(x, y, verbose=0))}[use]()
+                           "evaluate": lambda: np.array(model.evaluate(x, y, verbose=0)),
+                           "gradients": lambda: next(iter(model.gradients(x, y).values()))}[use]()
             seen.append(np.ptp(numbers))
             time.sleep(0.001)
     in_thread(train, other)

@@ -3,9 +3,10 @@
 Read `tinynet/layers/dense.py` first, then `tinynet/training/step.py`; `tinynet/README.md` has the whole order.
 """
 import importlib
+import os
 
-from tinynet import (activations, backend, callbacks, constraints, distributed, initializers, layers, losses, metrics,
-                     models, optimizers, regularizers, utils)
+from tinynet import (activations, backend, callbacks, constraints, initializers, layers, losses, metrics, models,
+                     optimizers, regularizers, utils)
 from tinynet.layers import Input
 from tinynet.legacy import module_names     # noqa: F401: adds them
 from tinynet.models import Model, Sequential
@@ -18,6 +19,10 @@ __all__ = ["Input", "Model", "Sequential", "activations", "backend", "callbacks"
 
 
 def __getattr__(name):
-    if name in ("datasets", "gradient_check", "plotting"):     # which training does not need
+    if name in ("datasets", "distributed", "gradient_check", "plotting"):      # which most training does not need
         return importlib.import_module(f"tinynet.{name}")
     raise AttributeError(f"tinynet has no {name!r}. It has: {', '.join(__all__)}.")
+
+
+if os.environ.get("TINYNET_DISTRIBUTED") == "1":
+    importlib.import_module("tinynet.distributed")

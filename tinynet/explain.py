@@ -109,6 +109,9 @@ def loss_and_gradient(model, theta, x, y, sample_weight=None) -> tuple[float, np
         return float(loss), to_numpy(model.parameters.grad).astype(float)
 
 
+METHODS = explain_step, gradients, loss_and_gradient        # of a model
+
+
 def raise_nonfinite_loss(model, state, batch, loss):
     """Raise FloatingPointError for a loss that is NaN or infinite; it names the first layer whose output is."""
     where = "No output that a layer keeps is NaN or infinite: look at the loss, the targets and layers of your own."

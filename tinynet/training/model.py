@@ -198,7 +198,7 @@ class Model(Trainable):
 
     __getstate__ = pickling.state_of_model
     save, save_weights, load_weights = map(exclusive, model_file.METHODS)
-    explain_step, gradients, loss_and_gradient = explain.explain_step, explain.gradients, explain.loss_and_gradient
+    explain_step, gradients, loss_and_gradient = map(exclusive, explain.METHODS)
     fit_generator, evaluate_generator = method_names.fit_generator, method_names.evaluate_generator
     predict_generator, predict_proba = method_names.predict_generator, method_names.predict_proba
     predict_classes, backward = method_names.predict_classes, method_names.backward
