@@ -289,7 +289,7 @@ def test_a_copy_holds_nothing_of_the_data(copied):
     assert all((a == b).all() for a, b in zip(model.get_weights(), again.get_weights()))
 
 
-@pytest.mark.skipif(on_gpu, reason="about arrays in the memory of the CPU")
+@pytest.mark.skipif(on_gpu, reason="about the threads and denormals of a CPU, and its memory")
 def test_a_model_in_read_only_memory_works(classifier):
     """Such as joblib.Parallel makes of the large arrays of a pickle."""
     model, x, y = classifier

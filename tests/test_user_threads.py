@@ -17,7 +17,7 @@ from tinynet.layers import Dense, Dropout
 from tinynet.models import Sequential, load_model
 from tinynet.optimizers import SGD
 
-of_a_cpu = pytest.mark.skipif(on_gpu, reason="about a CPU's threads and BLAS")
+of_a_cpu = pytest.mark.skipif(on_gpu, reason="about the threads and denormals of a CPU; a GPU has one stream")
 
 
 def in_thread(*functions):

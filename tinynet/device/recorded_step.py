@@ -195,9 +195,15 @@ class _Noted:
         try:
             return self._noting()
         except BaseException:       # Ctrl-C
-            for attributes, before in self.before:
-                attributes.update(before)
+            self._restore()
             raise
+
+    def _restore(self):
+        """Give the objects the attributes that they had; it may be interrupted, and called again."""
+        for attributes, before in self.before:
+            attributes.update(before)
+            for name in attributes.keys() - before.keys():
+                del attributes[name]
 
     def _noting(self):
         made: dict = {}
@@ -230,14 +236,22 @@ class _Noted:
         return self
 
     def __exit__(self, *error):
+        try:
+            self._note_what_is_new()
+        finally:
+            try:
+                self._restore()
+            except BaseException:       # Ctrl-C
+                self._restore()
+                raise
+
+    def _note_what_is_new(self):
         for o, during, (attributes, before) in zip(self.objects, self.during, self.before):
             # What the step assigns it does not depend on.
             new = {name: {key: plain(a) for key, a in value.items()} if isinstance(value, dict) else plain(value)
                    for name, value in attributes.items() if during.get(name) is not value or name == "_buffers"}
             self.assigned |= {(id(o), name) for name in new}
             self.left.append((attributes, new))
-            attributes.clear()
-            attributes.update(before)
         self.of_model = {name: plain(value) for name, value in vars(self.model).items()
                          if isinstance(value, np.ndarray) and value is not self.model_before.get(name)}
         vars(self.model).update(self.of_model)
