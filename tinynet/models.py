@@ -11,7 +11,7 @@ from tinynet.legacy.method_names import reject_renamed
 from tinynet.parameters import Parameter
 from tinynet.saving import file_format, model_file
 from tinynet.training.model import Model
-from tinynet.training.strategy import exclusive
+from tinynet.training.strategy import between_batches
 from tinynet.utils import print_summary
 from tinynet.validation import reject_used
 
@@ -160,12 +160,12 @@ class Sequential(Model):
         """The number of elements of all parameters."""
         return sum(layer.count_params() for layer in self.layers)
 
-    @exclusive
+    @between_batches
     def get_weights(self):
         """Copies of all parameters' values, layer by layer."""
         return [w for layer in self.layers for w in layer.get_weights()]
 
-    @exclusive
+    @between_batches
     def set_weights(self, weights):
         """Set the parameters to arrays, in the order of `get_weights()`.
 

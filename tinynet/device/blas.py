@@ -29,11 +29,8 @@ class OneThread:
         self.before: list[tuple] = []       # of a BLAS whose number of threads is each thread's own
 
     def begin(self):
-        """Raises RuntimeError in a process that was forked while another thread of its parent computed."""
-        if _forked:
-            raise RuntimeError("This process was forked while another thread of its parent computed, of which BLAS "
-                               "would wait for the end. Fork before training, or start processes by "
-                               "multiprocessing.get_context('spawn').")
+        """Raises RuntimeError like `check_fork`."""
+        check_fork()
         with _lock:
             open_limits.append(self)
             self.before = [(blas.set, blas.get()) for blas in _loaded() if blas.by_thread]
@@ -50,6 +47,14 @@ class OneThread:
                 set_threads(number)
             if not open_limits:
                 _before.clear()
+
+
+def check_fork() -> None:
+    """Raise RuntimeError in a process that was forked while another thread of its parent computed."""
+    if _forked:
+        raise RuntimeError("This process was forked while another thread of its parent computed, of which BLAS and "
+                           "locks would wait for the end. Fork before training, or start processes by "
+                           "multiprocessing.get_context('spawn').")
 
 
 def limit_this_thread() -> None:

@@ -188,6 +188,7 @@ class Lock:
 
         Raises RuntimeError if that would be a deadlock: the thread that holds it waits for one that this thread holds.
         """
+        blas.check_fork()
         me = threading.get_ident()
         again = self.owner == me
         try:

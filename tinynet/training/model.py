@@ -18,7 +18,7 @@ from tinynet.training.data_adapter import (checked_arrays, checked_inputs, epoch
 from tinynet.training.dataset import Dataset
 from tinynet.training.epoch import fit_epochs
 from tinynet.training.step import Trainable
-from tinynet.training.strategy import SingleProcess, exclusive, remembered, trains
+from tinynet.training.strategy import SingleProcess, between_batches, exclusive, remembered, trains
 from tinynet.validation import reject_unknown, whole_number
 
 
@@ -197,7 +197,7 @@ class Model(Trainable):
     # Functions that take a model, each in its own module
 
     __getstate__ = pickling.state_of_model
-    save, save_weights, load_weights = map(exclusive, model_file.METHODS)
+    save, save_weights, load_weights = map(between_batches, model_file.METHODS)
     explain_step, gradients, loss_and_gradient = map(exclusive, explain.METHODS)
     fit_generator, evaluate_generator = method_names.fit_generator, method_names.evaluate_generator
     predict_generator, predict_proba = method_names.predict_generator, method_names.predict_proba

@@ -4,11 +4,12 @@
 """
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
 
-from tinynet.device import launcher, working
+from tinynet.device import launcher, on_gpu, working
 from tinynet.device.capture import captured, forward_of, predicted_again
 from tinynet.device.threads import Lock
 from tinynet.metrics import RunningMeans
@@ -27,6 +28,15 @@ def exclusive(method):
     @functools.wraps(method)
     def wrapped(self, *args, **kwargs):
         with working(), lock_of(self, "_model_lock").held():
+            return method(self, *args, **kwargs)
+    return wrapped
+
+
+def between_batches(method):
+    """A method of a model that reads or writes weights or files, while no other thread uses the model."""
+    @functools.wraps(method)
+    def wrapped(self, *args, **kwargs):
+        with working() if on_gpu else contextlib.nullcontext(), lock_of(self, "_model_lock").held():
             return method(self, *args, **kwargs)
     return wrapped
 
