@@ -10,34 +10,14 @@ import time
 import numpy as np
 import pytest
 
+from harm import together, twins
 from tinynet import backend, callbacks, layers, registry, utils
 from tinynet.backend import on_gpu
 from tinynet.device import blas, denormals, threads
 from tinynet.layers import Dense, Dropout
 from tinynet.models import Sequential, load_model
-from tinynet.optimizers import SGD
 
 of_a_cpu = pytest.mark.skipif(on_gpu, reason="about the threads and denormals of a CPU; a GPU has one stream")
-
-
-def in_thread(*functions):
-    """The results of functions, each in a thread of its own, at the same time; the first error is raised."""
-    results, errors = {}, []
-
-    def run(i, function):
-        try:
-            results[i] = function()
-        except BaseException as error:
-            errors.append(error)
-    started = [threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(functions)]
-    for thread in started:
-        thread.start()
-    for thread in started:
-        thread.join(120)
-        assert not thread.is_alive(), "a thread waits for ever"
-    if errors:
-        raise errors[0]
-    return [results[i] for i in range(len(functions))]
 
 
 def wide_model():
@@ -70,8 +50,8 @@ def test_a_second_thread_trains_to_the_bits_of_the_first(monkeypatch):
         library.set(2)
     before = blas_numbers()
     first = weights_after_fit()
-    assert in_thread(weights_after_fit) == [first]
-    assert in_thread(weights_after_fit) == [first]      # of a third thread, after the second has ended
+    assert together(weights_after_fit) == [first]
+    assert together(weights_after_fit) == [first]      # of a third thread, after the second has ended
     assert blas_numbers() == before and not blas.open_limits
 
 
@@ -111,7 +91,7 @@ def test_a_number_of_each_thread_is_set_in_each_thread(monkeypatch):
         with threads.workers():
             return fake.get()
     with threads.workers():
-        assert (fake.get(), in_thread(inside)) == (1, [1])
+        assert (fake.get(), together(inside)) == (1, [1])
     assert fake.get() == 7
     blas.limit_this_thread()
     assert fake.get() == 1
@@ -155,17 +135,10 @@ def test_ctrl_c_at_any_point_leaves_no_trace():
         assert (blas_numbers(), blas.open_limits, denormals.flush_denormals()) == (before, [], False), at
     assert at > 30
     with threads.workers():
-        assert in_thread(weights_after_fit)      # no lock was left behind
+        assert together(weights_after_fit)      # no lock was left behind
 
 
 # One model in several threads
-
-
-def twins():
-    """A model of which every weight has the same value after every step."""
-    model = Sequential([Dense(400, input_shape=(300,), kernel_initializer="zeros", use_bias=False)])
-    model.compile(SGD(0.001), "mse")
-    return model, np.ones((64, 300)), np.ones((64, 400))
 
 
 @of_a_cpu
@@ -194,7 +167,7 @@ def test_a_model_can_be_used_while_another_thread_trains_it(use, tmp_path):
                            "gradients": lambda: next(iter(model.gradients(x, y).values()))}[use]()
             seen.append(np.ptp(numbers))
             time.sleep(0.001)
-    in_thread(train, other)
+    together(train, other)
     assert len(seen) > 1 and not any(seen)
     expected, _, _ = twins()
     expected.fit(x, y, epochs=60, batch_size=16, verbose=0)
@@ -204,7 +177,7 @@ def test_a_model_can_be_used_while_another_thread_trains_it(use, tmp_path):
 def test_two_threads_that_train_one_model_take_turns():
     utils.set_random_seed(1)
     model = wide_model()
-    in_thread(lambda: weights_after_fit(model), lambda: weights_after_fit(model))
+    together(lambda: weights_after_fit(model), lambda: weights_after_fit(model))
     assert model.optimizer.iterations == 2 * 3 * 3
 
 
@@ -218,24 +191,27 @@ def test_callbacks_of_two_models_may_use_the_other_model():
             meet.wait()
             models_[1 - i].predict(x)
         models_[i].fit(x, np.zeros(64), epochs=3, verbose=0, callbacks=[callbacks.LambdaCallback(on_epoch_end=predict)])
-    in_thread(lambda: train(0), lambda: train(1))
+    together(lambda: train(0), lambda: train(1))
 
 
-def test_a_deadlock_is_an_error():
+@pytest.mark.parametrize("by_call", [False, True])
+def test_a_deadlock_is_an_error(by_call):
     locks, meet = [threads.Lock(), threads.Lock()], threading.Barrier(2, timeout=20)
 
     def take(i):
         with locks[i].held():
             with locks[i].held():       # once more
                 meet.wait()
+                if by_call and i:
+                    return locks[1 - i].call(int)
                 with locks[1 - i].held():
                     return i
     with pytest.raises(RuntimeError, match="Two threads wait for each other"):
-        in_thread(lambda: take(0), lambda: take(1))
+        together(lambda: take(0), lambda: take(1))
     assert not threads.Lock.waiting
     with locks[0].held(), locks[1].held():
-        assert in_thread(lambda: locks[0].lock.acquire(blocking=False)) == [False]
-    assert in_thread(lambda: locks[0].lock.acquire(blocking=False)) == [True]
+        assert together(lambda: locks[0].lock.acquire(blocking=False)) == [False]
+    assert together(lambda: locks[0].lock.acquire(blocking=False)) == [True]
 
 
 # Loading in several threads
@@ -252,7 +228,7 @@ def test_custom_objects_are_known_to_their_own_thread():
             layers.deserialize({"class_name": "Doubled", "config": {}})
         return dict(registry.get_custom_objects())
     with registry.CustomObjectScope({"Doubled": Doubled}):
-        assert in_thread(unknown) == [{}]
+        assert together(unknown) == [{}]
         assert registry.get_custom_objects() == {"Doubled": Doubled}
         registry.get_custom_objects()["half"] = 0.5
         assert isinstance(layers.deserialize({"class_name": "Doubled", "config": {}}), Doubled)
@@ -284,7 +260,7 @@ def test_loading_changes_nothing_for_other_threads(tmp_path):
             return numbers
         finally:
             stop.set()
-    *_, numbers = in_thread(lambda: load("float32"), lambda: load("float64"), draw)
+    *_, numbers = together(lambda: load("float32"), lambda: load("float64"), draw)
     assert numbers == expected.tolist()
 
 
@@ -294,7 +270,7 @@ def test_names_are_unique_in_every_model_of_several_threads():
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        assert in_thread(*[build] * 4) == [[200] * 5] * 4
+        assert together(*[build] * 4) == [[200] * 5] * 4
     finally:
         sys.setswitchinterval(before)
 
@@ -340,7 +316,7 @@ def test_two_models_in_two_threads_take_at_most_a_fifth_longer_than_one_after_th
         work()
         work()
         times.append(time.perf_counter())
-        in_thread(work, work)
+        together(work, work)
         times.append(time.perf_counter())
         ratios.append((times[2] - times[1]) / (times[1] - times[0]))
     assert sorted(ratios)[2] < 1.2, ratios

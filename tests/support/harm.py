@@ -121,21 +121,30 @@ def resumed_hashes(folder, runs, seed=0, optimizers=("adam",)):
 
 
 def together(*functions):
-    """Call functions at the same time, each in a thread of its own; the first error is raised."""
-    errors = []
+    """The results of functions, each called in a thread of its own, at the same time; the first error is raised."""
+    results, errors = {}, []
 
-    def call(function):
+    def call(i, function):
         try:
-            function()
+            results[i] = function()
         except BaseException as error:
             errors.append(error)
-    threads = [threading.Thread(target=call, args=(function,)) for function in functions]
-    for thread in threads:
+    started = [threading.Thread(target=call, args=pair, daemon=True) for pair in enumerate(functions)]
+    for thread in started:
         thread.start()
-    for thread in threads:
-        thread.join()
+    for thread in started:
+        thread.join(120)
+        assert not thread.is_alive(), "a thread waits for ever"
     if errors:
         raise errors[0]
+    return [results[i] for i in range(len(functions))]
+
+
+def twins():
+    """(a model of which every weight has the same value after every step, x, y)"""
+    model = Sequential([Dense(400, input_shape=(300,), kernel_initializer="zeros", use_bias=False)])
+    model.compile(SGD(0.001), "mse")
+    return model, np.ones((64, 300)), np.ones((64, 400))
 
 
 def loads_in_threads(folder, number):
@@ -172,14 +181,11 @@ def loads_in_threads(folder, number):
 
 def saves_beside_training(folder, number):
     """What came of saving a model while another thread trains it, whose weights are all the same after each step."""
-    model = Sequential([Dense(400, input_shape=(300,), kernel_initializer="zeros", use_bias=False)])
-    counts = Counter[str]()
-    model.compile(SGD(1e-4), "mse")
-    done = threading.Event()
+    (model, x, y), counts, done = twins(), Counter[str](), threading.Event()
 
     def train():
         while not done.is_set():
-            model.fit(np.ones((320, 300)), np.ones((320, 400)), batch_size=16, verbose=0)
+            model.fit(x, y, batch_size=16, verbose=0)
 
     def save():
         try:

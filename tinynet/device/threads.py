@@ -206,7 +206,10 @@ class Lock:
             self.waiting.pop(me, None)
 
     def call(self, function, *arguments):
-        """function(*arguments), while the lock is held: `held` for a function that is called often."""
+        """function(*arguments), while the lock is held: takes a fifth of the time of `held` if the lock is free."""
+        if self.owner not in (0, threading.get_ident()):
+            with self.held():
+                return function(*arguments)
         with self.lock:
             before, self.owner = self.owner, threading.get_ident()
             try:
