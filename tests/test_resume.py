@@ -114,6 +114,18 @@ def test_a_fit_that_goes_on_in_the_same_program_keeps_the_rate_that_training_has
     assert float(model.optimizer.lr) == rate / 2 and model.history.epoch == [0, 1, 2, 3]
 
 
+def test_an_optimizer_whose_arguments_are_no_plain_data_trains_and_only_a_backup_refuses_it(tmp_path):
+    class Own(optimizers.SGD):
+        def __init__(self, schedule=None, **options):
+            super().__init__(**options)
+            self.schedule = schedule
+
+    model = simple(Own(schedule=object()))
+    model.fit(np.ones((4, 4)), np.ones((4, 1)), verbose=0)
+    with pytest.raises(ValueError, match="A config must be plain data"):
+        model.fit(np.ones((4, 4)), np.ones((4, 1)), verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+
+
 def test_damaged_backups_are_refused(tmp_path):
     fit(tmp_path)
     file = tmp_path / "backup.safetensors"

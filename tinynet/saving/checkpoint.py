@@ -29,8 +29,7 @@ class TrainingState:
     def __init__(self, model, data, validation, means, history, callbacks, strategy, initial_epoch, shuffle):
         self.model, self.data, self.validation, self.means, self.history = model, data, validation, means, history
         self.callbacks, self.strategy, self.epoch = callbacks, strategy, initial_epoch
-        self.arguments = {"initial_epoch": initial_epoch, "shuffle": shuffle, "seed of set_random_seed": last_seed(),
-                          "arguments of the optimizer": to_json(serialize(model.optimizer)["config"])}
+        self.initial_epoch, self.shuffle = initial_epoch, shuffle
         self.resumed = False
 
     @property
@@ -41,7 +40,7 @@ class TrainingState:
     def epochs_left(self, epochs) -> range:
         """The epochs that are still to be trained; the first may have been started by an earlier run."""
         ended = self.model.stop_training and not self.means.batches
-        return range(0) if ended else range(max(self.epoch, self.arguments["initial_epoch"]), epochs)
+        return range(0) if ended else range(max(self.epoch, self.initial_epoch), epochs)
 
     def check_weights(self, epoch):
         """Raise FloatingPointError if one is NaN or infinite after this epoch, unless TerminateOnNaN is in charge."""
@@ -115,11 +114,12 @@ class TrainingState:
 
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
-        """What must be the same in the run that continues, beside the model."""
+        """What must be the same in the run that continues, beside the model, as it is before training."""
         return {"training data": fingerprint(self.data), "validation data": fingerprint(self.validation),
                 "callbacks": [type(callback).__name__ for callback in self.callbacks],
-                "ways of sharing batches (distributed.init)": self.strategy.sharing,
-                **{name: str(value) for name, value in self.arguments.items()}}
+                "ways of sharing batches (distributed.init)": self.strategy.sharing, "shuffle": str(self.shuffle),
+                "seed of set_random_seed": str(last_seed()), "initial_epoch": str(self.initial_epoch),
+                "arguments of the optimizer": to_json(serialize(self.model.optimizer)["config"])}
 
     def _check_same_run(self, metadata, run, training):
         """Raise ModelFileError if the file is of another run."""
