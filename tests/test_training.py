@@ -253,10 +253,10 @@ class Caching(Layer):
 
     def __init__(self, **options):
         super().__init__(**options)
-        self.table, self.last, self.cache, self.all = np.arange(3.0), None, {}, []
+        self.table, self.last, self.cache, self.all, self.mixed = np.arange(3.0), None, {}, [], {"kept": 1}
 
     def forward(self, x, training=False):
-        self.last, self.later, self.cache["x"] = x, (x,), x
+        self.last, self.later, self.cache["x"], self.mixed["x"] = x, (x,), x, x
         self.all.append(x)
         return x
 
@@ -281,6 +281,7 @@ def test_a_copy_holds_nothing_of_the_data(copied):
     layer = again.layers[3]
     assert (layer.table == [0, 1, 2]).all() and not hasattr(layer, "later")
     assert (layer.last, layer.cache, layer.all) == (None, {}, [])
+    assert layer.mixed == {"kept": 1} and model.layers[3].mixed["x"] is not None
     assert again.history.history == model.history.history
     assert (again.predict(x) == model.predict(x)).all()
     for each in (model, again):

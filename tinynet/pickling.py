@@ -4,33 +4,32 @@ A layer keeps arrays of its last batch for backward, and buffers of many times t
 """
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 
 from tinynet.backend import xp
 
-ARRAYS = "arrays"       # in place of them
+ARRAYS = object()       # in place of them
 OF_THE_LAST_BATCH = ("_recorded_forward", "_model_lock", "_fit_lock", "data_loss", "regularization")
 
 
 def remember(layer) -> None:
     """Remember the attributes of a layer that has just been built: arrays that it assigns later come from data."""
     vars(layer)["_when_built"] = {
-        name: ARRAYS if _holds_arrays(value) else value for name, value in vars(layer).items()}
+        name: ARRAYS if _holds_arrays(value) else _copied(value) for name, value in vars(layer).items()}
 
 
 def state_of_layer(layer) -> dict[str, Any]:
     """The attributes of a layer; in place of arrays that it has assigned since it was built, what was there then."""
-    first, state = vars(layer).get("_when_built"), dict(vars(layer))
-    state.pop("_when_built", None)
-    for name, value in vars(layer).items() if first is not None else ():
-        if name in state and _holds_arrays(value) and first.get(name) is not ARRAYS:
-            if name in first:
-                state[name] = type(value)() if first[name] is value else first[name]    # a list or dict that was empty
-            else:
-                del state[name]
-    return state
+    state = dict(vars(layer))
+    first = state.pop("_when_built", None)
+    if first is None:
+        return state
+    from_data = {name for name, value in state.items() if _holds_arrays(value) and first.get(name) is not ARRAYS}
+    return {name: _copied(first[name]) if name in from_data else value
+            for name, value in state.items() if name not in from_data or name in first}
 
 
 def restore_layer(layer, state) -> None:
@@ -71,3 +70,8 @@ def _holds_arrays(value) -> bool:
     if isinstance(value, (list, tuple, dict)):
         return any(map(_holds_arrays, value.values() if isinstance(value, dict) else value))
     return isinstance(value, (np.ndarray, xp.ndarray))
+
+
+def _copied(value):
+    """A copy of a list or dict, to which a layer may add arrays later; anything else itself."""
+    return copy.copy(value) if isinstance(value, (list, dict)) else value

@@ -78,13 +78,12 @@ def _loaded() -> list[_Blas]:
     """
     from threadpoolctl import ThreadpoolController      # here, because the import takes long
     found = []
-    for library in ThreadpoolController().lib_controllers:
+    for library in ThreadpoolController().select(user_api="blas").lib_controllers:
         by_thread = getattr(library, "threading_layer", "") == "openmp"
         get, set_threads = (_openblas(library.filepath, f"openblas_{verb}_num_threads") for verb in ("get", "set"))
         if by_thread or not (get and set_threads):
             get, set_threads = library.get_num_threads, library.set_num_threads
-        if library.user_api == "blas":
-            found.append(_Blas(get, set_threads, by_thread))
+        found.append(_Blas(get, set_threads, by_thread))
     return found
 
 

@@ -100,7 +100,7 @@ class Plan:
         self.number = min(threads.threads(), MOST_PIECES) if worth else 1
         phases = _phases(calls) if worth else [[call] for call in calls]
         self.alone, *_ = _programs(phases, 1)
-        self.programs = _programs(phases, self.number)
+        self.programs = _programs(phases, self.number) if self.number > 1 else [self.alone]
         player = library("float32").functions
         table = ctypes.c_void_p * self.number
         begins, ends = zip(*(byte_range(p) for p in self.programs))
@@ -131,8 +131,7 @@ def entry(function, words, begin, end) -> bytes:
 def run(function, words, begin, end):
     """Do a single call now."""
     program = np.frombuffer(entry(function, words, begin, end), np.uint64)
-    start = address(program)
-    library("float32").functions.play(ctypes.c_void_p(start), ctypes.c_void_p(start + program.nbytes))
+    library("float32").functions.play(*map(ctypes.c_void_p, byte_range(program)))
 
 
 def _programs(phases, number):
@@ -181,7 +180,7 @@ def _phases(calls) -> list[list[Call]]:
 
 
 _lock = threading.RLock()       # one plan at a time on all threads; a signal's handler may predict
-_playing: list[Plan] = []       # it
+_playing: list[Plan] = []       # the one that is being played, or none
 _started: list[threading.Thread] = []
 
 

@@ -69,13 +69,11 @@ class RecordedStep:
         self.plays += 1
         return _shown(recording.result, recording.left)
 
-    def _begin_epoch(self, callbacks):
+    def begin_epoch(self, callbacks):
         """Before an epoch: if only tinynet's own code runs between its steps, the first one looks for changes."""
         self.look = True
         self.disturbed = not self.others[0].samples or any(map(callbacks.listen_to, BATCH_HOOKS)) or any(
             not callback.progress.__module__.startswith("tinynet.") for callback in callbacks.callbacks)
-
-    callbacks = property(None, _begin_epoch)
 
     def _record(self, size):
         """Do the work and record it."""

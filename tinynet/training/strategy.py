@@ -11,6 +11,7 @@ import sys
 
 from tinynet.device import launcher, on_gpu, working
 from tinynet.device.capture import captured, forward_of, predicted_again
+from tinynet.device.recorded_step import RecordedStep
 from tinynet.device.threads import Lock
 from tinynet.metrics import RunningMeans
 from tinynet.saving import atomic_write, file_format
@@ -23,31 +24,22 @@ def lock_of(model, name) -> Lock:
     return vars(model).get(name) or vars(model).setdefault(name, Lock())
 
 
-def exclusive(method):
-    """A method of a model that one thread at a time may run: its layers have one set of buffers."""
-    @functools.wraps(method)
-    def wrapped(self, *args, **kwargs):
-        with working(), lock_of(self, "_model_lock").held():
-            return method(self, *args, **kwargs)
-    return wrapped
+def _while_held(lock, context):
+    """A decorator of methods of a model, which run in this context while the model's lock of this name is held."""
+    def decorated(method):
+        @functools.wraps(method)
+        def wrapped(self, *args, **kwargs):
+            with context(), lock_of(self, lock).held():
+                return method(self, *args, **kwargs)
+        return wrapped
+    return decorated
 
 
-def between_batches(method):
-    """A method of a model that reads or writes weights or files, while no other thread uses the model."""
-    @functools.wraps(method)
-    def wrapped(self, *args, **kwargs):
-        with working() if on_gpu else contextlib.nullcontext(), lock_of(self, "_model_lock").held():
-            return method(self, *args, **kwargs)
-    return wrapped
-
-
-def trains(method):
-    """`fit`, which one thread at a time may run. Between its batches other threads may use the model."""
-    @functools.wraps(method)
-    def wrapped(self, *args, **kwargs):
-        with working(), lock_of(self, "_fit_lock").held():
-            return method(self, *args, **kwargs)
-    return wrapped
+# What one thread at a time may do with a model, whose layers have one set of buffers: to compute; to read or write its
+# weights; and to train, between whose batches other threads may do the former.
+exclusive = _while_held("_model_lock", working)
+between_batches = _while_held("_model_lock", working if on_gpu else contextlib.nullcontext)
+trains = _while_held("_fit_lock", working)
 
 
 class Batch:
@@ -61,7 +53,8 @@ class Batch:
 
     def begin_epoch(self, callbacks):
         """callbacks: of which a recorded step asks whether they can change what it depends on."""
-        self.work.callbacks = callbacks
+        if isinstance(self.work, RecordedStep):
+            self.work.begin_epoch(callbacks)
 
 
 def remembered(predict):
