@@ -6,6 +6,9 @@ Measures steps of the tutorial's network on 1, 2, 4 ... ranks, up to the number 
 one process without MPI, with one thread and with as many as cores; configurations take turns.  Then a formula for the
 time of a step is fitted to that, and says from which batch size on 16, 64 and 256 ranks would be 80 % efficient.
 Writes benchmarks/results/scaling.md, .png and .json.
+
+--hosts checks what the formula says of networks: two ranks on two hosts, which are network namespaces of this machine,
+with cables of known bandwidth and latency between them (Linux, root).  Writes benchmarks/results/hosts.md.
 """
 import argparse
 import json
@@ -30,16 +33,22 @@ RANKS = (16, 64, 256)
 WANTED = 0.8
 # What a message costs beside its bytes (s), and bytes a second: figures of such networks that are usual, not measured.
 NETWORKS = {"10 Gbit/s Ethernet": (30e-6, 1.25e9), "100 Gbit/s InfiniBand": (2e-6, 12.5e9)}
+CABLES = {"10 Gbit/s": (1.25e9, 0), "1 Gbit/s": (1.25e8, 0), "1 Gbit/s, 0.1 ms": (1.25e8, 1e-4),
+          "1 Gbit/s, 1 ms": (1.25e8, 1e-3)}      # bytes a second, seconds
 COLOURS = ("#3b6ea5", "#c8553d", "#6a994e", "#8d6a9f", "#b8b8b8")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--hosts", action="store_true", help="compare the formula with two hosts")
     parser.add_argument("--rank", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.rank:
         return work(args.rank[0], int(args.rank[1]))
+    RESULTS.mkdir(exist_ok=True)
+    if args.hosts:
+        return on_two_hosts(args.rounds)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     counts = [2**i for i in range(10) if 2**i <= cores]
     setups = [("alone", 1), ("threads", cores),
@@ -50,32 +59,74 @@ def main():
             for mode, ranks in setups:
                 runs.setdefault((mode, ranks, batch), []).append(measured(mode, ranks, batch))
         print(f"round {turn + 1} of {args.rounds}", flush=True)
-    steps = [{"mode": mode, "ranks": ranks, "batch": batch} | {
-        name: median(run[name] for run in found) for name in ("step", "waiting", "moving", "bytes")}
-        for (mode, ranks, batch), found in runs.items()]
-    sums = [{"ranks": ranks, "length": length,
-             "seconds": median(run["sums"][i] for run in runs["fixed order", ranks, BATCHES[0]])}
-            for ranks in counts[1:] for i, length in enumerate(LENGTHS)]
+    steps = medians(runs)
+    sums = [found for ranks in counts[1:] for found in median_sums(runs, "fixed order", ranks)]
     record = {"steps": steps, "sums": sums, "cost": fitted(steps, sums)}
-    RESULTS.mkdir(exist_ok=True)
     (RESULTS / "scaling.json").write_text(json.dumps(record, indent=1) + "\n")
     (RESULTS / "scaling.md").write_text(table(record))
     draw(record)
     print(table(record))
 
 
+def on_two_hosts(rounds):
+    """Fit the formula to this machine, and compare what it says of two hosts with their measured steps."""
+    sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
+    from hosts import Hosts
+    here, bare, batches = [("alone", 1), ("fixed order", 2), ("any order", 2)], "no limit", BATCHES[::2]
+    runs: dict = {}
+    for turn in range(rounds):
+        for batch in batches:
+            for mode, ranks in here:
+                runs.setdefault((mode, ranks, batch), []).append(measured(mode, ranks, batch))
+            for name, cable in ({bare: (None, 0)} | CABLES).items():
+                with Hosts(*cable) as hosts:
+                    runs.setdefault((name, 2, batch), []).append(measured("fixed order", 2, batch, hosts))
+        print(f"round {turn + 1} of {rounds}", flush=True)
+    steps = medians(runs)
+    cost = fitted([s for s in steps if s["mode"] in MODES], median_sums(runs, "fixed order", 2))
+    software = fitted_network(median_sums(runs, bare, 2))["message"]
+    lines = ["| cable | summing, predicted, ms | measured | " + " | ".join(
+        f"batch {batch:,}, predicted, ms | measured" for batch in batches) + " |", "| --- " * 9 + "|"]
+    for name, (bandwidth, latency) in CABLES.items():
+        network = {"message": software + latency, "bandwidth": bandwidth}
+        found = {s["batch"]: s for s in steps if s["mode"] == name}
+        cells = [moved(2, network), median(s["moving"] for s in found.values())]
+        for batch in batches:
+            cells += [predict(cost, 2, 4, batch, network), found[batch]["step"]]
+        lines.append(f"| {name} | " + " | ".join(f"{1e3 * seconds:.1f}" for seconds in cells) + " |")
+    text = "\n".join([*lines, "", f"A message costs {1e6 * software:.0f} us by itself.", ""])
+    (RESULTS / "hosts.md").write_text(text)
+    print(text)
+
+
 # Measuring
 
 
-def measured(mode, ranks, batch):
-    """What rank 0 of a run of its own reports."""
+def measured(mode, ranks, batch, hosts=None):
+    """What rank 0 of a run of its own reports; if there are two hosts, half of the ranks are on each."""
     mpiexec = Path(sys.executable).parent / "mpiexec"
-    command = [] if MODES[mode] is None else [str(mpiexec) if mpiexec.exists() else "mpiexec", "-n", str(ranks)]
-    run = subprocess.run([*command, sys.executable, __file__, "--rank", mode, str(batch)], stdout=subprocess.PIPE,
-                         stderr=subprocess.DEVNULL, text=True, check=True,
+    command = [str(mpiexec) if mpiexec.exists() else "mpiexec", "-n", str(ranks)]
+    if hosts:
+        command = hosts.mpiexec(command[0], ranks // 2)
+    run = subprocess.run([*(command if MODES[mode] is not None else []), sys.executable, __file__, "--rank", mode,
+                          str(batch)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True,
                          env=os.environ | {"TINYNET_THREADS": str(ranks) if mode == "threads" else "1",
-                                           "TINYNET_BACKEND": "numpy"})
+                                           "TINYNET_BACKEND": "numpy"} | (hosts.environment if hosts else {}))
     return json.loads(run.stdout)
+
+
+def medians(runs):
+    """The median of each number of a step, for each setup."""
+    return [{"mode": mode, "ranks": ranks, "batch": batch} | {
+        name: median(run[name] for run in found) for name in ("step", "waiting", "moving", "bytes")}
+        for (mode, ranks, batch), found in runs.items()]
+
+
+def median_sums(runs, mode, ranks):
+    """The median time of summing a vector of each length."""
+    return [{"ranks": ranks, "length": length,
+             "seconds": median(run["sums"][i] for run in runs[mode, ranks, BATCHES[0]])}
+            for i, length in enumerate(LENGTHS)]
 
 
 def work(mode, batch):
@@ -152,12 +203,17 @@ def fitted(steps, sums):
         [[1, count, s["batch"] / s["ranks"]] for count, s in zip(own, shared)],
         [s["step"] - s["moving"] for s in shared])))}
     if sums:
-        message, second_a_byte = least_squares([[2 * (s["ranks"] - 1), moved_bytes(s["ranks"], s["length"])]
-                                                for s in sums], [s["seconds"] for s in sums])
-        cost["memory"] = {"message": message, "bandwidth": 1 / second_a_byte}
+        cost["memory"] = fitted_network(sums)
     predicted = [predict(cost, s["ranks"], shards(s), s["batch"], cost.get("memory")) for s in shared]
     cost["largest error"] = max(abs(p / s["step"] - 1) for p, s in zip(predicted, shared))
     return cost
+
+
+def fitted_network(sums):
+    """What a message and a byte cost between ranks."""
+    message, second_a_byte = least_squares([[2 * (s["ranks"] - 1), moved_bytes(s["ranks"], s["length"])]
+                                            for s in sums], [s["seconds"] for s in sums])
+    return {"message": message, "bandwidth": 1 / second_a_byte}
 
 
 def least_squares(rows, seconds):
@@ -176,8 +232,12 @@ def moved_bytes(ranks, length=WEIGHTS):
 def predict(cost, ranks, shards, batch, network):
     """t(P, B) in seconds."""
     ours = cost["ranks"]
-    moved = 2 * (ranks - 1) * network["message"] + moved_bytes(ranks) / network["bandwidth"] if network else 0
-    return ours["fixed"] + ours["shard"] * shards / ranks + ours["row"] * batch / ranks + moved
+    return ours["fixed"] + ours["shard"] * shards / ranks + ours["row"] * batch / ranks + moved(ranks, network)
+
+
+def moved(ranks, network):
+    """The seconds of a step in which ranks send each other gradients."""
+    return 2 * (ranks - 1) * network["message"] + moved_bytes(ranks) / network["bandwidth"] if network else 0
 
 
 def efficiency(cost, ranks, batch, network):

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from hosts import Hosts
 from tinynet import backend, distributed
 from tinynet.backend import on_gpu
 from tinynet.device import launcher, threads as parallel
@@ -24,6 +25,7 @@ from tinynet.callbacks import BackupAndRestore, Callback
 from tinynet.constraints import max_norm
 from tinynet.distributed import ranks
 from tinynet.distributed.allreduce import AllReduce, subtrees
+from tinynet.distributed.init import ABORT_TIMEOUT
 from tinynet.layers import ActivityRegularization, BatchNormalization, Dense, Dropout, GaussianNoise, Layer
 from tinynet.losses import MeanSquaredError
 from tinynet.models import Model, Sequential, load_model
@@ -38,10 +40,12 @@ needs_mpi = pytest.mark.skipif(not MPIEXEC or not importlib.util.find_spec("mpi4
                                reason='no MPI here: python -m pip install -e ".[mpi]"')
 
 
-def start(number, *command, **environment):
-    """The process of so many ranks (0: without mpiexec) that run a scenario of ranks.py."""
+def start(number, *command, hosts=None, **environment):
+    """The process of so many ranks (0: without mpiexec) that run a scenario of ranks.py; half of them on each host."""
     mpiexec = [MPIEXEC, "-n", str(number)] if number else []
-    if number and "Open MPI" in subprocess.run(
+    if hosts:
+        mpiexec, environment = hosts.mpiexec(MPIEXEC, number // 2), environment | hosts.environment
+    elif number and "Open MPI" in subprocess.run(
             [MPIEXEC, "--version"], capture_output=True, text=True).stdout:
         mpiexec += ["--oversubscribe"]
         environment |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
@@ -61,9 +65,9 @@ def ended(process, timeout=60):
     return process.returncode, out, err
 
 
-def printed(number, *command, **environment):
+def printed(number, *command, **options):
     """What so many ranks print; they must end well."""
-    status, out, err = ended(start(number, *command, **environment))
+    status, out, err = ended(start(number, *command, **options))
     assert status == 0, err
     return out
 
@@ -382,6 +386,77 @@ def test_a_fault_in_one_rank_ends_all_and_another_number_of_ranks_goes_on_to_the
             assert "holds all complete batches; the same command continues from there." in err
         load_model(folder / "backup.safetensors")
         assert printed(later, "backed_up", folder)[-65:] == whole
+
+
+@pytest.fixture
+def hosts():
+    """Two machines, which are network namespaces of this one."""
+    if "HYDRA" not in subprocess.run([MPIEXEC, "--version"], capture_output=True, text=True).stdout:
+        pytest.skip("network namespaces are tried with MPICH's mpiexec only")
+    try:
+        with Hosts() as hosts:
+            yield hosts
+    except OSError as error:
+        pytest.skip(f"this system makes no network namespaces: {error}")
+
+
+@needs_mpi
+def test_two_hosts_and_one_process_end_with_one_sha256(hosts):
+    whole = printed(0, "options", "{}")
+    assert whole.count("SHA-256") == 2
+    for number in (2, 4):
+        before = hosts.bytes_sent()
+        assert printed(number, "options", "{}", hosts=hosts) == whole
+        assert hosts.bytes_sent() - before > 100_000
+
+
+@needs_mpi
+def test_a_rank_that_is_killed_on_another_host_ends_all(hosts, tmp_path):
+    status, out, _ = ended(start(2, "backed_up", tmp_path, "SIGKILL", 3, 1, hosts=hosts))
+    assert status != 0 and "SHA-256" not in out and time.time() - float((tmp_path / "time").read_text()) < 10
+
+
+@pytest.mark.slow
+@needs_mpi
+def test_all_ranks_end_with_an_error_when_the_cable_between_hosts_is_cut(hosts, tmp_path):
+    process = start(2, "endless", tmp_path, hosts=hosts, TINYNET_THREADS="1")
+    try:
+        while not all((tmp_path / rank).exists() for rank in "01"):
+            time.sleep(0.1)
+        time.sleep(1)
+        ranks = [int((tmp_path / rank).read_text()) for rank in "01"]
+        hosts.cut()
+        begun = time.monotonic()
+        assert all(alive(rank) for rank in ranks)
+        while any(alive(rank) for rank in ranks) and time.monotonic() < begun + 60:
+            time.sleep(0.1)
+        assert time.monotonic() - begun < 5 + ABORT_TIMEOUT + 3        # the timeout of endless()
+    finally:
+        process.kill()      # mpiexec waits for what the other host has to say
+    status, _, err = ended(process)
+    assert status != 0 and "Rank 0 has waited 5 s for the other ranks: " in err
+
+
+def test_an_abort_that_hangs_is_ended():
+    code = """
+import sys, time, types
+import tinynet.distributed
+init = sys.modules["tinynet.distributed.init"]
+init.ABORT_TIMEOUT = 0.5
+init._end_together(types.SimpleNamespace(rank=0, size=2, Abort=lambda status: time.sleep(100)))
+1 / 0
+"""
+    begun = time.monotonic()
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 1 and ran.stderr.endswith("ZeroDivisionError: division by zero\n"), ran.stderr
+    assert time.monotonic() - begun < 20
+
+
+def alive(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split(") ")[1][0] != "Z"
+    except OSError:
+        return False
 
 
 @needs_mpi

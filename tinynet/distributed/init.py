@@ -16,7 +16,7 @@ from tinynet.distributed.strategy import DataParallel
 from tinynet.training.model import Model
 from tinynet.validation import number, whole_number
 
-INIT_TIMEOUT = 600      # seconds to wait for all ranks to call `init`
+INIT_TIMEOUT, ABORT_TIMEOUT = 600, 10       # seconds to wait for all ranks to call `init`; for MPI to end all ranks
 
 
 def init(deterministic=True, shards=4, timeout=600, cuda_aware=False) -> None:
@@ -113,6 +113,8 @@ def _end_together(comm):
             sys.stdout.flush()
             sys.stderr.flush()
         finally:
+            # MPICH 5.0.2 may try for ever to reach the others.
+            faulthandler.dump_traceback_later(ABORT_TIMEOUT, exit=True, file=open(os.devnull, "w"))
             comm.Abort(130 if issubclass(kind, KeyboardInterrupt) else 1)
 
     def leave():
@@ -143,9 +145,8 @@ def _mpi():
 
 def _share_cores(comm):
     """Give each rank of a machine an even share of the cores that they may use together."""
-    MPI = _mpi()
     own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    machine = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    machine = comm.Split_type(_mpi().COMM_TYPE_SHARED)
     threads.share_cores(len(set().union(*machine.allgather(set(own)))), machine.size)
     machine.Free()
 
