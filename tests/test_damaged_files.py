@@ -33,7 +33,7 @@ BOMBS = harm.bombs()
 def test_malicious_files_are_refused_and_take_little_memory(name, path):
     raw = BOMBS[name]
     path.write_bytes(raw)
-    code = ("import resource, sys; from tinynet.models import load_model; import h5py\n"
+    code = ("import resource, sys; from tinynet.models import load_model; import h5py, hashlib\n"
             "def now(): return next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith('VmHWM'))\n"
             "before = now()\n"
             "try: load_model(sys.argv[1])\n"

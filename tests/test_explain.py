@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from tinynet import explain_page
 from tinynet.backend import to_numpy
 from tinynet.layers import BatchNormalization, Dense, Dropout, Layer
 from tinynet.models import Sequential
@@ -22,6 +23,22 @@ def everything(model):
     """All numbers that training changes."""
     return [*model.get_weights(), np.array(model.optimizer.iterations), np.array(model.layers[2].masks.step),
             *map(to_numpy, model.parameters.slots.values())]
+
+
+def test_a_notebook_shows_histograms_and_no_raw_arrays():
+    explanation = network().explain_step(X, Y)
+    page = explanation._repr_html_()
+    layers = explanation.layers
+    drawn = 2 + len(layers) + sum(layer.dy is not None for layer in layers) + len(explanation.gradients)
+    assert page.count("<svg") == drawn and page.count("<table") == page.count("</table>") == 2
+    assert "the update is " in page and "array(" not in page
+    assert repr(explanation).startswith("<Explanation: Step 1 of ") and len(repr(explanation)) < 200
+    frozen = network()
+    frozen.layers[0].trainable = frozen.layers[1].trainable = False
+    frozen.compile("sgd", "mse")
+    assert "(skipped)" in frozen.explain_step(X, Y)._repr_html_()
+    assert explain_page.histogram(np.zeros(3), "red") == "all zero"
+    assert explain_page.histogram(np.full(3, np.nan), "red") == "none is finite"
 
 
 @pytest.mark.parametrize("loss", ["categorical_crossentropy", "mse"])

@@ -458,9 +458,11 @@ def test_what_breaks_the_contract_is_told_so():
             x *= 0
             return y
 
+    numbers = np.random.default_rng(0)      # not of the layer, so that nobody can draw them again
+
     class Moody(ReLU):
         def forward(self, x, training=False):
-            return super().forward(x) + xp.asarray(np.random.random(x.shape))
+            return super().forward(x) + xp.asarray(numbers.random(x.shape))
 
     for layer, message in ((Silent(), "silent_1: backward must return dx of shape .1, 2., like x, got None. Does"),
                            (Overwriting(), "overwriting_1: forward changed its input"),
@@ -651,9 +653,8 @@ def test_a_layer_without_masks_and_one_that_writes_to_its_input():
             return self.x
 
     assert check_layer(Own(), X).passed
-    for check in (lambda: check_layer(Overwriting(name="guilty"), X), lambda: blamed(Overwriting(name="guilty"))):
-        with pytest.raises(ValueError, match="guilty: backward changed the input of forward"):
-            check()
+    assert blamed(Overwriting(name="guilty")) == ["guilty: backward"]
+    assert "backward changed the input of forward. Write to dy" in str(check_layer(Overwriting(name="guilty"), X))
 
 
 def test_a_check_draws_nothing_from_numpys_random_numbers():

@@ -23,7 +23,7 @@ ROOT = Path(tinynet.__file__).parent
 
 # Each room, a module or a folder, imports only from the rooms of the rows above it.
 FLOORS = [
-    ["validation", "legacy", "datasets"],
+    ["validation", "legacy", "datasets", "explain_page"],
     ["registry", "device", "callbacks"],
     ["backend"],
     ["pickling"],
@@ -43,8 +43,8 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
         "optimizers", "models", "training/step", "training/epoch", "training/model"]
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
-BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1920, "recorded steps": 840, "the rest": 2365,
-           "kernels": 120, "around the kernels on a CPU": 185}
+BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1925, "recorded steps": 840, "the rest": 1875,
+           "gradient checks": 900, "kernels": 120, "around the kernels on a CPU": 185}
 RECORDED = ("capture", "compile", "plan", "record", "recorded_step")
 
 
@@ -134,6 +134,7 @@ def test_no_part_has_more_lines_of_code_than_its_budget():
     for path in ROOT.rglob("*.py"):
         machine = parts(path)[0] in ("device", "saving", "distributed")
         part = "the learning ring" if in_ring(path) else "device, saving, distributed" if machine else "the rest"
+        part = "gradient checks" if parts(path)[0] == "gradient_check" else part
         part = "recorded steps" if parts(path)[0] == "device" and parts(path)[1] in RECORDED else part
         count[part] += code_lines(path)
     for part, files in {"kernels": ["kernels.c"], "around the kernels on a CPU": ["cpu.h", "cpu.c"]}.items():

@@ -32,9 +32,9 @@ class LayerRecord:
     updates: dict[str, np.ndarray] = field(default_factory=dict)        # by how much they changed
 
 
-@dataclass
+@dataclass(repr=False)
 class Explanation:
-    """A record of one step; `str()` is a table of at most 100 columns."""
+    """A record of one step; `str()` is a table of at most 100 columns, and a notebook shows it with histograms."""
 
     title: str
     x: np.ndarray
@@ -68,6 +68,13 @@ class Explanation:
                 lines.append(f"    {shortened(name, 28):<28} {_shape(gradient):<12} gradient {sizes[0]:.2e}, "
                              f"value {sizes[1]:.2e}, update {sizes[2]:.2e}")
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Explanation: {self.title}>"
+
+    def _repr_html_(self) -> str:
+        from tinynet import explain_page        # here, because only notebooks need it
+        return explain_page.page(self)
 
 
 def explain_step(model, x, y, sample_weight=None) -> Explanation:

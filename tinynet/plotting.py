@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinynet.gradient_check import numeric
+
 BLUE, ORANGE, GREY = "#1f5fa8", "#e0702d", "#8a8a8a"
 
 
@@ -117,6 +119,36 @@ def plot_gradient_flow(model, x, y):
         axes.xaxis.set_minor_formatter("")
         _style(axes, axis="x", which="both")
     figure.suptitle(f"The gradient in {model.name}, from the loss (top) to the data", fontsize=12)
+    return figure
+
+
+def plot_step_size(f=None, x=1.5, derivative=None):
+    """The error of f'(x) by the three methods of the gradient check, against the size h of the step.
+
+    From right to left: a shorter step cuts less off the series, h^2 or h^4 of it, until the rounding error of the
+    difference of two nearly equal numbers, 1e-16 / h, is larger. The complex step subtracts nothing.
+
+    Parameters
+        f: a function of a number, which may be complex; e^x / (sin^3 x + cos^3 x), the example of Squire and Trapp, by
+            default.
+        derivative: f'(x), if it is known; by default that of the complex step of 1e-30.
+
+    Source: Squire and Trapp, SIAM Review 40 (1998).
+    """
+    f = f or (lambda x: np.exp(x) / (np.sin(x) ** 3 + np.cos(x) ** 3))
+    truth = numeric.complex_step(lambda t: f(x + t)) if derivative is None else derivative
+    figure, steps = _figure(7, 4.5), np.logspace(-16, 0, 161)
+    axes = figure.add_subplot()
+    for name, method, colour in (("central difference", numeric.central, BLUE),
+                                 ("Richardson", numeric.richardson, ORANGE),
+                                 ("complex step", numeric.complex_step, GREY)):
+        errors = [abs(method(lambda t: f(x + t), h) - truth) / (abs(truth) or 1.0) for h in steps]
+        axes.plot(steps, np.maximum(errors, 1e-17), color=colour, label=name)
+    axes.set(xscale="log", yscale="log", ylim=(5e-18, 10), xlabel="step h", ylabel="relative error of f'(x)",
+             title="A long step truncates the series, a short one cancels digits")
+    axes.minorticks_off()
+    _style(axes)
+    axes.legend(frameon=False, loc="upper center")
     return figure
 
 

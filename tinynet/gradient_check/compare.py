@@ -1,28 +1,35 @@
 """Comparison of a gradient with a numeric one: which numbers are compared, and what a difference means."""
 from __future__ import annotations
 
+import functools
 import math
 import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from tinynet.backend import to_numpy, xp
+from tinynet.backend import to_numpy, working, xp
+from tinynet.gradient_check.hints import kind_of_mistake
 from tinynet.gradient_check.numeric import METHODS, TOLERANCE, central, converged, is_kink, of_number, rounding, sides
 from tinynet.gradient_check.report import WHOLE, Entry
 from tinynet.validation import find, whole_number
 
+Check = TypeVar("Check", bound=Callable[..., Any])
+
 BY_DIFFERENCES = 1e-5       # the tolerance of finite differences if nothing is known of f
 NOT_ANALYTIC = "By finite differences, to five digits: this forward is not analytic (abs, std, float() or the like)."
+ROUNDING = 4e-5             # of the scale: times 1e-10, rounding errors of gradients that are tiny everywhere
 SHARES = (1.0, 0.5, 0.2, 0.05)      # of the numbers that a random direction changes, until it crosses no kink
 
 
-def relative_error(analytic, numeric, scale):
-    """|b - n| / max(|b|, |n|, 0.001 scale, 1e-6), where the scale is the largest of such numbers.
+def relative_error(analytic, numeric, scale, least=1e-3):
+    """|b - n| / max(|b|, |n|, least * scale, 1e-6), where the scale is the largest of such numbers.
 
     The 1e-6 is for a softmax of nearly 1, whose rounding error of 1e-16 would otherwise be more than 1e-10.
     """
     return np.abs(analytic - numeric) / np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)),
-                                                   max(1e-3 * scale, 1e-6))
+                                                   max(least * scale, 1e-6))
 
 
 class Comparison:
@@ -54,16 +61,20 @@ class Comparison:
                 raise
             return check(Comparison("richardson", self.max_entries, self.seed, not_analytic=True))
 
+    def of_one_number(self) -> Comparison:
+        """A comparison of one number of each array, and the slope in a random direction: quick, and says less."""
+        return Comparison(self.method, 1, self.seed, self.not_analytic)
+
     def prepared(self, array):
         """The array in the dtype of the method."""
         return xp.asarray(array).astype(complex if self.method == "complex" else float)
 
-    def entry(self, name, gradient, array, f, scale=0.0) -> Entry:
+    def entry(self, name, gradient, array, f, scale=0.0, samples=1) -> Entry:
         """The comparison of a gradient with the slopes of f(), which reads the array, a prepared one.
 
         `scale` is the size of such gradients elsewhere: one whose terms cancel is not exactly zero.
         """
-        gradient = to_numpy(gradient)
+        gradient = to_numpy(gradient).real
         if gradient.shape != array.shape:
             raise ValueError(f"{name}: the gradient must have the shape {array.shape}, got {gradient.shape}.")
         indices = self._sample(array.shape)
@@ -75,16 +86,23 @@ class Comparison:
         numeric = np.array([0.0 if not_analytic else self.derivative(slope) for slope in slopes])
         analytic = np.array([gradient[i] for i in indices])
         finite = np.abs(gradient[np.isfinite(gradient)])
-        scale = max(scale, finite.max(initial=0.0), np.abs(numeric).max(initial=0.0))
+        own = max(finite.max(initial=0.0), np.abs(numeric).max(initial=0.0))
+        least = ROUNDING if own < 1e-6 * scale and not name.startswith(WHOLE) else 1e-3
+        scale = max(scale, own)
         if not_analytic:
             entry.tolerance, entry.note = BY_DIFFERENCES, NOT_ANALYTIC
-        error = relative_error(analytic, numeric, scale)
+        error = relative_error(analytic, numeric, scale, least)
         for k in range(len(indices)):
             if not_analytic or not error[k] <= entry.tolerance:
-                numeric[k], error[k] = self._recheck(entry, slopes[k], analytic[k], numeric[k], scale, not_analytic)
+                numeric[k], error[k] = self._recheck(entry, slopes[k], analytic[k], numeric[k], scale, not_analytic,
+                                                     least, array)
         if len(indices):
             worst = int(np.argmax(np.where(np.isnan(error), np.inf, error)))
             self._worst(entry, error[worst], tuple(map(int, indices[worst])), analytic[worst], numeric[worst])
+            if not entry.passed:
+                shape = array.shape if len(indices) == array.size else (len(indices),)
+                entry.hint = kind_of_mistake(analytic.reshape(shape), numeric.reshape(shape), samples,
+                                             whole=len(indices) == array.size)
         if entry.passed and array.size > len(indices):
             self.direction(entry, [(array, gradient)], f, scale, not_analytic)
         if entry.kinks == entry.checked > 0:
@@ -134,7 +152,7 @@ class Comparison:
             if not is_kink(moved, 1e-6 * max(abs(slope), scale)):
                 difference, uncertainty = converged(moved)
                 size = max(abs(slope), abs(difference), 1e-3 * scale)
-                return uncertainty <= 1e-6 * size and abs(slope - difference) > 1e-4 * size
+                return uncertainty <= 1e-6 * size and abs(slope - difference) > max(30 * uncertainty, 2e-6 * size)
         return False
 
     def _step(self, array, share):
@@ -142,7 +160,8 @@ class Comparison:
         step = self.rng.standard_normal(array.shape) * units(array)
         return step if share == 1 else step * (array != 0) * (self.rng.random(array.shape) < share)
 
-    def _recheck(self, entry, slope, analytic, numeric, scale, not_analytic=False):
+    def _recheck(self, entry, slope, analytic, numeric, scale, not_analytic=False, least=1e-3,
+                 array=None):
         """(numeric, error) of a number that does not agree: is it at a kink, or has the method failed?"""
         left, right = sides(slope)
         margin = 1e-6 * max(abs(left), abs(right), scale)
@@ -150,9 +169,12 @@ class Comparison:
         # In a whole model several kinks may coincide: then the slope may lie outside both.
         slack = abs(left - right) if entry.name.startswith(WHOLE) else margin
         low, high = min(left, right, 0) - slack, max(left, right, 0) + slack
-        if low <= analytic <= high and is_kink(slope, margin):
-            entry.kinks += 1
-            return analytic, 0.0
+        if np.isfinite(analytic) and is_kink(slope, margin):
+            if not low <= analytic <= high and array is not None:
+                low, high = self._beside(slope, array, margin)
+            if low <= analytic <= high:
+                entry.kinks += 1
+                return analytic, 0.0
         if not_analytic:
             numeric = converged(slope)[0]
         elif self.method != "complex":      # a bend within a step's reach needs a shorter step
@@ -161,10 +183,20 @@ class Comparison:
                 entry.note = "The rounding error of so large a loss dominates the differences: use method='complex'."
         elif np.isfinite(analytic):
             difference, uncertainty = converged(slope)
-            reliable = uncertainty <= 1e-6 * max(abs(difference), scale)
-            if reliable and relative_error(numeric, difference, scale) > BY_DIFFERENCES:
+            reliable = uncertainty <= min(1e-6 * max(abs(difference), scale), 0.1 * abs(numeric - difference))
+            if reliable and relative_error(numeric, difference, scale, least) > BY_DIFFERENCES:
                 numeric, entry.tolerance, entry.note = difference, BY_DIFFERENCES, NOT_ANALYTIC
-        return numeric, float(relative_error(analytic, numeric, scale))
+        least = 1e-3 if entry.tolerance == BY_DIFFERENCES else least
+        return numeric, float(relative_error(analytic, numeric, scale, least))
+
+    def _beside(self, slope, array, margin):
+        """The least and the largest slope nearby: where several kinks meet, as in sort, any of them is right."""
+        held, slopes = array.copy(), []
+        for _ in range(24):
+            array[...] = held + xp.asarray(1e-5 * units(to_numpy(held)) * self.rng.standard_normal(held.shape))
+            slopes.append(central(slope, 1e-7))
+        array[...] = held
+        return min(slopes) - margin, max(slopes) + margin
 
     @staticmethod
     def _worst(entry, error, where, analytic, numeric):
@@ -204,6 +236,15 @@ def along(arrays, steps, f):
             for array, value in zip(arrays, held):
                 array[...] = value
     return moved
+
+
+def as_in_training(check: Check) -> Check:
+    """The check, on the threads that train: those of BLAS itself take fifty times as long when a core is busy."""
+    @functools.wraps(check)
+    def checked(*arguments, **options):
+        with working():
+            return check(*arguments, **options)
+    return cast(Check, checked)
 
 
 def comparison_of(method, max_entries, seed) -> Comparison:

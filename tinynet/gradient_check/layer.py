@@ -3,16 +3,19 @@ from __future__ import annotations
 
 import copy
 import numbers
+from contextlib import suppress
 
 import numpy as np
 
 from tinynet.backend import to_numpy, xp
-from tinynet.gradient_check.compare import comparison_of
-from tinynet.gradient_check.report import GradientReport
+from tinynet.gradient_check import contract
+from tinynet.gradient_check.compare import as_in_training, comparison_of
+from tinynet.gradient_check.report import Breach, GradientReport
+from tinynet.gradient_check.state import State
 from tinynet.layers import Layer
-from tinynet.random import MaskStream
 
 
+@as_in_training
 def check_layer(layer, x_or_shape, *, method="complex", max_entries=100, seed=0) -> GradientReport:
     """Check a layer, and the layers that are its arguments, in training and, if it differs, in inference.
 
@@ -31,6 +34,9 @@ def check_layer(layer, x_or_shape, *, method="complex", max_entries=100, seed=0)
     comparison = comparison_of(method, max_entries, seed)
     if not isinstance(layer, Layer):
         raise TypeError(f"check_layer expects a layer, such as Dense(3), got {layer!r}. Models go to check_model.")
+    if not hasattr(layer, "parameters"):
+        raise TypeError(f"{type(layer).__name__} lacks what every layer has: its __init__ must begin with "
+                        "super().__init__(**options).")
     before = np.random.get_state()
     x = _inputs(x_or_shape, comparison.rng)
     entries, layer = [], copy.deepcopy(layer)
@@ -60,59 +66,137 @@ def _inputs(x_or_shape, rng):
 
 def layer_entries(layer, x, comparison):
     """The entries of a layer, in training and, if it differs, in inference."""
-    state, trainable = state_of([layer]), layer.trainable
-    layer.trainable = True      # a frozen layer may skip its gradients
-    outputs = []
+    trainable, layer.trainable = layer.trainable, True      # a frozen layer may skip its gradients
+    state, outputs = State([layer]), []
     for training in (True, False):
-        batch = _another_batch(x)
-        given = batch.copy()
-        outputs.append(to_numpy(layer.forward(batch, training)))
-        _check_contract(layer, batch, given, outputs[-1])
-        restore(state)
+        outputs.append(contract.output(layer, _another_batch(x), training))
+        state.observe()
+        state.restore()
     same = np.array_equal(outputs[0], outputs[1], equal_nan=True)
-    modes = {"": True} if same else {"": True, " (not training)": False}
     entries = []
-    for title, training in modes.items():
-        entries += comparison.run(lambda how, training=training, title=title: _mode_entries(
-            layer, x.copy(), training, title, how))
-        restore(state)
+    for title, training in ({"": True} if same else {"": True, " (not training)": False}).items():
+        found = comparison.run(lambda how, training=training, title=title: _mode_entries(
+            layer, state, x.copy(), training, title, how))
+        state.restore()
+        if all(entry.passed for entry in found):        # else the first thing that is wrong is told
+            found += _elsewhere(layer, x, training, title, comparison)
+            found += _breaches(layer, state, x.copy(), training, title, comparison)
+            found[0].note = found[0].note or _untrained(layer, state, x, training)
+        entries += found
     layer.trainable = trainable
     return entries
 
 
-def _mode_entries(layer, x, training, title, comparison):
+def _mode_entries(layer, state, x, training, title, comparison):
     """The entries of a layer: its input and each of its parameters."""
-    state, trained, given = state_of([layer]), [p for p in layer.parameters if p.trainable], x.copy()
-
-    def forward(x):
-        restore(state)
-        return layer.forward(x, training)
-
-    forward(_another_batch(x))      # of which backward must use nothing
-    y = to_numpy(forward(x))
-    _check_contract(layer, x, given, y)
+    forward, trained = _forward(layer, state, training), [p for p in layer.parameters if p.trainable]
+    with suppress(Exception):       # of backward: it is told below
+        contract.backward(layer, xp.ones(forward(_another_batch(x)).shape), trained, x.shape)
+    state.restore()
+    y = contract.output(layer, x, training)
     if not np.array_equal(to_numpy(forward(x)), y):
         raise ValueError(f"{layer.name}: forward is not the same each time. It must depend on x, the weights and "
-                         "self.masks alone, a tinynet.random.MaskStream, which can be reset.")
+                         "random numbers that can be drawn again: of self.masks, a tinynet.random.MaskStream, of a "
+                         "Generator in an attribute, or of np.random.")
     cotangent = xp.asarray(comparison.rng.standard_normal(y.shape))
-    dx, gradients = _backward(layer, cotangent, trained, x.shape)
-    if not np.array_equal(x, given):
-        raise ValueError(f"{layer.name}: backward changed the input of forward. Write to dy, or to an array of the "
-                         "layer's own.")
-    entries, held = [], [p.value for p in trained]
-    moved = comparison.prepared(x)
+    held, given = [p.value.copy() for p in trained], x.copy()
+    dx, *gradients = contract.backward(layer, cotangent, trained, x.shape)
+    dx = dx.copy()
+    x[...] = given      # what backward has changed it must not
+    for p, value in zip(trained, held):
+        p.value = value
+    moved, held = comparison.prepared(x), [p.value for p in trained]
 
     def loss():
         return (cotangent * forward(moved)).sum() + layer.penalty
-    scale = float(abs(cotangent).max())
-    entries.append(comparison.entry(f"{layer.name}: input{title}", dx, moved, loss, scale))
+    scale, samples = float(abs(cotangent).max()), len(x)
+    entries = [comparison.entry(f"{layer.name}: input{title}", dx, moved, loss, scale, samples)]
     for p, gradient, value in zip(trained, gradients, held):
         p.move_to(comparison.prepared(value), p.grad)
         try:
-            entries.append(comparison.entry(f"{p.name}{title}", gradient, p.value, loss, scale))
+            entries.append(comparison.entry(f"{p.name}{title}", gradient, p.value, loss, scale, samples))
         finally:
             p.move_to(value, p.grad)
+        if np.isnan(to_numpy(gradient)).all():
+            name = next((f"self.{name}" for name, value in vars(layer).items() if value is p), p.name)
+            entries[-1].note = f"NaN: backward must assign {name}.grad, and not add to it (0 times NaN is NaN)."
     return entries
+
+
+def _forward(layer, state, training):
+    """forward, of the same random numbers each time."""
+    def forward(x):
+        state.restore()
+        return layer.forward(x, training)
+    return forward
+
+
+def _elsewhere(layer, x, training, title, comparison):
+    """The entries that are wrong for one sample more, or with other weights: ones and zeros hide wrong factors."""
+    held, entries = [(p, p.value.copy()) for p in layer.parameters], []
+    larger = _larger_batch(x)
+    for what, batch, weights in ((f" ({len(larger)} samples)", larger, []), (" (other weights)", x, held)):
+        for p, value in weights:
+            p.value = _other_weights(p, value, comparison.rng)
+        try:
+            state = State([layer])
+            contract.output(layer, _another_batch(batch), training)
+            state.observe()
+
+            def check(how, what=what, batch=batch, state=state):
+                return _mode_entries(layer, state, batch.copy(), training, title + what, how)
+            if not all(entry.passed for entry in comparison.of_one_number().run(check)):
+                entries += [entry for entry in comparison.run(check) if not entry.passed]
+        except Exception:       # of forward: _breaches tells, or these weights are not possible
+            pass
+        for p, value in held:
+            p.value = value
+    return entries
+
+
+def _other_weights(p, value, rng):
+    """Weights near these: none of them zero or one because it is a constant; statistics that vary stay as they are."""
+    spread = float(value.std()) or (0.5 * float(abs(value).max(initial=0)) or 0.5)
+    if not p.trainable and value.std():
+        return value
+    return value + xp.asarray(rng.uniform(-spread, spread, value.shape))
+
+
+def _breaches(layer, state, x, training, title, comparison):
+    """An entry for everything that backward does wrong besides the numbers."""
+    forward, trained = _forward(layer, state, training), [p for p in layer.parameters if p.trainable]
+    arrays = {"the input of forward": x} | {f"{p.name}, a weight, which only the optimizer does": p.value
+                                            for p in trained}
+
+    def run(dy):
+        forward(x)
+        return contract.backward(layer, dy, trained, x.shape)
+    cotangent = xp.asarray(comparison.rng.standard_normal(forward(x).shape))
+    found = list(contract.breaches(run, cotangent, arrays))
+    for batch in (_larger_batch(x), x):
+        try:
+            contract.backward(layer, xp.ones(forward(batch).shape), trained, batch.shape)
+        except Exception as error:
+            found.append(f"A batch of {len(batch)} after one of another size fails: {error}")
+    return [Breach(f"{layer.name}: backward{title}", sentence) for sentence in found]
+
+
+def _untrained(layer, state, x, training) -> str:
+    """A note on an array in an attribute that forward reads and nothing trains."""
+    forward = _forward(layer, state, training)
+    y = to_numpy(forward(x)).copy()
+    for owner, name, value in state.attributes:
+        if isinstance(value, xp.ndarray) and value.dtype.kind == "f" and (id(owner), name) not in state.changing:
+            original = getattr(owner, name)
+            setattr(owner, name, 1.1 * value + 0.1)
+            try:
+                changed = not np.array_equal(to_numpy(forward(x)), y)
+            except Exception:
+                changed = False
+            setattr(owner, name, original)
+            if changed:
+                return f"forward reads self.{name}, which nothing trains. A weight is made by self.add_weight."
+    return ""
 
 
 def _another_batch(x):
@@ -120,67 +204,13 @@ def _another_batch(x):
     return x[::-1].copy() if (x == np.rint(x)).all() else 0.9 * x[::-1]
 
 
-def _check_contract(layer, x, given, y):
-    """Raise ValueError for an output that a layer must not return, or an input that it has changed."""
-    if y.dtype.kind == "c":
-        raise ValueError(f"{layer.name}: forward made complex numbers of real ones. Does it keep sums of earlier "
-                         "batches in an attribute? Use add_weight(..., trainable=False), which is restored.")
-    if y.ndim < 1 or y.dtype.kind not in "fiub":
-        raise ValueError(f"{layer.name}: forward must return an array of numbers, got {y!r:.60}.")
-    if y.dtype.kind == "f" and y.dtype != np.float64:
-        raise ValueError(f"{layer.name}: forward made {y.dtype} of float64, which costs the check its digits. A layer "
-                         "keeps the type that it is given.")
-    declared = tuple(layer.compute_output_shape((None, *x.shape[1:])))
-    if y.shape[1:] != declared[1:]:
-        raise ValueError(f"{layer.name}: forward returned {y.shape} for {x.shape}, but compute_output_shape says "
-                         f"{declared}. Define compute_output_shape.")
-    if not np.array_equal(x, given, equal_nan=True):
-        raise ValueError(f"{layer.name}: forward changed its input. Work on a copy: x = x.copy().")
-    if not np.isfinite(y).all():
-        raise ValueError(f"{layer.name}: forward gives NaN or infinity for these inputs. Use other inputs.")
-
-
-def _backward(layer, cotangent, trained, shape):
-    """(dx, the gradients of the parameters) for L = sum(cotangent y), after a forward."""
-    for p in trained:
-        p.grad = np.nan     # a gradient that backward does not assign, or adds to, stays NaN
-    needs_dx, layer.needs_dx = layer.needs_dx, True
-    dx = layer.backward(cotangent.copy())
-    layer.needs_dx = needs_dx
-    if getattr(dx, "shape", None) != shape:
-        came = "None" if dx is None else getattr(dx, "shape", f"a {type(dx).__name__}")
-        raise ValueError(f"{layer.name}: backward must return dx of shape {shape}, like x, got {came}. Does it end "
-                         "with `return dx`?")
-    return dx.copy(), [p.grad.copy() for p in trained]
+def _larger_batch(x):
+    """Another batch, of one sample more."""
+    other = _another_batch(x)
+    return xp.concatenate([other, other[:1]])
 
 
 def make_float64(layers):
     """Convert all parameters of the layers to float64."""
     for p in (p for layer in layers for p in layer.parameters):
         p.move_to(p.value.astype(np.float64), xp.zeros(p.value.shape))
-
-
-def state_of(layers):
-    """What a training step changes besides trainable weights: the steps of random streams, and running statistics."""
-    inside = [inner for layer in layers for inner in _with_inner_layers(layer)]
-    return ([(stream, stream.step) for layer in inside for stream in vars(layer).values()
-             if isinstance(stream, MaskStream)],
-            [(p, p.value.copy()) for layer in inside for p in layer.parameters if not p.trainable])
-
-
-def _with_inner_layers(layer):
-    """A layer, and the layers in its attributes."""
-    yield layer
-    for value in vars(layer).values():
-        for inner in value if isinstance(value, (list, tuple)) else [value]:
-            if isinstance(inner, Layer):
-                yield from _with_inner_layers(inner)
-
-
-def restore(state):
-    """Restore that state, so that each forward draws the same numbers."""
-    streams, kept = state
-    for stream, step in streams:
-        stream.step = step
-    for p, value in kept:
-        p.value = value

@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinynet import losses
+from tinynet import losses, regularizers
 from tinynet.backend import to_numpy, xp
-from tinynet.gradient_check.compare import comparison_of
+from tinynet.gradient_check.compare import as_in_training, comparison_of
 from tinynet.gradient_check.report import GradientReport
 
 
+@as_in_training
 def check_loss(loss, y_true, y_pred, sample_weight=None, *, method="complex", max_entries=100,
                seed=0) -> GradientReport:
     """Check dL/dy_pred of a loss: a name, a function of `tinynet.losses` or a Loss; without weights, and with them.
@@ -19,9 +20,13 @@ def check_loss(loss, y_true, y_pred, sample_weight=None, *, method="complex", ma
     comparison, loss = comparison_of(method, max_entries, seed), losses.get(loss)
     y_true, y_pred = xp.asarray(y_true), xp.array(y_pred, dtype=np.float64)
     y_true = y_true.astype(np.float64) if y_true.dtype.kind == "f" else y_true
+    if loss.function and np.ndim(loss.function(y_true, y_pred, **loss.arguments)) == 0:
+        raise ValueError(f"{loss.name} must return a loss for each sample, (N,), got a single number. Leave the mean "
+                         "over the batch out: tinynet takes it, with the sample weights.")
     entries = []
     for title, weights in weightings(sample_weight, len(y_pred), comparison):
         given = y_pred.copy()
+        loss.forward(y_true, given, weights)        # in the order of a training step
         gradient = loss.backward(y_true, given, weights)
         check_unchanged(loss.name, y_pred, given)
 
@@ -33,28 +38,37 @@ def check_loss(loss, y_true, y_pred, sample_weight=None, *, method="complex", ma
     return GradientReport(entries, method)
 
 
+@as_in_training
 def check_regularizer(regularizer, w, *, method="complex", max_entries=100, seed=0, name="") -> GradientReport:
-    """Check dR/dw of a regularizer on an array w.
+    """Check dR/dw of a regularizer, or the name of one, on an array w; if w is constant, on other weights as well.
+
+    Raises TypeError for a function without its derivative.
 
     >>> from tinynet.regularizers import L1L2
     >>> check_regularizer(L1L2(0.1, 0.2), np.array([1.0, -2.0])).passed
     True
     """
     comparison, w = comparison_of(method, max_entries, seed), xp.array(w, dtype=np.float64)
-    given, name = w.copy(), name or f"{regularizer!r}"
-    gradient = regularizer.gradient(given)
-    check_unchanged(name, w, given)
+    regularizer = regularizers.get(regularizer)
+    name, entries, points = name or f"{regularizer!r}", [], {"": w}
+    if w.size and (w == w.ravel()[0]).all():       # zeros and ones hide wrong factors
+        points[" (other weights)"] = w + xp.asarray(comparison.rng.uniform(-0.5, 0.5, w.shape))
+    for title, point in points.items():
+        given = point.copy()
+        gradient = to_numpy(regularizer.gradient(given))
+        check_unchanged(name, point, given)
 
-    def entry(how):
-        moved = how.prepared(w)
-        return how.entry(name, to_numpy(gradient), moved, lambda: regularizer(moved))
-    return GradientReport([comparison.run(entry)], method)
+        def entry(how, title=title, point=point, gradient=gradient):
+            moved = how.prepared(point)
+            return how.entry(name + title, gradient, moved, lambda: regularizer(moved))
+        entries.append(comparison.run(entry))
+    return GradientReport([entries[0], *(entry for entry in entries[1:] if not entry.passed)], method)
 
 
 def check_unchanged(name, before, after):
-    """Raise ValueError if a derivative has written to its argument."""
+    """Raise ValueError if a loss, a regularizer or a derivative of one has written to its argument."""
     if not np.array_equal(before, after, equal_nan=True):
-        raise ValueError(f"{name}: the derivative changed its argument. Work on a copy.")
+        raise ValueError(f"{name}: it, or its derivative, changed its argument. Work on a copy.")
 
 
 def weightings(weights, n, comparison):

@@ -6,15 +6,17 @@ import copy
 import numpy as np
 
 from tinynet.backend import xp
-from tinynet.gradient_check.compare import comparison_of
+from tinynet.gradient_check.compare import as_in_training, comparison_of
 from tinynet.gradient_check.loss import check_regularizer, check_unchanged, weightings
-from tinynet.gradient_check.layer import layer_entries, make_float64, restore, state_of
+from tinynet.gradient_check.layer import layer_entries, make_float64
 from tinynet.gradient_check.report import WHOLE, Entry, GradientReport
+from tinynet.gradient_check.state import State
 from tinynet.layers.fused import unfuse
 from tinynet.parameters import ParameterVector
 from tinynet.training.step import Trainable, backward_layers, forward_layers
 
 
+@as_in_training
 def check_model(model, x, y, *, method="complex", sample_weight=None, max_entries=30, seed=0) -> GradientReport:
     """Check a compiled model on a few samples: each layer alone, the loss, each regularizer, and then all together.
 
@@ -79,7 +81,8 @@ def _loss_entries(model, x, y, weights, comparison):
         y_pred = _forward(model.stack_after_z, z, z.dtype)
         return loss.forward(y, z, w) + sum(layer.penalty for layer in model.stack_after_z), y_pred
     for title, w in weightings(weights, len(x), comparison):
-        given, (_, y_pred) = at.copy(), value(at, w)
+        given = at.copy()
+        _, y_pred = value(given, w)
         gradient = model.loss_backward(y, given, y_pred, w)
         check_unchanged(loss.name, at, given)
 
@@ -100,10 +103,13 @@ def _forward(layers, x, dtype):
 
 def _whole_entries(model, x, y, weights, comparison):
     """The entries of the model as it trains: loss, regularizers, weights and all layers at once."""
-    state, parameters = state_of(model.stack), model.parameters.parameters
+    state, parameters = State(model.stack), model.parameters.parameters
+    model.compute_gradients(x, y, weights)
+    state.observe()
+    state.restore()
     model.compute_gradients(x, y, weights)
     gradients = [p.grad.copy() for p in parameters]
-    restore(state)
+    state.restore()
     z = forward_layers(model.stack_to_z, x, training=True)
     dy = model.loss_backward(y, z, forward_layers(model.stack_after_z, z, training=True), weights)
     at_the_end = float(abs(dy).max())
@@ -113,7 +119,7 @@ def _whole_entries(model, x, y, weights, comparison):
     moved = comparison.prepared(x)
 
     def loss():
-        restore(state)
+        state.restore()
         z = _forward(model.stack_to_z, moved, moved.dtype)
         _forward(model.stack_after_z, z, z.dtype)
         return model.loss_of_z.forward(y, z, weights) + model.penalty()

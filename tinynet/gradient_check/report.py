@@ -30,6 +30,7 @@ class Entry:
         analytic, numeric: the value of backward there, and the correct one.
         kinks: numbers left out, at which the function has a kink and backward gave a slope between its two sides.
         note: a remark.
+        hint: the kind of mistake, where the numbers show it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Entry:
     numeric: float = 0.0
     kinks: int = 0
     note: str = ""
+    hint: str = ""
 
     @property
     def passed(self) -> bool:
@@ -59,7 +61,18 @@ class Entry:
             return self.note
         where = "in a random direction" if self.where is None else f"at {self.where}"
         return (f"{where} backward says {self.analytic:.9g}, should be {self.numeric:.9g} if forward is right. "
-                f"{self.note}").strip()
+                f"{' '.join(filter(None, (self.hint, self.note)))}").strip()
+
+
+class Breach(Entry):
+    """Something that backward must not do, although its numbers are right."""
+
+    def __init__(self, name, sentence):
+        super().__init__(name, (), 0, np.inf, 0.0, note=sentence)
+
+    @property
+    def explanation(self) -> str:
+        return self.note
 
 
 @dataclass(repr=False)
