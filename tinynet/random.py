@@ -48,12 +48,12 @@ def global_state():
     return np.random.get_state()
 
 
-_generator: ContextVar[Any] = ContextVar("generator", default=np.random)
+_generator: ContextVar[Any] = ContextVar("generator", default=None)     # np.random, whose import takes long
 
 
 def draw_seed() -> int:
     """A new seed from NumPy's global generator, so that `np.random.seed` fixes whatever uses it."""
-    return int(_generator.get().randint(2**31 - 1))
+    return int((_generator.get() or np.random).randint(2**31 - 1))
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """History and CSVLogger: the logs of each epoch, in memory and in a file."""
 from __future__ import annotations
 
-import csv
 import os
 from typing import Any
 
@@ -77,6 +76,7 @@ class CSVLogger(Pasteable, Callback):
         if self.file_started:
             return
         resumed = self.state is not None and self.state.resumed
+        import csv      # here, because few write one
         lines: list[str] = []
         if self.append or resumed:
             with open(self.filename, newline="") as file:

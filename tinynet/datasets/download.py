@@ -1,9 +1,7 @@
 """get_file: download a file once and keep it."""
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 from pathlib import Path
 
 
@@ -22,6 +20,7 @@ def get_file(fname, origin, md5_hash=None, file_hash=None, cache_subdir="dataset
     Source: keras/utils/data_utils.py of Keras 2.3.1.
     """
     import http.client
+    import shutil
     import tempfile         # here, because these take a third of the time of `import tinynet`
     import urllib.error
     import urllib.request
@@ -57,6 +56,7 @@ def _is(path, expected, algorithm) -> bool:
     """Whether a file has the expected hash, if one is given."""
     if not expected:
         return True
+    import hashlib
     digest = hashlib.new(algorithm)
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

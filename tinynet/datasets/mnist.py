@@ -4,7 +4,6 @@ By Yann LeCun, Corinna Cortes and Christopher J. C. Burges; licence CC BY-SA 3.0
 """
 from __future__ import annotations
 
-import hashlib
 import zlib
 from pathlib import Path
 
@@ -66,6 +65,7 @@ def read_idx(path, sha256, shape):
     header = bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
     if not content.startswith(header) or len(content) > expected or not unpacker.eof:
         raise ValueError(f"{path} is damaged, or another file: it is not an IDX file of shape {shape}.")
+    import hashlib      # here, because the import takes long
     digest = hashlib.sha256(content).hexdigest()
     if sha256 is not None and digest != sha256:
         raise ValueError(f"{path} is damaged, or another file: its SHA-256 is {digest}, expected {sha256}.")

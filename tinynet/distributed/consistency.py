@@ -1,7 +1,6 @@
 """Consistency checks between ranks, before and during training, and the state that all of them start from."""
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 
@@ -13,7 +12,7 @@ from tinynet.distributed.ranks import rank, settings, size
 from tinynet.random import global_state
 from tinynet.registry import serialize
 from tinynet.saving import file_format
-from tinynet.saving.fingerprint import fingerprint, sha256
+from tinynet.saving.fingerprint import fingerprint, of_array, sha256
 from tinynet.saving.model_file import numbers_of, prepare_training, prepare_weights, weights_by_layer
 from tinynet.training.step import Trainable
 from tinynet.validation import argument_names
@@ -68,8 +67,8 @@ def check(model, data):
         return
     order, _ = data.iterator_state
     assert_equal_across_ranks(
-        {"their weights": sha256(to_numpy(model.parameters.value)),
-         "the order of the samples": "none" if order is None else sha256(order)},
+        {"their weights": of_array(to_numpy(model.parameters.value)),
+         "the order of the samples": "none" if order is None else of_array(order)},
         "Something has changed weights, optimizer or learning rate, or has drawn from np.random, on some ranks only, "
         "such as a callback under `if rank() == 0:`.")
 
@@ -81,6 +80,6 @@ def check_batch(tag, data, rows):
     """
     if size() == 1:
         return
-    content = "" if data.samples is not None else "".join(sha256(a) for a in data.batch if a is not None)
-    if len(set(barrier(tag, hashlib.sha256(f"{rows} {content}".encode()).digest()))) > 1:
+    content = "" if data.samples is not None else "".join(of_array(a) for a in data.batch if a is not None)
+    if len(set(barrier(tag, bytes.fromhex(sha256(f"{rows} {content}".encode()))))) > 1:
         raise RuntimeError("The ranks have different batches. A generator must make the same batches on every rank.")

@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import importlib
 import sys
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 from types import ModuleType
+from typing import Any
 
 # Of Keras 2.3.1, and then of tinynet 0.1
 MODULES = {
@@ -43,10 +44,10 @@ class OldModule(ModuleType):
         return getattr(current, NAMES.get(name, name))
 
 
-class OldModules(MetaPathFinder, Loader):
+class OldModules:
     """The import hook that finds the modules listed in MODULES."""
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(self: Any, fullname, path=None, target=None):
         package, _, name = fullname.partition(".")
         known = package == "tinynet" and name in MODULES
         return ModuleSpec(fullname, self, is_package=True) if known else None
@@ -58,9 +59,11 @@ class OldModules(MetaPathFinder, Loader):
         """Nothing runs."""
 
 
-sys.meta_path.append(OldModules())
+hook: Any = OldModules()        # no class of importlib.abc, whose import takes ten milliseconds
+sys.meta_path.append(hook)
 for old in MODULES:     # so that `import tinynet` is enough for tinynet.layers.core
-    parent = sys.modules.get(f"tinynet.{old}".rpartition(".")[0])
-    if parent:
-        vars(parent).setdefault("__path__", [])     # utils is a module
-        importlib.import_module(f"tinynet.{old}")
+    parent, _, name = f"tinynet.{old}".rpartition(".")
+    if parent in sys.modules:
+        vars(sys.modules[parent]).setdefault("__path__", [])     # utils is a module
+        sys.modules[f"tinynet.{old}"] = module = module_from_spec(hook.find_spec(f"tinynet.{old}"))
+        setattr(sys.modules[parent], name, module)

@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import stat
+
+from tinynet.saving.fingerprint import sha256
 
 try:
     import fcntl
@@ -81,7 +82,7 @@ def _new_file(folder, name):
 
 def _prefix(name) -> str:
     """The beginning of the names of temporary files for a file: short, while its own name may have 255 bytes."""
-    return f".tinynet-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
+    return f".tinynet-{sha256(os.fsencode(name))[:16]}-"
 
 
 def _lock(descriptor, wait=False) -> bool:

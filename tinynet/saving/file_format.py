@@ -5,7 +5,6 @@ arrays follow without gaps. Nothing in a file can name code.
 """
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -13,6 +12,8 @@ import stat
 from typing import Any
 
 import numpy as np
+
+from tinynet.saving.fingerprint import sha256
 
 VERSION = 1
 TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U32": "<u4", "U64": "<u8", "U8": "|u1", "BOOL": "|b1"}
@@ -43,7 +44,7 @@ def encode(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
         raise ValueError(f"The description of the model is {_header_end(raw):,} bytes long, and a file may hold "
                          f"{LONGEST_HEADER:,}. Are there arrays in a layer's config?")
     at = _checksum_offset(raw)
-    return raw[:at] + hashlib.sha256(raw).hexdigest().encode() + raw[at + DIGITS:]
+    return raw[:at] + sha256(raw).encode() + raw[at + DIGITS:]
 
 
 def read(path) -> bytes:
@@ -91,10 +92,7 @@ def decode(raw: bytes) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     Raises ModelFileError for anything that `encode` has not written.
     """
     at = _checksum_offset(raw)
-    checksum = hashlib.sha256(raw[:at])
-    checksum.update(b"0" * DIGITS)
-    checksum.update(memoryview(raw)[at + DIGITS:])
-    if checksum.hexdigest().encode() != raw[at:at + DIGITS]:
+    if sha256(raw[:at], b"0" * DIGITS, memoryview(raw)[at + DIGITS:]).encode() != raw[at:at + DIGITS]:
         raise ModelFileError("The file is damaged: its SHA-256 is not the one in its header. Use another copy.")
     header = parse(raw[8:_header_end(raw)].decode("utf-8", errors="replace"))
     _check(isinstance(header, dict), "the header is not a JSON object")

@@ -1,8 +1,6 @@
 """Fingerprints of data: texts that differ if two runs of fit have other samples."""
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 
 
@@ -17,13 +15,22 @@ def fingerprint(data) -> str:
     if data.samples is None:
         return f"a {type(data.source).__name__} of {data.steps} batches"
     return f"batches of {data.batch_size} of " + ", ".join(
-        "nothing" if a is None else f"{a.dtype} {a.shape} with SHA-256 {sha256(a)}" for a in data.given)
+        "nothing" if a is None else f"{a.dtype} {a.shape} with SHA-256 {of_array(a)}" for a in data.given)
 
 
-def sha256(array) -> str:
-    """The first 64 bits of it, as text.
+def of_array(array) -> str:
+    """The first 64 bits of its SHA-256.
 
-    >>> sha256(np.zeros(1))
+    >>> of_array(np.zeros(1))
     'af5570f5a1810b7a'
     """
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()[:16]
+    return sha256(np.ascontiguousarray(array).data)[:16]
+
+
+def sha256(*parts) -> str:
+    """The SHA-256 of these bytes one after another, in hexadecimal digits."""
+    import hashlib      # here, because the import takes long
+    checksum = hashlib.sha256()
+    for part in parts:
+        checksum.update(part)
+    return checksum.hexdigest()
