@@ -44,7 +44,7 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
 BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1925, "recorded steps": 840, "the rest": 1875,
-           "gradient checks": 900, "kernels": 120, "around the kernels on a CPU": 185}
+           "gradient checks": 940, "kernels": 120, "around the kernels on a CPU": 185}
 RECORDED = ("capture", "compile", "plan", "record", "recorded_step")
 
 
