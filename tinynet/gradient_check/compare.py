@@ -48,7 +48,7 @@ class Comparison:
         self.not_analytic = not_analytic
         self.derivative = METHODS[method]
         self.max_entries = max_entries
-        self.rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng((seed, 1))     # another stream than default_rng(seed), of which x may be
 
     def run(self, check):
         """The result of check(comparison); again by finite differences if they drop the imaginary part."""
@@ -69,10 +69,11 @@ class Comparison:
         """The array in the dtype of the method."""
         return xp.asarray(array).astype(complex if self.method == "complex" else float)
 
-    def entry(self, name, gradient, array, f, scale=0.0, samples=1) -> Entry:
+    def entry(self, name, gradient, array, f, scale=0.0, samples=1, usual=math.inf) -> Entry:
         """The comparison of a gradient with the slopes of f(), which reads the array, a prepared one.
 
-        `scale` is the size of such gradients elsewhere: one whose terms cancel is not exactly zero.
+        `scale` is the size of such gradients elsewhere: one whose terms cancel is not exactly zero. `usual` is the size
+        of this one for another cotangent: if that is tiny, too, no terms cancel, and f itself is nearly constant.
         """
         gradient = to_numpy(gradient).real
         if gradient.shape != array.shape:
@@ -87,8 +88,8 @@ class Comparison:
         analytic = np.array([gradient[i] for i in indices])
         finite = np.abs(gradient[np.isfinite(gradient)])
         own = max(finite.max(initial=0.0), np.abs(numeric).max(initial=0.0))
-        least = ROUNDING if own < 1e-6 * scale and not name.startswith(WHOLE) else 1e-3
-        scale = max(scale, own)
+        least = ROUNDING if max(own, usual) < 1e-6 * scale else 1e-3
+        scale = max(scale, own, usual if math.isfinite(usual) else 0.0)
         if not_analytic:
             entry.tolerance, entry.note = BY_DIFFERENCES, NOT_ANALYTIC
         error = relative_error(analytic, numeric, scale, least)
@@ -250,4 +251,4 @@ def as_in_training(check: Check) -> Check:
 def comparison_of(method, max_entries, seed) -> Comparison:
     """A `Comparison`.  Raises ValueError for an unknown method."""
     find("method", method, METHODS)
-    return Comparison(method, whole_number("max_entries", max_entries, least=1), seed)
+    return Comparison(method, whole_number("max_entries", max_entries, least=1), whole_number("seed", seed, least=0))

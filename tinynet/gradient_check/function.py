@@ -66,12 +66,16 @@ def _entries(forward, backward, given, names, comparison):
     gradients = [g.copy() for g in run(cotangent)]
     for a, b in zip(given, before):
         a[...] = b
+    usual = [float(abs(g).max()) if g.size else 0.0 for g in run(xp.asarray(
+        comparison.rng.standard_normal(np.shape(out))))]
+    for a, b in zip(given, before):
+        a[...] = b
     entries = []
-    for i, gradient in zip(trained, gradients):
+    for i, gradient, size in zip(trained, gradients, usual):
         moved = [comparison.prepared(a) if k == i else a for k, a in enumerate(given)]
         entries.append(comparison.entry(
             f"{name}: {names[i]}", gradient, moved[i], lambda moved=moved: (cotangent * _call(forward, moved)[0]).sum(),
-            float(abs(cotangent).max()), len(given[0]) if given[0].ndim else 1))
+            float(abs(cotangent).max()), len(given[0]) if given[0].ndim else 1, size))
     if all(entry.passed for entry in entries):
         found = contract.breaches(run, cotangent, dict(zip(names, given)))
         entries += [Breach(f"{name}: backward", sentence) for sentence in found]

@@ -102,6 +102,9 @@ def _mode_entries(layer, state, x, training, title, comparison):
     held, given = [p.value.copy() for p in trained], x.copy()
     dx, *gradients = contract.backward(layer, cotangent, trained, x.shape)
     dx = dx.copy()
+    forward(given.copy())
+    usual = [float(abs(gradient).max()) if gradient.size else 0.0 for gradient in contract.backward(
+        layer, xp.asarray(comparison.rng.standard_normal(y.shape)), trained, x.shape)]
     x[...] = given      # what backward has changed it must not
     for p, value in zip(trained, held):
         p.value = value
@@ -110,11 +113,11 @@ def _mode_entries(layer, state, x, training, title, comparison):
     def loss():
         return (cotangent * forward(moved)).sum() + layer.penalty
     scale, samples = float(abs(cotangent).max()), len(x)
-    entries = [comparison.entry(f"{layer.name}: input{title}", dx, moved, loss, scale, samples)]
-    for p, gradient, value in zip(trained, gradients, held):
+    entries = [comparison.entry(f"{layer.name}: input{title}", dx, moved, loss, scale, samples, usual[0])]
+    for p, gradient, value, size in zip(trained, gradients, held, usual[1:]):
         p.move_to(comparison.prepared(value), p.grad)
         try:
-            entries.append(comparison.entry(f"{p.name}{title}", gradient, p.value, loss, scale, samples))
+            entries.append(comparison.entry(f"{p.name}{title}", gradient, p.value, loss, scale, samples, size))
         finally:
             p.move_to(value, p.grad)
         if np.isnan(to_numpy(gradient)).all():
@@ -156,9 +159,10 @@ def _elsewhere(layer, x, training, title, comparison):
 
 def _other_weights(p, value, rng):
     """Weights near these: none of them zero or one because it is a constant; statistics that vary stay as they are."""
-    spread = float(value.std()) or (0.5 * float(abs(value).max(initial=0)) or 0.5)
-    if not p.trainable and value.std():
+    varies, size = float(value.std()), float(abs(value).max()) if value.size else 0.0
+    if not p.trainable and varies:
         return value
+    spread = varies or 0.5 * size or 0.5
     return value + xp.asarray(rng.uniform(-spread, spread, value.shape))
 
 
