@@ -31,7 +31,7 @@ def test_a_notebook_shows_histograms_and_no_raw_arrays():
     layers = explanation.layers
     drawn = 2 + len(layers) + sum(layer.dy is not None for layer in layers) + len(explanation.gradients)
     assert page.count("<svg") == drawn and page.count("<table") == page.count("</table>") == 2
-    assert "the update is " in page and "array(" not in page
+    assert "; |update| = " in page and "array(" not in page
     assert repr(explanation).startswith("<Explanation: Step 1 of ") and len(repr(explanation)) < 200
     frozen = network()
     frozen.layers[0].trainable = frozen.layers[1].trainable = False

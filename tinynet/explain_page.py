@@ -7,7 +7,8 @@ import numpy as np
 
 BINS, WIDTH, HEIGHT = 31, 124, 26
 FORWARD, BACKWARD = "#1f5fa8", "#e0702d"        # blue and orange, which the colour-blind can tell apart
-CELL = "padding:3px 10px;text-align:left;vertical-align:middle"
+CELL = "padding:3px 10px;text-align:left;vertical-align:middle;white-space:nowrap"
+FORMULA = "display:inline-block;width:34em;font-family:monospace;white-space:normal"
 
 
 def page(explanation) -> str:
@@ -25,7 +26,7 @@ def page(explanation) -> str:
         rows.append(_row(layer.name, layer.backward, layer.dy, BACKWARD))
         for name, gradient in layer.gradients.items():
             update, value = (float(np.linalg.norm(a[name])) for a in (layer.updates, layer.values))
-            share = f", the update is {update / value:.1e} of its value" if value else ""
+            share = f"; |update| = {update / value:.2g} |w|" if value else ""
             rows.append(_row(f"&nbsp;&nbsp;{html.escape(name)}", f"gradient{share}", gradient, BACKWARD, escaped=True))
     backward = _table(("backward", "", "shape", "norm of dy", "distribution of dy"), rows)
     return f"<div><b>{html.escape(explanation.title)}</b>{forward}{backward}</div>"
@@ -39,7 +40,7 @@ def _row(name, formula, array, colour, escaped=False) -> str:
 
 
 def _line(name, formula, shape, size, drawing) -> str:
-    cells = (name, f"<span style='font-family:monospace'>{html.escape(formula)}</span>", shape, size, drawing)
+    cells = (name, f"<span style='{FORMULA}'>{html.escape(formula)}</span>", shape, size, drawing)
     return "<tr>" + "".join(f"<td style='{CELL}'>{cell}</td>" for cell in cells) + "</tr>"
 
 
