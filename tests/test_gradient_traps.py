@@ -229,6 +229,11 @@ def counting(layer, x):
     return x * 2 + layer.total
 
 
+def begun_in_forward(layer, x):
+    layer.mean = 0.9 * getattr(layer, "mean", 0) + 0.1 * x.mean(0)
+    return x - layer.mean
+
+
 def test_random_numbers_of_numpy_and_of_a_generator_are_drawn_again():
     dropped = Own(by_numpy, lambda layer, dy: dy * layer.kept)
     before = np.random.get_state()[1].copy()
@@ -244,6 +249,8 @@ def test_a_running_sum_in_an_attribute_is_put_back():
     layer = Own(counting, lambda layer, dy: 2 * dy + dy.sum(0))
     layer.total = xp.zeros(5)
     assert check_layer(layer, X).passed
+    assert check_layer(Own(begun_in_forward, lambda layer, dy: dy - 0.1 * dy.sum(0) / len(dy)), X).passed
+    assert not check_layer(Own(begun_in_forward, lambda layer, dy: dy), X).passed
 
 
 NOT_COMPLEX = {

@@ -29,6 +29,8 @@ class State:
         self.attributes = [(layer, name, copy.copy(value)) for layer in inside for name, value in vars(layer).items()
                            if isinstance(value, (int, float, xp.ndarray)) and not isinstance(value, bool)]
         self.changing: dict[tuple, tuple] = {}
+        self.names = [(layer, set(vars(layer))) for layer in inside]
+        self.forgets = False        # whether attributes that forward has made are removed: some layers begin sums so
 
     def observe(self):
         """Find out what the forward that has just run has changed."""
@@ -51,6 +53,9 @@ class State:
                 generator.set_state(state)
         if self.draws_from_numpy:
             np.random.set_state(self.numpy)
+        for layer, names in self.names if self.forgets else ():
+            for name in set(vars(layer)) - names:
+                delattr(layer, name)
         for layer, name, value in self.changing.values():
             setattr(layer, name, copy.copy(value))
 
