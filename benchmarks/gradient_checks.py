@@ -49,12 +49,10 @@ def by_jax(forward, backward, arrays):
     import jax
     from jax.test_util import check_grads
     jax.config.update("jax_enable_x64", True)
-    floats = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
     out = np.asarray(forward(*arrays)[0])
 
     def whole(given):
-        given = dict(zip(floats, map(np.array, given)))
-        return [given.get(i, a) for i, a in enumerate(arrays)]
+        return with_floats(arrays, map(np.array, given))
 
     @jax.custom_vjp
     def function(*given):
@@ -62,13 +60,13 @@ def by_jax(forward, backward, arrays):
                                  jax.ShapeDtypeStruct(out.shape, out.dtype), *given)
 
     def back(given, dout):
-        shapes = [jax.ShapeDtypeStruct(arrays[i].shape, np.float64) for i in floats]
+        shapes = [jax.ShapeDtypeStruct(a.shape, np.float64) for a in floats(arrays)]
         return tuple(jax.pure_callback(
             lambda d, *g: [np.asarray(x, np.float64) for x in backward(np.array(d), forward(*whole(g))[1])], shapes,
             dout, *given))
     function.defvjp(lambda *given: (function(*given), given), back)
     try:
-        check_grads(function, [arrays[i] for i in floats], order=1, modes=["rev"])
+        check_grads(function, floats(arrays), order=1, modes=["rev"])
         return True
     except AssertionError:
         return False
@@ -77,19 +75,29 @@ def by_jax(forward, backward, arrays):
 def by_scipy(forward, backward, arrays):
     """scipy.optimize.check_grad of sum(c out), which gives a distance: right is up to 1e-5 of the gradient's norm."""
     from scipy.optimize import check_grad
-    floats = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
-    bounds = np.cumsum([arrays[i].size for i in floats])
+    bounds = np.cumsum([a.size for a in floats(arrays)])
     c = np.random.default_rng(0).standard_normal(np.shape(forward(*arrays)[0]))
 
     def whole(theta):
-        parts = dict(zip(floats, np.split(theta, bounds[:-1])))
-        return [parts[i].reshape(a.shape) if i in parts else a for i, a in enumerate(arrays)]
+        parts = zip(np.split(theta, bounds[:-1]), floats(arrays))
+        return with_floats(arrays, (part.reshape(a.shape) for part, a in parts))
 
     def gradient(theta):
         return np.concatenate([np.ravel(g) for g in backward(np.array(c), forward(*whole(theta))[1])])
-    theta = np.concatenate([arrays[i].ravel() for i in floats])
+    theta = np.concatenate([a.ravel() for a in floats(arrays)])
     distance = check_grad(lambda theta: (c * forward(*whole(theta))[0]).sum(), gradient, theta)
     return distance <= 1e-5 * max(1.0, float(np.linalg.norm(gradient(theta))))
+
+
+def floats(arrays):
+    """The arrays with respect to which there are gradients."""
+    return [a for a in arrays if a.dtype.kind == "f"]
+
+
+def with_floats(arrays, others):
+    """All arrays, with others in place of those of floats."""
+    others = iter(others)
+    return [next(others) if a.dtype.kind == "f" else a for a in arrays]
 
 
 TOOLS = {"tinynet.gradient_check.check_function": by_tinynet, "torch.autograd.gradcheck": by_torch,
@@ -108,7 +116,7 @@ def main():
             continue
         missed = [case for case, made in WRONG.items() if passes(tool, *made)]
         lines.append(f"| {name} | {len(WRONG) - len(missed)} | {len(blamed)} | {time.perf_counter() - start:.1f} |")
-        remarks.append(f"{name} misses: {told(' '.join(case[:1]) + ', ' + case[1] for case in missed)}. It blames: "
+        remarks.append(f"{name} misses: {told(f'{case}, {mistake}' for case, mistake in missed)}. It blames: "
                        f"{told(blamed)}.")
         print(lines[-1], remarks[-1], sep="\n", flush=True)
     (HERE / "results" / "gradient_checks.md").write_text("\n".join([*lines, "", *(f"- {r}" for r in remarks), ""]))

@@ -17,11 +17,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 from matplotlib.figure import Figure
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
+
+from hosts import Hosts  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 BATCHES = (128, 256, 512, 1024, 2048, 4096)
@@ -53,12 +58,7 @@ def main():
     counts = [2**i for i in range(10) if 2**i <= cores]
     setups = [("alone", 1), ("threads", cores),
               *((mode, ranks) for mode in ("fixed order", "any order") for ranks in counts)]
-    runs: dict = {}
-    for turn in range(args.rounds):
-        for batch in BATCHES:
-            for mode, ranks in setups:
-                runs.setdefault((mode, ranks, batch), []).append(measured(mode, ranks, batch))
-        print(f"round {turn + 1} of {args.rounds}", flush=True)
+    runs = in_turns(args.rounds, BATCHES, {setup: partial(measured, *setup) for setup in setups})
     steps = medians(runs)
     sums = [found for ranks in counts[1:] for found in median_sums(runs, "fixed order", ranks)]
     record = {"steps": steps, "sums": sums, "cost": fitted(steps, sums)}
@@ -70,18 +70,10 @@ def main():
 
 def on_two_hosts(rounds):
     """Fit the formula to this machine, and compare what it says of two hosts with their measured steps."""
-    sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
-    from hosts import Hosts
-    here, bare, batches = [("alone", 1), ("fixed order", 2), ("any order", 2)], "no limit", BATCHES[::2]
-    runs: dict = {}
-    for turn in range(rounds):
-        for batch in batches:
-            for mode, ranks in here:
-                runs.setdefault((mode, ranks, batch), []).append(measured(mode, ranks, batch))
-            for name, cable in ({bare: (None, 0)} | CABLES).items():
-                with Hosts(*cable) as hosts:
-                    runs.setdefault((name, 2, batch), []).append(measured("fixed order", 2, batch, hosts))
-        print(f"round {turn + 1} of {rounds}", flush=True)
+    bare, batches = "no limit", BATCHES[::2]
+    setups = {setup: partial(measured, *setup) for setup in (("alone", 1), ("fixed order", 2), ("any order", 2))}
+    setups |= {(name, 2): partial(measured_by_cable, cable) for name, cable in ({bare: (None, 0)} | CABLES).items()}
+    runs = in_turns(rounds, batches, setups)
     steps = medians(runs)
     cost = fitted([s for s in steps if s["mode"] in MODES], median_sums(runs, "fixed order", 2))
     software = fitted_network(median_sums(runs, bare, 2))["message"]
@@ -102,12 +94,31 @@ def on_two_hosts(rounds):
 # Measuring
 
 
+def in_turns(rounds, batches, setups):
+    """What each setup reports in each round, by (mode, ranks, batch size).
+
+    setups: {(mode, ranks): a function of the batch size}.
+    """
+    runs: dict = {}
+    for turn in range(rounds):
+        for batch in batches:
+            for setup, run in setups.items():
+                runs.setdefault((*setup, batch), []).append(run(batch))
+        print(f"round {turn + 1} of {rounds}", flush=True)
+    return runs
+
+
+def measured_by_cable(cable, batch):
+    """What rank 0 of two reports, if each is on a host of its own and (bandwidth, latency) between them are these."""
+    with Hosts(*cable) as hosts:
+        return measured("fixed order", 2, batch, hosts)
+
+
 def measured(mode, ranks, batch, hosts=None):
     """What rank 0 of a run of its own reports; if there are two hosts, half of the ranks are on each."""
-    mpiexec = Path(sys.executable).parent / "mpiexec"
-    command = [str(mpiexec) if mpiexec.exists() else "mpiexec", "-n", str(ranks)]
-    if hosts:
-        command = hosts.mpiexec(command[0], ranks // 2)
+    found = Path(sys.executable).parent / "mpiexec"
+    mpiexec = str(found) if found.exists() else "mpiexec"
+    command = hosts.mpiexec(mpiexec, ranks // 2) if hosts else [mpiexec, "-n", str(ranks)]
     run = subprocess.run([*(command if MODES[mode] is not None else []), sys.executable, __file__, "--rank", mode,
                           str(batch)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True,
                          env=os.environ | {"TINYNET_THREADS": str(ranks) if mode == "threads" else "1",

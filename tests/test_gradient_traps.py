@@ -12,7 +12,7 @@ from tinynet.layers import BatchNormalization, Dense, Dropout, Layer, PReLU
 from tinynet.models import Sequential
 
 X = np.random.default_rng(0).standard_normal((4, 5))
-on_cpu = pytest.mark.skipif(on_gpu, reason="about a CPU; a GPU has CUDA graphs")
+of_numpy = pytest.mark.skipif(on_gpu, reason="about functions of NumPy arrays")
 
 
 class Own(Layer):
@@ -164,7 +164,7 @@ TRAPS = {
 }
 
 
-@on_cpu
+@of_numpy
 @pytest.mark.parametrize("forward, backward, weights, name", TRAPS.values(), ids=TRAPS)
 def test_a_trap_is_seen_alone_and_in_a_model(forward, backward, weights, name):
     report = check_layer(Own(forward, backward, weights), X)
@@ -269,7 +269,7 @@ NOT_COMPLEX = {
 }
 
 
-@on_cpu
+@of_numpy
 @pytest.mark.parametrize("name", NOT_COMPLEX)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_layer_that_takes_no_complex_numbers_is_not_blamed_at_zeros(name, seed):
@@ -306,6 +306,7 @@ def test_a_layer_of_layers_is_not_blamed():
     assert report.passed, report
 
 
+@of_numpy
 @given(st.sampled_from(sorted(HONEST)), st.integers(0, 10**6))
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_a_right_function_is_never_blamed(name, seed):
@@ -313,6 +314,7 @@ def test_a_right_function_is_never_blamed(name, seed):
 
 
 @pytest.mark.slow
+@of_numpy
 @given(st.sampled_from(sorted(HONEST)), st.integers(0, 10**6))
 @settings(max_examples=2000, deadline=None, derandomize=True)
 def test_two_thousand_right_functions_are_not_blamed(name, seed):
@@ -321,15 +323,14 @@ def test_two_thousand_right_functions_are_not_blamed(name, seed):
 
 def check_right(name, seed):
     forward, backward, arrays = HONEST[name]
-    if not on_gpu:      # these functions are NumPy's
-        report = check_function(forward, backward, *arrays(np.random.default_rng(seed)))
-        assert report.passed, report
+    report = check_function(forward, backward, *arrays(np.random.default_rng(seed)))
+    assert report.passed, report
 
 
 # What the report says
 
 
-@on_cpu
+@of_numpy
 def test_wrong_functions_are_caught_and_the_kind_of_mistake_is_told():
     hints = {}
     for (name, mistake), (forward, backward, arrays) in WRONG.items():

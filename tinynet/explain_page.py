@@ -27,20 +27,17 @@ def page(explanation) -> str:
         for name, gradient in layer.gradients.items():
             update, value = (float(np.linalg.norm(a[name])) for a in (layer.updates, layer.values))
             share = f"; |update| = {update / value:.2g} |w|" if value else ""
-            rows.append(_row(f"&nbsp;&nbsp;{html.escape(name)}", f"gradient{share}", gradient, BACKWARD, escaped=True))
+            rows.append(_row(f"\u00a0\u00a0{name}", f"gradient{share}", gradient, BACKWARD))
     backward = _table(("backward", "", "shape", "norm of dy", "distribution of dy"), rows)
     return f"<div><b>{html.escape(explanation.title)}</b>{forward}{backward}</div>"
 
 
-def _row(name, formula, array, colour, escaped=False) -> str:
-    if array is None:
-        return _line(name, formula, "", "", "")
-    return _line(name if escaped else html.escape(name), formula, str(array.shape), f"{np.linalg.norm(array):.4g}",
-                 histogram(array, colour))
+def _row(name, formula, array, colour) -> str:
+    return _line(name, formula, str(array.shape), f"{np.linalg.norm(array):.4g}", histogram(array, colour))
 
 
 def _line(name, formula, shape, size, drawing) -> str:
-    cells = (name, f"<span style='{FORMULA}'>{html.escape(formula)}</span>", shape, size, drawing)
+    cells = (html.escape(name), f"<span style='{FORMULA}'>{html.escape(formula)}</span>", shape, size, drawing)
     return "<tr>" + "".join(f"<td style='{CELL}'>{cell}</td>" for cell in cells) + "</tr>"
 
 

@@ -183,24 +183,30 @@ def normalized_backward(dz, z, s, axis):
     return (dz - dz.mean(axis, keepdims=True) - z * (dz * z).mean(axis, keepdims=True)) / s
 
 
-def layer_norm(x, gamma, beta):
-    z, s = normalized(x, 1)
+def scaled_norm(x, gamma, beta, axis):
+    z, s = normalized(x, axis)
     return gamma * z + beta, (z, s, gamma)
+
+
+def scaled_norm_backward(dout, cache, axis):
+    z, s, gamma = cache
+    return normalized_backward(dout * gamma, z, s, axis), (dout * z).sum(0), dout.sum(0)
+
+
+def layer_norm(x, gamma, beta):
+    return scaled_norm(x, gamma, beta, 1)
 
 
 def layer_norm_backward(dout, cache):
-    z, s, gamma = cache
-    return normalized_backward(dout * gamma, z, s, 1), (dout * z).sum(0), dout.sum(0)
+    return scaled_norm_backward(dout, cache, 1)
 
 
 def batch_norm(x, gamma, beta):
-    z, s = normalized(x, 0)
-    return gamma * z + beta, (z, s, gamma)
+    return scaled_norm(x, gamma, beta, 0)
 
 
 def batch_norm_backward(dout, cache):
-    z, s, gamma = cache
-    return normalized_backward(dout * gamma, z, s, 0), (dout * z).sum(0), dout.sum(0)
+    return scaled_norm_backward(dout, cache, 0)
 
 
 def rms_norm(x, gamma):

@@ -50,6 +50,11 @@ def backward(layer, cotangent, trained, shape):
     return [dx, *(p.grad.copy() for p in trained)]
 
 
+def largest(gradients) -> list[float]:
+    """The largest number of each gradient, by size."""
+    return [float(abs(gradient).max()) if gradient.size else 0.0 for gradient in gradients]
+
+
 def breaches(run, cotangent, arrays):
     """What backward does that its numbers do not show, as sentences, each with its cure.
 

@@ -56,22 +56,20 @@ def _entries(forward, backward, given, names, comparison):
         raise ValueError(f"{name} must return real numbers, got {out!r:.60}.")
     if not np.array_equal(to_numpy(_call(forward, given)[0]), to_numpy(out)):
         raise ValueError(f"{name} is not the same each time: seed its random numbers inside it, or pass them to it.")
-    cotangent = xp.asarray(comparison.rng.standard_normal(np.shape(out)))
+    cotangent, another = (xp.asarray(comparison.rng.standard_normal(np.shape(out))) for _ in range(2))
 
     def run(dout):
-        _, cache = _call(forward, given)
-        dout = dout.copy() if dout.ndim else float(dout)
-        gradients = backward(dout, *(given if cache is None else [cache[0]]))
-        return _in_order(gradients, given, trained, names)
-    gradients = [g.copy() for g in run(cotangent)]
-    for a, b in zip(given, before):
-        a[...] = b
-    usual = [float(abs(g).max()) if g.size else 0.0 for g in run(xp.asarray(
-        comparison.rng.standard_normal(np.shape(out))))]
-    for a, b in zip(given, before):
-        a[...] = b
+        _, rest = _call(forward, given)
+        return _in_order(backward(dout.copy() if dout.ndim else float(dout), *rest), given, trained, names)
+
+    def gradients(dout):
+        """Those of run, which may have changed its arguments: breaches tells."""
+        found = [gradient.copy() for gradient in run(dout)]
+        for a, b in zip(given, before):
+            a[...] = b
+        return found
     entries = []
-    for i, gradient, size in zip(trained, gradients, usual):
+    for i, gradient, size in zip(trained, gradients(cotangent), contract.largest(gradients(another))):
         moved = [comparison.prepared(a) if k == i else a for k, a in enumerate(given)]
         entries.append(comparison.entry(
             f"{name}: {names[i]}", gradient, moved[i], lambda moved=moved: (cotangent * _call(forward, moved)[0]).sum(),
@@ -83,13 +81,13 @@ def _entries(forward, backward, given, names, comparison):
 
 
 def _call(forward, arrays):
-    """(out, None), or (out, (cache,)) if forward returns both."""
+    """(out, what backward is given after dout): the cache alone if forward returns one, else the arrays."""
     result = forward(*arrays)
-    if isinstance(result, tuple) and len(result) == 2:
-        return result[0], (result[1],)
-    if isinstance(result, tuple):
+    if not isinstance(result, tuple):
+        return result, arrays
+    if len(result) != 2:
         raise ValueError(f"forward must return out, or (out, cache), got a tuple of {len(result)}.")
-    return result, None
+    return result[0], [result[1]]
 
 
 def _in_order(gradients, given, trained, names):

@@ -106,8 +106,6 @@ def _whole_entries(model, x, y, weights, comparison):
     state, parameters = State(model.stack), model.parameters.parameters
     model.compute_gradients(x, y, weights)
     state.observe()
-    state.restore()
-    model.compute_gradients(x, y, weights)
     gradients = [p.grad.copy() for p in parameters]
     state.restore()
     z = forward_layers(model.stack_to_z, x, training=True)
