@@ -165,7 +165,8 @@ def test_a_model_can_be_used_while_another_thread_trains_it(use, tmp_path):
                 numbers = {"get_weights": lambda: model.get_weights()[0], "predict": lambda: model.predict(x),
                            "evaluate": lambda: np.array(model.evaluate(x, y, verbose=0)),
                            "gradients": lambda: next(iter(model.gradients(x, y).values()))}[use]()
-            seen.append(np.ptp(numbers))
+            # A BLAS may round the columns at the end of a matrix otherwise; half a step is three in a thousand.
+            seen.append(np.ptp(numbers) > 1e-4 * np.abs(numbers).max())
             time.sleep(0.001)
     together(train, other)
     assert len(seen) > 1 and not any(seen)
