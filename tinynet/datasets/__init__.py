@@ -1,4 +1,4 @@
-"""Data sets: MNIST, which is part of the package, and Fashion-MNIST, which is read from files."""
-from tinynet.datasets import fashion_mnist, mnist
+"""Data sets: MNIST, which is part of the package, and others, which are read from files."""
+from tinynet.datasets import boston_housing, cifar10, fashion_mnist, imdb, mnist, reuters
 
-__all__ = ["fashion_mnist", "mnist"]
+__all__ = ["boston_housing", "cifar10", "fashion_mnist", "imdb", "mnist", "reuters"]

@@ -1,0 +1,36 @@
+"""IMDB: 50,000 reviews of films as lists of word numbers, 1 for the good ones and 0 for the others."""
+from __future__ import annotations
+
+import numpy as np
+
+from tinynet.datasets.arrays import found, read_npz
+from tinynet.datasets.words import as_array, numbered, read_index
+
+
+def load_data(path=None, num_words=None, skip_top=0, maxlen=None, seed=113, start_char=1, oov_char=2, index_from=3,
+              **unknown):
+    """`(x_train, y_train), (x_test, y_test)`: 25,000 texts each, as arrays of lists of word numbers, and 0 or 1.
+
+    Parameters as for `tinynet.datasets.reuters.load_data`; the file is Keras's imdb.npz.
+
+    Raises OSError if there is no file, ValueError if it is damaged.
+    Source: keras/datasets/imdb.py of Keras 2.3.1.
+    """
+    x_train, y_train, x_test, y_test = read_npz(
+        found(path, "imdb.npz", "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"),
+        ["x_train", "y_train", "x_test", "y_test"])
+    random = np.random.RandomState(seed)
+    parts = []
+    for texts, labels in ((x_train, y_train), (x_test, y_test)):
+        order = np.arange(len(texts))
+        random.shuffle(order)
+        parts.append((texts[order], labels[order]))
+    texts, labels = (np.concatenate(both) for both in zip(*parts))
+    texts, labels = numbered(texts, labels, num_words, skip_top, maxlen, start_char, oov_char, index_from, **unknown)
+    count = len(x_train)
+    return (as_array(texts[:count]), labels[:count]), (as_array(texts[count:]), labels[count:])
+
+
+def get_word_index(path=None) -> dict[str, int]:
+    """{word: its number}, of Keras's imdb_word_index.json."""
+    return read_index(found(path, "imdb_word_index.json", "bfafd718b763782e994055a2d397834f"))

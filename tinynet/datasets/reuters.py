@@ -1,0 +1,38 @@
+"""Reuters: 11,228 newswires as lists of word numbers, in 46 topics."""
+from __future__ import annotations
+
+import numpy as np
+
+from tinynet.datasets.arrays import found, read_npz
+from tinynet.datasets.words import as_array, numbered, read_index
+
+HASH = "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916"
+
+
+def load_data(path=None, num_words=None, skip_top=0, maxlen=None, test_split=0.2, seed=113, start_char=1, oov_char=2,
+              index_from=3, **unknown):
+    """`(x_train, y_train), (x_test, y_test)`: arrays of lists of word numbers, and their topics.
+
+    Parameters
+        path: the file; by default Keras's reuters.npz in ~/.keras/datasets, downloaded if it is not there.
+        num_words: numbers from it on are replaced by oov_char, and those below skip_top.
+        maxlen: longer texts are left out.
+        test_split, seed: the fraction of the texts in the test set; of their order.
+        start_char: the first number of each text; index_from: all words are moved up by it.
+
+    To learn from them with dense layers, make a row of 0 and 1 of each text, one for each word.
+    Raises OSError if there is no file, ValueError if it is damaged.
+    Source: keras/datasets/reuters.py of Keras 2.3.1.
+    """
+    texts, labels = read_npz(found(path, "reuters.npz", HASH), ["x", "y"])
+    order = np.arange(len(texts))
+    np.random.RandomState(seed).shuffle(order)
+    texts, labels = numbered(texts[order], labels[order], num_words, skip_top, maxlen, start_char, oov_char, index_from,
+                             **unknown)
+    count = int(len(texts) * (1 - test_split))
+    return (as_array(texts[:count]), labels[:count]), (as_array(texts[count:]), labels[count:])
+
+
+def get_word_index(path=None) -> dict[str, int]:
+    """{word: its number}, of Keras's reuters_word_index.json."""
+    return read_index(found(path, "reuters_word_index.json", "4d44cc38712099c9e383dc6e5f11a921"))
