@@ -15,7 +15,7 @@ import pytest
 
 from tinynet.device import cuda, kernels, optimizer_kernels
 from tinynet.layers import Dense, Dropout, Flatten
-from tinynet.layers.fused import DenseReluDropout, fuse
+from tinynet.fused_layers import DenseReluDropout, fuse
 from tinynet.models import Sequential
 from tinynet.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, Nadam, RMSprop
 

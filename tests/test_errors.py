@@ -12,7 +12,7 @@ from tinynet import losses, metrics
 from tinynet.backend import matmul, xp
 from tinynet.callbacks import CSVLogger, EarlyStopping, LambdaCallback, LearningRateScheduler
 from tinynet.layers import (Activation, ActivityRegularization, Dense, Dropout, Flatten, InputLayer, Layer, LeakyReLU,
-                            ReLU, Reshape, Softmax)
+                            PReLU, ReLU, Reshape, Softmax)
 from tinynet.metrics import BinaryAccuracy
 from tinynet.models import Sequential
 from tinynet.optimizers import SGD, Adam
@@ -40,7 +40,7 @@ BAD_DATA = {
     "infinity": (lambda x, y: (np.where(x > 0, np.inf, x), y), "is inf"),
     "too large for float32": (lambda x, y: (x * 1e300, y), "must be finite"),
     "NaN in the targets": (lambda x, y: (x, y * np.nan), r"target\[0, 0\] is nan"),
-    "objects": (lambda x, y: (x.astype(object), y), "got dtype object"),
+    "objects": (lambda x, y: (np.where(x == x[0, 0], None, x), y), "got dtype object"),
     "strings": (lambda x, y: (x.astype(str), y), "got dtype <U"),
     "lists of unequal length": (lambda x, y: ([[1, 2, 3, 4], [1]], y), "expects an array of numbers"),
     "no x": (lambda x, y: (None, y), "need both x and y, got no x"),
@@ -130,7 +130,8 @@ def test_arguments_of_keras_at_their_defaults_pass(classifier):
     (lambda: ReLU(negative_slope=-1), ValueError, "negative_slope must be a number of at least 0, got -1"),
     (lambda: ReLU(threshold=np.nan), ValueError, "threshold must be a number"),
     (lambda: Sequential([Softmax(axis=0, input_shape=(3,))]), ValueError, r"axis must be one of \(1, -1\) .*samples"),
-    (lambda: Dense(3, activation=ReLU()), ValueError, "A layer such as ReLU.. is added after this one"),
+    (lambda: Dense(3, activation=PReLU()), ValueError, "A layer such as PReLU.. is added after this one"),
+    (lambda: Activation(ReLU()), TypeError, "is a layer already: add it to the model in place of an Activation"),
     (lambda: Dense(3, input_shape=()), ValueError, r"input_shape must be a tuple"),
     (lambda: Dense(3, batch_input_shape=5), ValueError, "input_shape must be a tuple"),
     (lambda: Sequential(Dense(3)), TypeError, "expects a list of layers"),

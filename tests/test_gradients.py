@@ -18,7 +18,7 @@ from tinynet.gradient_check import (assert_gradients, check_layer, check_loss, c
 from tinynet.layers import (ELU, Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout,
                             Flatten, GaussianDropout, GaussianNoise, InputLayer, LeakyReLU, PReLU, ReLU, Reshape,
                             Softmax, ThresholdedReLU)
-from tinynet.layers.fused import DenseReluDropout
+from tinynet.fused_layers import DenseReluDropout
 from tinynet.models import Sequential
 from tinynet.regularizers import L1L2
 

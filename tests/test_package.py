@@ -23,17 +23,21 @@ ROOT = Path(tinynet.__file__).parent
 
 # Each room, a module or a folder, imports only from the rooms of the rows above it.
 FLOORS = [
-    ["validation", "legacy", "datasets", "explain_page"],
+    ["validation", "datasets", "explain_page", "chain"],
+    ["legacy/methods"],     # which Model inherits; the rest of legacy knows all modules
     ["registry", "device", "callbacks"],
     ["backend"],
     ["pickling"],
     ["random", "parameters", "activations", "initializers", "regularizers", "constraints", "optimizers"],
     ["layers"],
+    ["nested", "fused_layers"],
     ["losses", "explain"],
     ["metrics", "saving"],
     ["training"],
-    ["utils", "distributed", "gradient_check"],
+    ["utils", "distributed", "gradient_check", "plot_model"],
     ["models", "plotting"],
+    ["functional", "wrappers"],
+    ["legacy"],
     ["__init__"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -44,7 +48,8 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
 BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1925, "recorded steps": 840, "the rest": 1880,
-           "gradient checks": 940, "kernels": 120, "around the kernels on a CPU": 185}
+           "Keras's names and data": 1250, "gradient checks": 940, "kernels": 120, "around the kernels on a CPU": 185}
+KERAS = ("legacy", "functional", "chain", "nested", "wrappers", "plot_model", "datasets")
 RECORDED = ("capture", "compile", "plan", "record", "recorded_step")
 
 
@@ -62,17 +67,22 @@ def imports(path):
             yield from ((alias.name, "") for alias in node.names if alias.name.split(".")[0] == "tinynet")
 
 
+def room_of(names):
+    """The room of ("layers", "dense")."""
+    return "/".join(names[:2]) if "/".join(names[:2]) in FLOOR else names[0]
+
+
 def test_every_module_has_an_import_level():
-    assert {parts(path)[0] for path in ROOT.rglob("*.py")} == set(FLOOR)
-    assert {f"{path.stem}" for path in ROOT.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()} == (
-        set(FLOOR))
+    assert {room_of(parts(path)) for path in ROOT.rglob("*.py")} == set(FLOOR)
+    assert {f"{path.stem}" for path in ROOT.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()} == {
+        room for room in FLOOR if "/" not in room}
 
 
 def test_imports_go_downward_only():
     for path in ROOT.rglob("*.py"):
-        room = parts(path)[0]
+        room = room_of(parts(path))
         for module, name in imports(path):
-            below = module.split(".")[1] if "." in module else name if name in FLOOR else "__init__"
+            below = room_of(module.split(".")[1:]) if "." in module else name if name in FLOOR else "__init__"
             assert below == room or FLOOR[below] < FLOOR[room], f"{path.name} imports {module} {name}, above it"
 
 
@@ -134,6 +144,7 @@ def test_no_part_has_more_lines_of_code_than_its_budget():
     for path in ROOT.rglob("*.py"):
         machine = parts(path)[0] in ("device", "saving", "distributed")
         part = "the learning ring" if in_ring(path) else "device, saving, distributed" if machine else "the rest"
+        part = "Keras's names and data" if parts(path)[0] in KERAS else part
         part = "gradient checks" if parts(path)[0] == "gradient_check" else part
         part = "recorded steps" if parts(path)[0] == "device" and parts(path)[1] in RECORDED else part
         count[part] += code_lines(path)
@@ -154,7 +165,8 @@ def test_one_training_step_is_written_once():
     found = {parts(path) for path in ROOT.rglob("*.py")
              if re.search(r"(self|model)\.loss(_of_z)?\.backward\(", path.read_text())}
     assert found == {("training", "step")}
-    assert [cls.__name__ for cls in Sequential.__mro__] == ["Sequential", "Model", "Trainable", "object"]
+    assert [cls.__name__ for cls in Sequential.__mro__] == [
+        "Sequential", "Chained", "Model", "OlderMethods", "Trainable", "object"]
 
 
 def test_importing_tinynet_loads_no_optional_package():

@@ -91,4 +91,4 @@ def test_the_reading_order_is_the_learning_ring():
               for path in [*(ROOT / "tinynet" / room).glob("*.py"), ROOT / "tinynet" / f"{room}.py"] if path.exists()}
     assert named <= inside
     assert {name for name in inside - named if not name.endswith("__init__")} == {
-        "layers/advanced_activations", "layers/fused", "layers/reshaping", "losses/hinge", "metrics/compiled"}
+        "layers/advanced_activations", "layers/reshaping", "losses/hinge"}

@@ -98,7 +98,7 @@ def test_unknown_names_list_the_known_ones():
         losses.get(lambda y_true, y_pred: y_pred)
     with pytest.raises(TypeError, match="got 3"):
         initializers.get(3)
-    with pytest.raises(TypeError, match="got 3"):
+    with pytest.raises(ValueError, match="got 3"):
         metrics.metric_for(3, losses.get("mse"), (None, 3))
     with pytest.raises(ValueError, match="scale must be a number above 0"):
         initializers.VarianceScaling(scale=0)

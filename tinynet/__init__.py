@@ -8,7 +8,8 @@ import os
 from tinynet import (activations, backend, callbacks, constraints, initializers, layers, losses, metrics, models,
                      optimizers, regularizers, utils)
 from tinynet.layers import Input
-from tinynet.legacy import module_names     # noqa: F401: adds them
+from tinynet.functional import Functional       # noqa: F401: Model(inputs, outputs)
+from tinynet.legacy import functions, keras_1, metric_attributes, module_names      # noqa: F401: add them
 from tinynet.models import Model, Sequential
 
 __version__ = "0.1.0"

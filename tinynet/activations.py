@@ -219,15 +219,16 @@ BACKWARD = {
     softsign: softsign_backward, hard_sigmoid: hard_sigmoid_backward, exponential: exponential_backward,
 }
 ACTIVATIONS = {function.__name__: function for function in BACKWARD}
+LAYERS: dict[str, type] = {}        # by name, those of `tinynet.layers` that stand for an activation too
 
 
 def deserialize(config, custom_objects=None):
     """The activation function of a name or a config."""
-    return registry.deserialize("activation function", config, ACTIVATIONS, custom_objects)
+    return registry.deserialize("activation function", config, ACTIVATIONS | LAYERS, custom_objects)
 
 
 def get(identifier):
-    """The activation function of a name, of a function of this module, or of None (linear).
+    """The activation function of a name, of a function of this module or of None (linear); or a layer: LeakyReLU().
 
     Raises ValueError for an unknown name, and for a function whose derivative tinynet does not know.
 
@@ -236,12 +237,12 @@ def get(identifier):
     """
     if identifier is None:
         return linear
-    if isinstance(identifier, str):
+    if isinstance(identifier, (str, dict)):
         return deserialize(identifier)
-    if callable(identifier) and identifier in ACTIVATIONS.values():
+    if callable(identifier) and identifier in ACTIVATIONS.values() or type(identifier) in LAYERS.values():
         return identifier
     raise ValueError(
         f"Unknown activation function: {identifier!r}. Expected a name or a function of tinynet.activations. A layer "
-        "such as ReLU() is added after this one; so is a function of your own, which needs its derivative: write it "
+        "such as PReLU() is added after this one; so is a function of your own, which needs its derivative: write it "
         "as a Layer with forward and backward."
     )

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
 import math
 import re
@@ -85,7 +86,7 @@ def set_epsilon(value: float) -> None:
 _uids: defaultdict[str, Iterator[int]] = defaultdict(functools.partial(itertools.count, 1))
 
 
-def get_uid(prefix: str) -> int:
+def get_uid(prefix: str = "") -> int:
     """How many times this process has called it with this prefix: 1, 2, 3 ...
 
     >>> get_uid("doctest"), get_uid("doctest")
@@ -138,8 +139,9 @@ def variable(value, dtype=None, name=None):
 
 
 def constant(value, dtype=None, shape=None, name=None):
-    """An array of the value, filled up to the shape if one is given."""
-    return variable(value, dtype) if shape is None else xp.full(shape, value, dtype or floatx())
+    """An array of the value: in this shape if one is given, a single number as often as it takes."""
+    array = variable(value, dtype)
+    return array if shape is None else xp.full(shape, array) if array.size == 1 else array.reshape(shape)
 
 
 def cast(x, dtype):
@@ -171,14 +173,16 @@ eval = get_value
 
 
 def set_value(x, value) -> None:
-    """Set a weight, an array or the learning rate of an optimizer: `set_value(optimizer.lr, 0.1)`.
+    """Set a weight, an array or a number of an optimizer: `set_value(optimizer.lr, 0.1)`.
 
-    Raises TypeError for a plain number.
+    Raises TypeError for any other number.
     """
     if hasattr(x, "assign"):
         x.assign(value)
     elif isinstance(x, xp.ndarray):
         x[...] = xp.asarray(value)
+    elif isinstance(x, float):
+        importlib.import_module("tinynet.legacy.optimizer_numbers").assign(x, value)
     else:
         raise TypeError(f"set_value expects a weight, an array or an optimizer's lr, got {x!r}.")
 
@@ -202,15 +206,10 @@ def in_order(x, dtype=None):
     return result
 
 
-# Keras's names of functions of arrays, and the array library's, for metrics and constraints of one's own
-_FUNCTIONS = {name: name for name in (
-    "mean sum prod max min std var any all argmax argmin abs square sqrt exp log clip round sign maximum minimum equal "
-    "not_equal greater greater_equal less less_equal dot transpose reshape squeeze expand_dims concatenate stack zeros "
-    "ones zeros_like ones_like eye tanh").split()} | {"pow": "power"}
-
-
 def __getattr__(name):
-    if name in _FUNCTIONS:
-        return getattr(xp, _FUNCTIONS[name])
-    raise AttributeError(f"tinynet.backend has no {name!r}. Of Keras's functions of arrays it has: "
-                         f"{', '.join(sorted(_FUNCTIONS))}.")
+    if not name.startswith("_"):
+        functions = importlib.import_module("tinynet.legacy.backend_functions")     # Keras's, for metrics of one's own
+        if name in vars(functions):
+            return getattr(functions, name)
+    raise AttributeError(f"tinynet.backend has no {name!r}. Keras's functions of arrays that it has are listed in "
+                         "tinynet/legacy/backend_functions.py.")

@@ -14,7 +14,7 @@ import numpy as np
 from tinynet import activations
 from tinynet.backend import to_numpy, working, xp
 from tinynet.layers import Activation
-from tinynet.layers.fused import unfuse
+from tinynet.fused_layers import unfuse
 from tinynet.validation import shortened
 
 

@@ -2,23 +2,25 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from tinynet import layers
+from tinynet import chain, layers
 from tinynet.backend import kernels, unique_name
-from tinynet.layers import InputLayer, Layer
-from tinynet.layers.fused import fuse
-from tinynet.legacy.method_names import reject_renamed
+from tinynet.layers import Input, InputLayer, Layer      # noqa: F401: Keras has Input here too
+from tinynet.fused_layers import fuse
+from tinynet.nested import Chained, Nested
 from tinynet.parameters import Parameter
+from tinynet.registry import class_name
 from tinynet.saving import file_format, model_file
 from tinynet.training.model import Model
 from tinynet.training.strategy import between_batches
 from tinynet.utils import print_summary
-from tinynet.validation import reject_used
+from tinynet.validation import check_weight_list, reject_renamed, reject_used
 
 __all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json"]
 
 
-class Sequential(Model):
+class Sequential(Chained, Model):
     """y = layer_n(... layer_2(layer_1(x)))
 
     Parameters
@@ -39,7 +41,8 @@ class Sequential(Model):
 
     def __init__(self, layers=None, name=None):
         self.name = name or unique_name(type(self).__name__)
-        self._stacks: list[list[Layer]] = []    # of each layer: itself, and the layers that are its arguments
+        self._layers: list[Any] = []
+        self._stacks: list[list[Layer]] = []    # of each layer: itself and its activation, or the layers inside it
         self.stack = []
         self._declared = None                   # the shape of an InputLayer
         if isinstance(layers, Layer):
@@ -52,7 +55,7 @@ class Sequential(Model):
     @property
     def layers(self) -> list[Layer]:
         """A list of the layers as they were added; `add` and `pop` change the model."""
-        return [stack[0] for stack in self._stacks]
+        return list(self._layers)
 
     # The list of layers
 
@@ -63,7 +66,9 @@ class Sequential(Model):
     def _extend(self, layers):
         used = {id(layer) for layer in self.layers} | {layer.name for layer in self.layers}
         for layer in layers:
-            if not isinstance(layer, Layer):
+            layer = layer.layer if isinstance(layer, chain.Tensor) else layer       # Input()
+            layer = Nested(layer) if isinstance(layer, Model) else layer
+            if not isinstance(layer, (Layer, Nested)):
                 raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}")
             reject_renamed(layer, chain="stack")
             if isinstance(layer, InputLayer):
@@ -79,6 +84,7 @@ class Sequential(Model):
             stack = layer.stack()
             if shape is not None:
                 _build(stack, shape)
+            self._layers.append(layer)
             self._stacks.append(stack)
         self._join()
 
@@ -93,12 +99,18 @@ class Sequential(Model):
         """Remove the last layer.  Raises TypeError if there is none."""
         if not self.layers:
             raise TypeError("There are no layers in the model.")
+        self._layers.pop()
         self._stacks.pop()
         self._join()
 
     def _join(self):
-        stack = [layer for stack in self._stacks for layer in stack]
+        stack = self.flat_stack()
         self.stack = fuse(stack) if kernels.fusing_pays() else stack
+        self._link()
+
+    def flat_stack(self) -> list[Layer]:
+        """The layers that run, in order, those that are arguments of others among them."""
+        return [layer for stack in self._stacks for layer in stack]
 
     def get_layer(self, name=None, index=None) -> Layer:
         """The layer of this name, or at this index.  Raises ValueError if there is none."""
@@ -139,7 +151,8 @@ class Sequential(Model):
         if not isinstance(input_shape, (tuple, list)) or len(input_shape) < 2 or not all(
                 isinstance(n, int) and n > 0 for n in input_shape[1:]):
             raise ValueError(f"build expects the shape of a batch, such as (None, 784), got {input_shape!r}.")
-        _build([layer for stack in self._stacks for layer in stack], (None, *input_shape[1:]))
+        _build(self.flat_stack(), (None, *input_shape[1:]))
+        self._link()
 
     def compute_output_shape(self, input_shape):
         """The shape of the outputs for a batch of inputs of this shape."""
@@ -171,18 +184,17 @@ class Sequential(Model):
 
         Raises ValueError, and changes nothing, if their number or a shape is not the model's.
         """
-        parameters = [p for layer in self.layers for p in layer.parameters]
-        if not isinstance(weights, (list, tuple)) or len(weights) != len(parameters):
-            came = len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
-            raise ValueError(f'You called `set_weights(weights)` on model "{self.name}" with a weight list of length '
-                             f"{came}, but the model was expecting {len(parameters)} weights.")
-        rest, checked = list(weights), []
-        for layer in self.layers:
-            count = len(layer.parameters)
-            checked += layer.checked_weights(rest[:count])
-            rest = rest[count:]
-        for p, w in zip(parameters, checked):
+        checked = self.checked_weights(weights)
+        for p, w in zip([p for layer in self.layers for p in layer.parameters], checked):
             p.value = w
+
+    def checked_weights(self, weights):
+        """The same weights as arrays, checked to fit."""
+        counts = [len(layer.parameters) for layer in self.layers]
+        check_weight_list("model", self.name, weights, sum(counts))
+        rest = iter(weights)
+        parts = [[next(rest) for _ in range(count)] for count in counts]
+        return [w for layer, part in zip(self.layers, parts) for w in layer.checked_weights(part)]
 
     summary = print_summary
 
@@ -199,19 +211,29 @@ class Sequential(Model):
         config = {"layers": config} if isinstance(config, list) else config
         if not isinstance(config, dict) or "layers" not in config:
             raise ValueError(f"{cls.__name__}.from_config expects what get_config returned, got {config!r}.")
-        stack = [layers.deserialize(layer, custom_objects) for layer in config["layers"]]
+        if "input_layers" in config and cls is Sequential:
+            cls = cls.functional
+        stack = [layers.deserialize(layer, {**NESTED, **(custom_objects or {})}) for layer in config["layers"]]
         for layer in stack:
             layer.saved_weight = saved_weight
-        model = cls(stack, name=config.get("name"))
+        model = cls.of_layers(stack, config)
         if config.get("build_input_shape") and not model.built:
             model.build(config["build_input_shape"])
         for layer in stack:
             layer.saved_weight = None
         return model
 
+    @classmethod
+    def of_layers(cls, stack, config):
+        """A model of new layers."""
+        return cls(stack, name=config.get("name"))
+
     def to_json(self, **options) -> str:
         """`get_config` as JSON text, for `model_from_json`; options are those of json.dumps."""
-        return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **options)
+        return json.dumps({"class_name": class_name(self), "config": self.get_config()}, **options)
+
+
+NESTED = {"Sequential": Sequential, "Model": Sequential}     # by the name of their class in the config of another model
 
 
 def _build(stack, shape):
@@ -251,8 +273,8 @@ def model_from_json(text, custom_objects=None) -> Sequential:
 
 def model_from_config(config, custom_objects=None) -> Sequential:
     """A model of {"class_name": "Sequential", "config": its get_config()}, with new weights."""
-    if not isinstance(config, dict) or config.get("class_name") != "Sequential" or "config" not in config:
-        raise ValueError("model_from_json expects the text of a Sequential's to_json().")
+    if not isinstance(config, dict) or config.get("class_name") not in NESTED or "config" not in config:
+        raise ValueError("model_from_json expects the text of a model's to_json().")
     return Sequential.from_config(config["config"], custom_objects)
 
 

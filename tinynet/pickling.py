@@ -25,6 +25,7 @@ def state_of_layer(layer) -> dict[str, Any]:
     """The attributes of a layer; in place of arrays that it has assigned since it was built, what was there then."""
     state = dict(vars(layer))
     first = state.pop("_when_built", None)
+    state.pop("_tensor", None)      # which knows the layers before it
     if first is None:
         return state
     from_data = {name for name, value in state.items() if _holds_arrays(value) and first.get(name) is not ARRAYS}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinynet.callbacks.monitors import higher_is_better
 from tinynet.gradient_check import numeric
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#e0702d", "#8a8a8a"
@@ -40,7 +41,7 @@ def plot_history(history, name="accuracy"):
     axes.plot(epochs, values, color=BLUE, marker=marker, label="train")
     if f"val_{name}" in history.history:
         epochs, values = _curve("The history", history, f"val_{name}")
-        best = (np.argmax if "acc" in name else np.argmin)(values)
+        best = (np.argmax if higher_is_better(name, history.model) else np.argmin)(values)
         axes.plot(epochs, values, color=ORANGE, marker=marker,
                   label=f"validation, best {values[best]:.4f} in epoch {epochs[best]}")
         axes.plot(epochs[best], values[best], "o", color=ORANGE)

@@ -85,12 +85,17 @@ def serialize(thing: Any) -> Any:
     {'class_name': 'Pair', 'config': {'a': 1, 'b': 2}}
     """
     if isinstance(thing, Configurable):
-        return {"class_name": type(thing).__name__, "config": thing.get_config()}
+        return {"class_name": class_name(thing), "config": thing.get_config()}
     if callable(thing):
         return getattr(thing, "__name__", type(thing).__name__)
     if isinstance(thing, (tuple, list)):
         return [serialize(item) for item in thing]
     return thing.tolist() if hasattr(thing, "tolist") else thing
+
+
+def class_name(thing: Any) -> str:
+    """The name of its class in a config."""
+    return getattr(thing, "keras_class", type(thing).__name__)
 
 
 class Configurable(Pasteable):

@@ -7,7 +7,7 @@ from tinynet.backend import to_numpy
 from tinynet.callbacks.progress import ProgressBar, as_text
 from tinynet.datasets.download import get_file
 from tinynet.random import set_random_seed
-from tinynet.registry import CustomObjectScope, custom_object_scope, get_custom_objects
+from tinynet.registry import CustomObjectScope, class_name, custom_object_scope, get_custom_objects
 from tinynet.training.dataset import Sequence
 from tinynet.validation import whole_number
 
@@ -74,6 +74,7 @@ class Progbar:
 
     Parameters
         target: steps in all.
+        width, interval: accepted for compatibility.
         verbose: 0 silent, 1 a live bar and then a line, 2 the line alone.
         stateful_metrics: names of which the last value is shown, not the mean.
 
@@ -84,7 +85,7 @@ class Progbar:
     2/2 - 0s - loss: 0.5000
     """
 
-    def __init__(self, target, verbose=1, stateful_metrics=()):
+    def __init__(self, target, width=30, verbose=1, interval=0.05, stateful_metrics=()):
         self.target, self.verbose, self.stateful_metrics = target, verbose, set(stateful_metrics or ())
         self.bar = ProgressBar("", target, shown=verbose == 1)
         self.seen = 0
@@ -143,7 +144,7 @@ def print_summary(model, line_length=None, positions=None, print_fn=None):
     row("Layer (type)", "Output Shape", "Param #")
     print_fn("=" * width)
     for layer in model.layers:
-        row(f"{layer.name} ({type(layer).__name__})", layer.output_shape, layer.count_params())
+        row(f"{layer.name} ({class_name(layer)})", layer.output.shape, layer.count_params())
         print_fn(("=" if layer is model.layers[-1] else "_") * width)
     trainable = sum(p.value.size for p in model.trainable_weights)
     print_fn(f"Total params: {model.count_params():,}")

@@ -55,7 +55,7 @@ def number(name: str, value: Any, least: float = 0.0, below: float = LARGEST, po
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         real = float(value)
         if least <= real < below and abs(real) < LARGEST and (real >= SMALLEST or not positive):
-            return real
+            return real + 0.0       # a float of its own, by which K.set_value finds its optimizer
     limit = below < LARGEST or isinstance(value, (int, float)) and abs(value) >= LARGEST
     range_ = ("above" if positive else "of at least") + f" {least:g}" + f" and below {below:g}" * limit
     raise ValueError(f"{name} must be a number {range_}, got {value!r}.")
@@ -149,3 +149,52 @@ def reject_used(layer, used, model_name) -> None:
     if layer.name in used:
         raise ValueError(f'The name "{layer.name}" is used 2 times in the model. All layer names should be unique.')
     used |= {id(layer), layer.name}
+
+
+def reject_renamed(thing, **renamed):
+    """Raise TypeError for a class that defines what tinynet 0.1 called by these names: it would be ignored."""
+    for old, new in renamed.items():
+        found = getattr(thing, old, backward)
+        if getattr(found, "__func__", found) is not backward:
+            raise TypeError(f"{type(thing).__name__} defines {old}, which is called {new} now: rename it.")
+
+
+def backward(model, dy):
+    """Raise TypeError: in tinynet 0.1 a training step of one's own called it."""
+    raise TypeError("A training step of your own calls model.compute_gradients(x, y, weights), apply_gradients() and "
+                    "update_state(), in this order; model.backward is gone.")
+
+
+def check_weight_list(kind, name, weights, expected):
+    """Raise ValueError unless weights are a list of as many as a layer or model has."""
+    if not isinstance(weights, (list, tuple)) or len(weights) != expected:
+        came = len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
+        raise ValueError(f'You called `set_weights(weights)` on {kind} "{name}" with a weight list of length {came}, '
+                         f"but the {kind} was expecting {expected} weights.")
+
+
+def declared_shape(name, input_shape, input_dim, batch_input_shape):
+    """The shape declared in one of three ways, with None for the batch size; None if not declared."""
+    if (input_shape is not None) + (input_dim is not None) + (batch_input_shape is not None) > 1:
+        raise ValueError(f"{name}: give one of input_shape={input_shape!r}, input_dim={input_dim!r} and "
+                         f"batch_input_shape={batch_input_shape!r}.")
+    if batch_input_shape is not None:
+        input_shape = batch_input_shape[1:] if isinstance(batch_input_shape, (tuple, list)) else batch_input_shape
+    elif input_dim is not None:
+        input_shape = (input_dim,)
+    if input_shape is None:
+        return None
+    if not isinstance(input_shape, (tuple, list)) or not input_shape or not all(
+            isinstance(d, numbers.Integral) and int(d) > 0 for d in input_shape):
+        raise ValueError(f"{name}: input_shape must be a tuple of whole numbers above zero, such as (784,), "
+                         f"without the number of samples; got {input_shape!r}.")
+    return (None, *map(int, input_shape))
+
+
+def shape_text(shape):
+    """A batch shape in mathematical notation.
+
+    >>> shape_text((None, 784))
+    '(N, 784)'
+    """
+    return f"({', '.join('N' if d is None else str(d) for d in shape)}{',' if len(shape) == 1 else ''})"

@@ -3,8 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinynet.legacy.method_names import reject_renamed
-from tinynet.validation import find
+from tinynet.validation import find, reject_renamed
 
 
 class Callback:

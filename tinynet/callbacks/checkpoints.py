@@ -1,6 +1,7 @@
 """Callbacks that save the model during training: ModelCheckpoint and BackupAndRestore."""
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -39,7 +40,9 @@ class ModelCheckpoint(Monitor):
         self.period = whole_number("period", period, least=1)
 
     def on_train_begin(self, logs=None):
+        best = self.best        # another fit goes on from it, as in Keras
         super().on_train_begin()
+        self.best = best if math.isfinite(best) else self.best
         self.since = 0
 
     def on_epoch_end(self, epoch, logs=None):

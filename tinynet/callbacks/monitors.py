@@ -11,6 +11,10 @@ from tinynet.callbacks.base import Callback
 from tinynet.validation import Pasteable, argument_names, find, number, whole_number
 
 
+# In the names of metrics of one's own
+HIGHER_IS_BETTER = "acc", "precision", "recall", "auc", "f1", "fmeasure", "fbeta", "iou", "dice", "r2", "r_square"
+
+
 class Monitor(Pasteable, Callback):
     """Monitors one value of the logs of each epoch."""
 
@@ -23,11 +27,18 @@ class Monitor(Pasteable, Callback):
             raise TypeError(f"monitor must be a name in the logs, such as 'val_loss', got {monitor!r}.")
         self.monitor, self.verbose, self.mode = monitor, verbose, mode
         self.patience = whole_number("patience", patience, least=0)
-        self.sign = 1 if mode == "max" or mode == "auto" and "acc" in monitor else -1
         self.min_delta = number("min_delta", min_delta, least=-math.inf)
+        Monitor.on_train_begin(self)
 
     def on_train_begin(self, logs=None):
+        maximum = self.mode == "max" or self.mode == "auto" and higher_is_better(self.monitor, self.model)
+        self.sign = 1 if maximum else -1
         self.wait, self.best = 0, -self.sign * np.inf
+
+    @property
+    def monitor_op(self):
+        """np.greater or np.less, of which callbacks of one's own ask whether a value is better."""
+        return np.greater if self.sign > 0 else np.less
 
     def value(self, logs):
         """The monitored value, or None, with a warning."""
@@ -45,6 +56,19 @@ class Monitor(Pasteable, Callback):
         return True
 
 
+def higher_is_better(name, model=None) -> bool:
+    """Whether higher values of this name in the logs are better: as the model's metric says, else by the name.
+
+    >>> higher_is_better("val_accuracy"), higher_is_better("val_loss")
+    (True, False)
+    """
+    name = name.removeprefix("val_")
+    for reported in getattr(model, "metrics", []):
+        if reported.name == name and reported.metric.higher_is_better is not None:
+            return reported.metric.higher_is_better
+    return any(word in name.lower() for word in HIGHER_IS_BETTER) and not name.endswith(("loss", "error"))
+
+
 class EarlyStopping(Monitor):
     """End training when the monitored value has not improved for `patience` epochs.
 
@@ -53,10 +77,11 @@ class EarlyStopping(Monitor):
         min_delta: an improvement must be larger than this.
         patience: epochs to wait, zero or above.
         verbose: 1 prints the epoch that ended training.
-        mode: "min", "max", or "auto": max for a name with "acc" in it.
+        mode: "min", "max", or "auto": what the metric says (max for accuracies, precision, recall, AUC, cosine); for a
+            function of your own max if it has such a name.
         baseline: the value to improve on; None for the first epoch's.
-        restore_best_weights: restore the weights of the best epoch at the end, also after Ctrl-C (Keras 2.3.1 does so
-            only if this callback has ended training).
+        restore_best_weights: restore the weights of the best epoch when this callback ends training, before callbacks
+            after it; and at any other end, also after Ctrl-C (Keras 2.3.1 does only the former).
 
     Raises ValueError for an unknown mode; warns in an epoch whose logs lack the monitored name.
 
@@ -94,6 +119,7 @@ class EarlyStopping(Monitor):
         if self.wait >= self.patience:
             self.stopped_epoch, self.stopped = epoch, True
             self.model.stop_training = True
+            self.on_train_interrupted()     # callbacks after this one see the best weights
 
     def on_train_end(self, logs=None):
         self.on_train_interrupted()
@@ -125,6 +151,7 @@ class ReduceLROnPlateau(Monitor):
     """
 
     what = "Reduce LR on plateau"
+    cooldown_counter = 0
     state_attributes = ("wait", "best", "cooldown_counter")
 
     def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4, cooldown=0,

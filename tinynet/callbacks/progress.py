@@ -5,6 +5,8 @@ import sys
 import time
 from typing import Any
 
+import numpy as np
+
 from tinynet.callbacks.base import Callback
 
 # At most 79 columns wide with loss and accuracy.
@@ -51,8 +53,9 @@ def as_text(logs) -> str:
     >>> as_text({"loss": 0.25, "accuracy": 0.0001})
     'loss: 0.2500 - accuracy: 1.0000e-04'
     """
+    means = {name: float(np.mean(value)) for name, value in logs.items()}      # of a metric with several thresholds
     return " - ".join(f"{name}: {value:.4f}" if abs(value) > 1e-3 else f"{name}: {value:.4e}"
-                      for name, value in logs.items())
+                      for name, value in means.items())
 
 
 def _is_interactive() -> bool:

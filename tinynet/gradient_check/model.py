@@ -11,7 +11,7 @@ from tinynet.gradient_check.loss import check_regularizer, check_unchanged, weig
 from tinynet.gradient_check.layer import layer_entries, make_float64
 from tinynet.gradient_check.report import WHOLE, Entry, GradientReport
 from tinynet.gradient_check.state import State
-from tinynet.layers.fused import unfuse
+from tinynet.fused_layers import unfuse
 from tinynet.parameters import ParameterVector
 from tinynet.training.step import Trainable, backward_layers, forward_layers
 

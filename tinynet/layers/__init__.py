@@ -1,7 +1,7 @@
 """Layers, each with its forward and its backward pass, under the contract of `Layer`."""
 from __future__ import annotations
 
-from tinynet import registry
+from tinynet import activations, registry
 from tinynet.layers.activation import Activation
 from tinynet.layers.advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
 from tinynet.layers.base import Layer
@@ -20,6 +20,8 @@ __all__ = ["Activation", "ActivityRegularization", "AlphaDropout", "BatchNormali
 LAYERS = {cls.__name__: cls for cls in (
     Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout, ELU, Flatten, GaussianDropout,
     GaussianNoise, InputLayer, LeakyReLU, PReLU, ReLU, Reshape, Softmax, ThresholdedReLU)}
+
+activations.LAYERS |= {cls.__name__: cls for cls in (ELU, LeakyReLU, ReLU, Softmax, ThresholdedReLU)}
 
 
 def deserialize(config, custom_objects=None) -> Layer:

@@ -23,6 +23,8 @@ class Activation(Layer):
     def __init__(self, activation, **kwargs):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
+        if isinstance(self.activation, Layer):
+            raise TypeError(f"{self.activation!r} is a layer already: add it to the model in place of an Activation.")
 
     def forward(self, x, training=False):
         self.x = x

@@ -26,6 +26,7 @@ class ActivityRegularization(Layer):
             raise ValueError(f"{self.name}: give l1 and l2, or a regularizer.")
         self.l1, self.l2, self.regularizer = l1, l2, regularizers.get(regularizer)
         self.R = self.regularizer or regularizers.L1L2(l1, l2)
+        self.penalty = 0.0
 
     def forward(self, x, training=False):
         self.x = x

@@ -8,12 +8,13 @@ import numpy as np
 
 from tinynet import initializers, pickling
 from tinynet.backend import floatx, to_numpy, unique_name, xp
+from tinynet.chain import Chainable
 from tinynet.parameters import Parameter
 from tinynet.registry import Configurable
-from tinynet.validation import argument_names, reject_unknown
+from tinynet.validation import argument_names, check_weight_list, declared_shape, reject_unknown, shape_text
 
 
-class Layer(Configurable):
+class Layer(Chainable, Configurable):
     """y = f(x) forward; dx = dy f'(x) backward, where d + name is the gradient of the loss with respect to name.
 
     Your own layer defines `forward(x, training)` and `backward(dy)`; `build(input_shape)` if it has weights;
@@ -58,7 +59,7 @@ class Layer(Configurable):
                              f"Call tinynet.backend.set_floatx({dtype!r}) before the model is built.")
         self.name = name or unique_name(type(self).__name__)
         self.trainable = trainable
-        self.batch_input_shape = _declared_shape(self.name, input_shape, input_dim, batch_input_shape)
+        self.batch_input_shape = declared_shape(self.name, input_shape, input_dim, batch_input_shape)
         self.input_shape: Any = None        # of a batch; known, like output_shape, once the layer is built
         self.output_shape: Any = None
         self.parameters: list[Parameter] = []
@@ -108,8 +109,8 @@ class Layer(Configurable):
         """Build for this shape, unless already built; a model calls it first."""
         if self.built:
             if tuple(input_shape[1:]) != self.input_shape[1:]:
-                raise ValueError(f"{self.name} expects inputs of shape {_named(self.input_shape)}, got "
-                                 f"{_named(input_shape)}. It was built for the former already: use a new layer.")
+                raise ValueError(f"{self.name} expects inputs of shape {shape_text(self.input_shape)}, got "
+                                 f"{shape_text(input_shape)}. It was built for the former already: use a new layer.")
             return
         try:
             self.build(input_shape)
@@ -209,11 +210,7 @@ class Layer(Configurable):
 
     def checked_weights(self, weights) -> list[np.ndarray]:
         """The same weights as arrays, checked to fit."""
-        if not isinstance(weights, (list, tuple)) or len(weights) != len(self.parameters):
-            came = len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
-            raise ValueError(
-                f'You called `set_weights(weights)` on layer "{self.name}" with a weight list of length {came}, but '
-                f"the layer was expecting {len(self.parameters)} weights.")
+        check_weight_list("layer", self.name, weights, len(self.parameters))
         arrays = [to_numpy(w) for w in weights]
         for p, w in zip(self.parameters, arrays):
             if w.shape != p.value.shape:
@@ -222,30 +219,3 @@ class Layer(Configurable):
             if w.dtype.kind not in "fiub":
                 raise ValueError(f"{p.name} expects weights that are numbers, got an array of dtype {w.dtype}.")
         return arrays
-
-
-def _declared_shape(name, input_shape, input_dim, batch_input_shape):
-    """The shape declared in one of three ways, with None for the batch size; None if not declared."""
-    if (input_shape is not None) + (input_dim is not None) + (batch_input_shape is not None) > 1:
-        raise ValueError(f"{name}: give one of input_shape={input_shape!r}, input_dim={input_dim!r} and "
-                         f"batch_input_shape={batch_input_shape!r}.")
-    if batch_input_shape is not None:
-        input_shape = batch_input_shape[1:] if isinstance(batch_input_shape, (tuple, list)) else batch_input_shape
-    elif input_dim is not None:
-        input_shape = (input_dim,)
-    if input_shape is None:
-        return None
-    if not isinstance(input_shape, (tuple, list)) or not input_shape or not all(
-            isinstance(d, (int, np.integer)) and d > 0 for d in input_shape):
-        raise ValueError(f"{name}: input_shape must be a tuple of whole numbers above zero, such as (784,), "
-                         f"without the number of samples; got {input_shape!r}.")
-    return (None, *map(int, input_shape))
-
-
-def _named(shape):
-    """A batch shape in mathematical notation.
-
-    >>> _named((None, 784))
-    '(N, 784)'
-    """
-    return f"({', '.join('N' if d is None else str(d) for d in shape)}{',' if len(shape) == 1 else ''})"

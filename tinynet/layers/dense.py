@@ -17,7 +17,7 @@ class Dense(Layer):
 
     Parameters
         units: U, a whole number above zero.
-        activation: a name or function of `tinynet.activations`, or None.
+        activation: a name or function of `tinynet.activations`, a layer such as LeakyReLU(), or None.
         use_bias: whether there is a b.
         kernel_initializer, bias_initializer: the initial values of W (D, U) and b (U,).
         kernel_regularizer, bias_regularizer: penalties for W and b, names or objects of `tinynet.regularizers`.
@@ -65,7 +65,9 @@ class Dense(Layer):
 
     def stack(self):
         layers: list[Layer] = [self]
-        if self.activation is not activations.linear:
+        if isinstance(self.activation, Layer):
+            layers.append(type(self.activation).from_config(self.activation.get_config()))     # each runs once
+        elif self.activation is not activations.linear:
             layers.append(Activation(self.activation, name=f"{self.name}/{self.activation.__name__}"))
         if self.activity_regularizer is not None:
             layers.append(ActivityRegularization(regularizer=self.activity_regularizer,

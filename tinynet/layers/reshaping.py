@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import math
 
+from tinynet.backend import unique_name
+from tinynet.chain import Tensor
 from tinynet.layers.base import Layer
 
 
@@ -90,6 +92,18 @@ class InputLayer(Layer):
         return dy
 
 
-def Input(shape):
-    """InputLayer(input_shape=shape), to be added first to a `Sequential`."""
-    return InputLayer(input_shape=shape)
+def Input(shape=None, batch_shape=None, name=None, dtype=None) -> Tensor:
+    """The inputs of a model: layers are called on them, y = Dense(10)(Input((784,))); or the first in a `Sequential`.
+
+    Parameters
+        shape: of one sample; or batch_shape, with the number of samples, which is not used.
+        name: "input_1", "input_2" ... by default.
+        dtype: None or `floatx()`.
+
+    >>> Input((784,)).shape
+    (None, 784)
+    """
+    layer = InputLayer(name or unique_name("Input"), input_shape=shape, batch_input_shape=batch_shape, dtype=dtype)
+    if layer.batch_input_shape is None:
+        raise ValueError(f"{layer.name} needs the shape of one sample: Input(shape=(784,)).")
+    return Tensor(layer, None, layer.batch_input_shape)

@@ -8,11 +8,17 @@ from importlib.util import module_from_spec
 from types import ModuleType
 from typing import Any
 
+from tinynet.legacy import refused
+
 # Of Keras 2.3.1, and then of tinynet 0.1
 MODULES = {
-    "callbacks.callbacks": "callbacks", "engine": "models", "engine.base_layer": "layers",
-    "engine.sequential": "models", "engine.training": "models", "layers.core": "layers", "objectives": "losses",
-    "utils.data_utils": "utils", "utils.generic_utils": "utils", "utils.np_utils": "utils",
+    "backend.common": "backend", "backend.tensorflow_backend": "backend", "callbacks.callbacks": "callbacks",
+    "engine": "models",
+    "engine.base_layer": "layers", "engine.input_layer": "layers", "engine.network": "models",
+    "engine.saving": "models", "engine.sequential": "models", "engine.topology": "models", "engine.training": "models",
+    "layers.core": "layers", "objectives": "losses", "utils.data_utils": "utils", "utils.generic_utils": "utils",
+    "utils.io_utils": "utils", "utils.layer_utils": "utils", "utils.losses_utils": "losses",
+    "utils.np_utils": "utils", "utils.vis_utils": "plot_model",
     "agreement": "distributed.consistency", "aliases": "legacy.module_names", "arguments": "validation",
     "callbacks.logs": "callbacks", "cublas": "device.cublas", "cuda": "device.cuda", "cuda_graph": "device.cuda_graph",
     "data": "training.data_adapter", "data_parallel": "distributed.data_parallel", "dataset": "training.dataset",
@@ -20,9 +26,11 @@ MODULES = {
     "distributed.start": "distributed.init", "distributed.sums": "distributed.allreduce",
     "door": "training.data_adapter", "epoch": "training.epoch", "gradient_check.formula": "gradient_check.loss",
     "kernels": "device.kernels", "launcher": "device.launcher",
-    "layers.regularization": "layers.activity_regularization", "losses.fusion": "losses.fused",
-    "losses.margin": "losses.hinge", "metrics.functions": "metrics.accuracy", "metrics.of_model": "metrics.compiled",
-    "metrics.sums": "metrics.base", "older_names": "legacy.method_names", "optimizers.adaptive": "optimizers.rmsprop",
+    "layers.fused": "fused_layers", "layers.regularization": "layers.activity_regularization",
+    "legacy.method_names": "legacy.methods", "losses.fusion": "losses.fused", "losses.margin": "losses.hinge",
+    "metrics.compiled": "training.reported", "metrics.functions": "metrics.accuracy",
+    "metrics.of_model": "training.reported", "metrics.sums": "metrics.base", "older_names": "legacy.methods",
+    "optimizers.adaptive": "optimizers.rmsprop",
     "optimizers.descent": "optimizers.sgd", "optimizers.moments": "optimizers.adam", "parallel": "device.threads",
     "progress": "callbacks.progress", "run": "saving.checkpoint", "serialization": "saving",
     "serialization.atomic": "saving.atomic_write", "serialization.keras_files": "saving.keras_format",
@@ -44,15 +52,27 @@ class OldModule(ModuleType):
         return getattr(current, NAMES.get(name, name))
 
 
+class RefusedModule(ModuleType):
+    """A module of Keras of which tinynet has nothing."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(f"{self.__name__} has no {name!r}.")
+        module = self.__name__.partition(".")[2]
+        return refused.refuse(module, name, refused.reason(module, name))
+
+
 class OldModules:
-    """The import hook that finds the modules listed in MODULES."""
+    """The import hook that finds the modules listed in MODULES, and those that are refused."""
 
     def find_spec(self: Any, fullname, path=None, target=None):
         package, _, name = fullname.partition(".")
-        known = package == "tinynet" and name in MODULES
+        known = package == "tinynet" and (name in MODULES or name in refused.MODULES)
         return ModuleSpec(fullname, self, is_package=True) if known else None
 
     def create_module(self, spec):
+        if spec.name.partition(".")[2] in refused.MODULES:
+            return RefusedModule(spec.name, "A module of Keras of which tinynet has nothing.")
         return OldModule(spec.name, f"An old name of tinynet.{MODULES[spec.name.partition('.')[2]]}.")
 
     def exec_module(self, module):
@@ -61,9 +81,10 @@ class OldModules:
 
 hook: Any = OldModules()        # no class of importlib.abc, whose import takes ten milliseconds
 sys.meta_path.append(hook)
-for old in MODULES:     # so that `import tinynet` is enough for tinynet.layers.core
+for old in [*MODULES, *refused.MODULES]:     # so that `import tinynet` is enough for tinynet.layers.core
     parent, _, name = f"tinynet.{old}".rpartition(".")
     if parent in sys.modules:
         vars(sys.modules[parent]).setdefault("__path__", [])     # utils is a module
         sys.modules[f"tinynet.{old}"] = module = module_from_spec(hook.find_spec(f"tinynet.{old}"))
         setattr(sys.modules[parent], name, module)
+refused.install()

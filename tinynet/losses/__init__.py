@@ -117,6 +117,8 @@ def deserialize(config, custom_objects=None):
 def get(identifier) -> Loss:
     """The `Loss` of a name, a config, a function of this module or a Loss.
 
+    Called, get("mse")(y_true, y_pred), that of a name or function returns the l of every sample, as in Keras.
+
     Raises ValueError for an unknown name, and for a function whose derivative tinynet does not know.
 
     >>> get("mse")
@@ -131,7 +133,7 @@ def get(identifier) -> Loss:
             raise ValueError(f"{identifier!r} needs a function and its derivative: Loss(function, derivative).")
         return identifier
     if callable(identifier) and identifier in BACKWARD:
-        return Loss(identifier, BACKWARD[identifier])
+        return Loss(identifier, BACKWARD[identifier], Reduction.NONE)
     raise ValueError(
         f"Unknown loss function: {identifier!r}. Expected a name, a function of tinynet.losses or a Loss. A function "
         "of your own needs its derivative: pass both as tinynet.losses.Loss(function, derivative)."

@@ -10,23 +10,28 @@ from tinynet.losses import (binary_crossentropy, categorical_crossentropy, categ
 from tinynet.metrics.accuracy import (accuracy, binary_accuracy, categorical_accuracy, cosine_proximity,
                                       sparse_categorical_accuracy, sparse_top_k_categorical_accuracy,
                                       top_k_categorical_accuracy)
-from tinynet.metrics.base import (Mean, MeanMetricWrapper, Metric, Precision, Recall, RootMeanSquaredError, Sum)
+from tinynet.metrics.base import Mean, MeanMetricWrapper, Metric, RootMeanSquaredError, Sum
+from tinynet.metrics.confusion import (AUC, FalseNegatives, FalsePositives, Precision, Recall,
+                                       SensitivityAtSpecificity, SpecificityAtSensitivity, TrueNegatives,
+                                       TruePositives)
 from tinynet.metrics.running import Reported, RunningMeans
 from tinynet.registry import serialize
 from tinynet.validation import reject_unknown, whole_number
 
-__all__ = ["Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "CategoricalAccuracy", "CategoricalCrossentropy",
-           "CategoricalHinge", "CosineSimilarity", "Hinge", "KLDivergence", "LogCoshError", "Mean",
-           "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanMetricWrapper", "MeanSquaredError",
+__all__ = ["AUC", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "CategoricalAccuracy",
+           "CategoricalCrossentropy", "CategoricalHinge", "CosineSimilarity", "FalseNegatives",
+           "FalsePositives", "Hinge", "KLDivergence", "LogCoshError", "Mean", "MeanAbsoluteError",
+           "MeanAbsolutePercentageError", "MeanMetricWrapper", "MeanSquaredError",
            "MeanSquaredLogarithmicError", "Metric", "Poisson", "Precision", "Recall", "Reported",
-           "RootMeanSquaredError", "RunningMeans", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
-           "SparseTopKCategoricalAccuracy", "SquaredHinge", "Sum", "TopKCategoricalAccuracy", "accuracy",
+           "RootMeanSquaredError", "RunningMeans", "SensitivityAtSpecificity", "SparseCategoricalAccuracy",
+           "SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy", "SpecificityAtSensitivity",
+           "SquaredHinge", "Sum", "TopKCategoricalAccuracy", "TrueNegatives", "TruePositives", "accuracy",
            "binary_accuracy", "binary_crossentropy", "categorical_accuracy", "categorical_crossentropy",
-           "categorical_hinge", "cosine_proximity", "deserialize", "get", "hinge", "kullback_leibler_divergence",
-           "logcosh", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
-           "mean_squared_logarithmic_error", "metric_for", "poisson", "serialize", "sparse_categorical_accuracy",
-           "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "squared_hinge",
-           "top_k_categorical_accuracy"]
+           "categorical_hinge", "cosine_proximity", "deserialize", "get", "hinge",
+           "kullback_leibler_divergence", "logcosh", "mean_absolute_error", "mean_absolute_percentage_error",
+           "mean_squared_error", "mean_squared_logarithmic_error", "metric_for", "poisson", "serialize",
+           "sparse_categorical_accuracy", "sparse_categorical_crossentropy",
+           "sparse_top_k_categorical_accuracy", "squared_hinge", "top_k_categorical_accuracy"]
 
 
 # As classes, whose means can be accumulated over batches by hand
@@ -52,7 +57,7 @@ MeanSquaredLogarithmicError = _class_of("MeanSquaredLogarithmicError", mean_squa
 LogCoshError = _class_of("LogCoshError", logcosh)
 Poisson = _class_of("Poisson", poisson)
 KLDivergence = _class_of("KLDivergence", kullback_leibler_divergence)
-CosineSimilarity = _class_of("CosineSimilarity", cosine_proximity, "cosine_similarity")
+CosineSimilarity = _class_of("CosineSimilarity", cosine_proximity, "cosine_similarity", axis=-1)
 Hinge = _class_of("Hinge", hinge)
 SquaredHinge = _class_of("SquaredHinge", squared_hinge)
 CategoricalHinge = _class_of("CategoricalHinge", categorical_hinge)
@@ -89,7 +94,8 @@ CLASSES = {cls.__name__: cls for cls in (
     SparseTopKCategoricalAccuracy, MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError,
     MeanSquaredLogarithmicError, LogCoshError, Poisson, KLDivergence, CosineSimilarity, Hinge, SquaredHinge,
     CategoricalHinge, BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, Mean, Sum,
-    RootMeanSquaredError, Precision, Recall, MeanMetricWrapper)}
+    RootMeanSquaredError, MeanMetricWrapper, Precision, Recall, AUC, TruePositives, FalsePositives, TrueNegatives,
+    FalseNegatives, SensitivityAtSpecificity, SpecificityAtSensitivity)}
 cosine = cosine_similarity = cosine_proximity
 
 
@@ -99,12 +105,19 @@ def deserialize(config, custom_objects=None):
 
 
 def get(identifier):
-    """The function or `Metric` of a name or a config; anything else is returned as it is.
+    """The function or `Metric` of a name or a config; a function, a Metric or its class is returned as it is.
+
+    Raises ValueError for an unknown name, and for anything else.
 
     >>> get("mse").__name__
     'mean_squared_error'
     """
-    return deserialize(identifier) if isinstance(identifier, (str, dict)) else identifier
+    if isinstance(identifier, (str, dict)):
+        return deserialize(identifier)
+    if not callable(identifier):
+        raise ValueError(f"A metric is a name such as 'accuracy', a function f(y_true, y_pred) or a Metric, got "
+                         f"{identifier!r}.")
+    return identifier
 
 
 def metric_for(identifier, loss, output_shape) -> Metric:
@@ -114,7 +127,7 @@ def metric_for(identifier, loss, output_shape) -> Metric:
     for binary_crossentropy, sparse_categorical_accuracy for sparse_categorical_crossentropy, else
     categorical_accuracy; "crossentropy" and "ce" likewise.  The name in the logs is the one given.
 
-    Raises ValueError for an unknown name, TypeError for anything but a name, function or Metric.
+    Raises ValueError for an unknown name, and for anything but a name, function or Metric.
 
     >>> metric_for("acc", losses.get("mse"), (None, 10)).function.__name__
     'categorical_accuracy'
@@ -126,13 +139,7 @@ def metric_for(identifier, loss, output_shape) -> Metric:
     if isinstance(found, Metric) and isinstance(identifier, str):
         found.name = identifier
     if not isinstance(found, Metric):
-        if not callable(found):
-            raise TypeError(f"A metric is a name such as 'accuracy', a function f(y_true, y_pred) or a Metric, got "
-                            f"{identifier!r}.")
         found = MeanMetricWrapper(found, identifier if isinstance(identifier, str) else None)
-    if identifier not in ("accuracy", "acc"):
-        _check_targets(found, loss_function)
-    _check_output(found, output_shape)
     return found
 
 
@@ -146,24 +153,3 @@ def _meaning(identifier, loss_function, output_shape):
     if loss_function is losses.sparse_categorical_crossentropy:
         return sparse_categorical_accuracy if is_accuracy else loss_function
     return categorical_accuracy if is_accuracy else losses.categorical_crossentropy
-
-
-def _check_targets(metric, loss_function):
-    """Raise ValueError for a metric that cannot read the targets of the loss."""
-    known = type(metric) in (Precision, Recall, RootMeanSquaredError) or any(
-        getattr(metric, "fn", None) is function for function in FUNCTIONS.values())
-    sparse_loss = loss_function is losses.sparse_categorical_crossentropy
-    of_rows = loss_function is losses.categorical_crossentropy
-    if known and (sparse_loss and not metric.takes_classes or of_rows and metric.takes_classes):
-        raise ValueError(f"The metric {metric.name} does not read the targets of {loss_function.__name__}, which are "
-                         f"{'integer classes' if sparse_loss else 'one-hot rows'}. Use 'accuracy', which does.")
-
-
-def _check_output(metric, output_shape):
-    """Raise ValueError for a metric that does not fit this output."""
-    if metric.inputs != 2:
-        raise ValueError(f"{metric!r} averages values, and cannot compare y_true with y_pred. "
-                         "Wrap a function of the two: MeanMetricWrapper(function).")
-    class_id, outputs = getattr(metric, "class_id", None), output_shape[-1]
-    if class_id is not None and outputs is not None and class_id >= outputs:
-        raise ValueError(f"{metric!r}: class_id must be below the number of outputs, {outputs}.")

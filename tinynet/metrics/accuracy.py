@@ -70,10 +70,15 @@ def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5):
 sparse_top_k_categorical_accuracy.takes_classes = True  # type: ignore[attr-defined]
 
 
-def cosine_proximity(y_true, y_pred):
-    """The cosine of the angle between t and p; the loss of this name has a minus sign.
+def cosine_proximity(y_true, y_pred, axis=-1):
+    """The cosine of the angle between t and p along an axis; the loss of this name has a minus sign.
 
     >>> cosine_proximity(xp.array([[2.0, 0.0]]), xp.array([[3.0, 0.0]]))
     array([1.])
     """
-    return -negative_cosine(y_true, y_pred)
+    return -negative_cosine(xp.moveaxis(y_true, axis, -1), xp.moveaxis(y_pred, axis, -1))
+
+
+for metric in (accuracy, categorical_accuracy, sparse_categorical_accuracy, binary_accuracy, top_k_categorical_accuracy,
+               sparse_top_k_categorical_accuracy, cosine_proximity):
+    metric.higher_is_better = True      # type: ignore[attr-defined]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tinynet.backend import floatx, unique_name, xp
+import numpy as np
+
+from tinynet.backend import floatx, to_numpy, unique_name, xp
 from tinynet.losses.base import as_pair
 from tinynet.registry import Configurable, lookup, serialize
-from tinynet.validation import number, whole_number
 
 
 class Metric(Configurable):
@@ -27,10 +28,11 @@ class Metric(Configurable):
     num_accumulators = 2
     inputs = 2              # arrays of a batch
     takes_classes = False   # whether y_true may be integer classes, one for each row of y_pred
+    higher_is_better: bool | None = None    # None: it cannot know
 
     def __init__(self, name=None, dtype=None):
         self.name = name or unique_name(type(self).__name__)
-        self.dtype = dtype
+        self.dtype = dtype or floatx()
         self.reset_states()
 
     def update(self, *arrays: Any, **weights: Any) -> tuple:
@@ -51,19 +53,28 @@ class Metric(Configurable):
         if self.inputs == 2:
             given = as_pair(given[0], given[1], self.takes_classes, self.name)
         weights = None if sample_weight is None else xp.asarray(sample_weight, dtype=floatx())
-        self.totals = [total + float(amount) for total, amount in zip(self.totals, self.update(*given, weights))]
+        amounts = np.concatenate([np.ravel(to_numpy(term)) for term in self.update(*given, weights)]).tolist()
+        self.totals = [total + amount for total, amount in zip(self.totals, amounts)]
 
-    def result(self) -> float:
+    def result(self) -> Any:
         return self.compute(*self.totals)
 
-    def __call__(self, *arrays, sample_weight=None) -> float:
+    def __call__(self, *arrays, sample_weight=None) -> Any:
         self.update_state(*arrays, sample_weight=sample_weight)
         return self.result()
 
+    def weighted(self, values, weights):
+        """Values times weights: one number, one for each sample, or one for each value; a value may be for all samples.
 
-def _weighted(values, weights):
-    """Values times weights, one for each sample or for each value."""
-    return values * weights.reshape(*weights.shape, *[1] * (values.ndim - weights.ndim))
+        Raises ValueError for other shapes.
+        """
+        if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
+            weights = weights[..., 0]
+        if values.ndim and (weights.ndim > values.ndim or any(
+                w not in (1, v) for w, v in zip(weights.shape, values.shape))):
+            raise ValueError(f"{self.name} has values of shape {values.shape}, and weights of shape {weights.shape}. "
+                             "Give one weight for each sample.")
+        return values * weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
 
 
 class Sum(Metric):
@@ -79,7 +90,7 @@ class Sum(Metric):
         super().__init__(name, dtype)
 
     def update(self, values, sample_weight=None):
-        return (_total(values if sample_weight is None else _weighted(values, sample_weight)),)
+        return (_total(values if sample_weight is None else self.weighted(values, sample_weight)),)
 
     def compute(self, total):
         return total
@@ -90,6 +101,13 @@ class Ratio(Metric):
 
     def compute(self, total, count):
         return total / count if count else 0.0
+
+    def mean_of(self, values, weights):
+        """sum w v and sum w."""
+        if weights is None:
+            return _total(values), values.size
+        each = self.weighted(xp.ones_like(values, dtype=weights.dtype), weights)
+        return _total(values * each), _total(each)
 
 
 class Mean(Ratio):
@@ -105,15 +123,7 @@ class Mean(Ratio):
         super().__init__(name, dtype)
 
     def update(self, values, sample_weight=None):
-        return _of_mean(values, sample_weight)
-
-
-def _of_mean(values, weights):
-    """sum w v and sum w."""
-    if weights is None:
-        return _total(values), values.size
-    each = _weighted(xp.ones_like(values, dtype=weights.dtype), weights)
-    return _total(values * each), _total(each)
+        return self.mean_of(values, sample_weight)
 
 
 def _total(values):
@@ -134,6 +144,7 @@ class MeanMetricWrapper(Ratio):
         super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
         self.fn = self.function = fn
         self.takes_classes = getattr(fn, "takes_classes", False)
+        self.higher_is_better = getattr(fn, "higher_is_better", None)
         self.arguments = arguments
         for argument, value in arguments.items():
             setattr(self, argument, value)
@@ -149,7 +160,7 @@ class MeanMetricWrapper(Ratio):
         return cls(**config | fn)
 
     def update(self, y_true, y_pred, sample_weight=None):
-        return _of_mean(xp.asanyarray(self.function(y_true, y_pred, **self.arguments)), sample_weight)
+        return self.mean_of(xp.asanyarray(self.function(y_true, y_pred, **self.arguments)), sample_weight)
 
 
 class RootMeanSquaredError(Ratio):
@@ -159,68 +170,13 @@ class RootMeanSquaredError(Ratio):
     1.4142
     """
 
+    higher_is_better = False
+
     def __init__(self, name="root_mean_squared_error", dtype=None):
         super().__init__(name, dtype)
 
     def update(self, y_true, y_pred, sample_weight=None):
-        return _of_mean((y_pred - y_true) ** 2, sample_weight)
+        return self.mean_of((y_pred - y_true) ** 2, sample_weight)
 
     def compute(self, total, count):
         return math.sqrt(super().compute(total, count))
-
-
-class _Share(Metric):
-    """True positives / (true positives + others), for a threshold, the k most probable outputs, or one class."""
-
-    others: Any     # (true, positive): the false positives, or the false negatives
-
-    def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
-        super().__init__(name, dtype)
-        self.thresholds = None if thresholds is None else number("thresholds", thresholds, below=1 + 1e-12)
-        self.top_k = None if top_k is None else whole_number("top_k", top_k, least=1)
-        self.class_id = None if class_id is None else whole_number("class_id", class_id, least=0)
-
-    def update(self, y_true, y_pred, sample_weight=None):
-        positive = y_pred > (0.5 if self.thresholds is None else self.thresholds)
-        if self.top_k:
-            order = xp.argsort(xp.argsort(-y_pred, axis=-1, kind="stable"), axis=-1)
-            positive = (order < self.top_k) & (positive if self.thresholds is not None else True)
-        true = y_true.astype(bool)
-        if self.class_id is not None:
-            true, positive = true[..., self.class_id], positive[..., self.class_id]
-        pair = (true & positive).astype(float), self.others(true, positive).astype(float)
-        return tuple(_total(each if sample_weight is None else _weighted(each, sample_weight)) for each in pair)
-
-    def compute(self, right, wrong):
-        return right / (right + wrong) if right + wrong else 0.0
-
-
-class Precision(_Share):
-    """true positives / (true positives + false positives); 0 without predicted positives.
-
-    Parameters
-        thresholds: outputs above it are positive; one number from 0 to 1, 0.5 by default.
-        top_k: only the k largest outputs of a sample are positive.
-        class_id: only this output counts.
-
-    >>> Precision()([0, 1, 1, 1], [1, 0, 1, 1]).__round__(4)
-    0.6667
-    """
-
-    @staticmethod
-    def others(true, positive):
-        return ~true & positive
-
-
-class Recall(_Share):
-    """true positives / (true positives + false negatives); 0 without true classes.
-
-    Parameters as for `Precision`.
-
-    >>> Recall()([0, 1, 1, 1], [1, 0, 1, 0]).__round__(4)
-    0.3333
-    """
-
-    @staticmethod
-    def others(true, positive):
-        return true & ~positive

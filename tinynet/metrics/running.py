@@ -47,8 +47,11 @@ class RunningMeans:
         for _, metric, weighted in self.metrics:
             terms += metric.update(y_true, y_pred, weights if weighted else None)
         sums, finite = self.accumulators()
-        for i, term in enumerate(terms):
-            xp.add(sums[i:i + 1], term, out=sums[i:i + 1])
+        start = 0
+        for term in terms:
+            part = slice(start, start + getattr(term, "size", 1))
+            xp.add(sums[part], term, out=sums[part])
+            start = part.stop
         finite += xp.isfinite(sums[:1])     # stops counting at the first NaN or infinity
 
     def accumulators(self):
@@ -75,6 +78,6 @@ class RunningMeans:
         values, start = {"loss": sums[0] / max(samples, 1)}, 1
         for name, metric, _ in self.metrics:
             metric.totals = sums[start:start + metric.num_accumulators]
-            values[name] = float(np.float64(metric.result()))
+            values[name] = np.asarray(metric.result(), dtype=float).tolist()     # a float, or a list
             start += metric.num_accumulators
         return values

@@ -122,8 +122,8 @@ def decode_model(raw) -> tuple[dict, dict | None, list[tuple[str, list[np.ndarra
 
 
 def _of_sequential(data) -> dict:
-    if data.get("class_name") != "Sequential":
-        raise ModelFileError(f"It holds a {data.get('class_name')}, and tinynet reads Sequential models.")
+    if data.get("class_name") not in ("Sequential", "Model"):
+        raise ModelFileError(f"It holds a {data.get('class_name')}, and tinynet reads Sequential models and chains.")
     config = data["config"]
     return {"layers": config} if isinstance(config, list) else config
 

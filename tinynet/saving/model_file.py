@@ -12,7 +12,7 @@ import numpy as np
 from tinynet import backend, losses
 from tinynet.backend import to_numpy, xp
 from tinynet.random import MaskStream, seeds_of_a_copy
-from tinynet.registry import CustomObjectScope, serialize
+from tinynet.registry import CustomObjectScope, class_name, serialize
 from tinynet.saving import file_format, keras_format
 from tinynet.saving.file_format import ModelFileError
 
@@ -30,7 +30,7 @@ def save(model, filepath, overwrite=True, include_optimizer=True):
     arrays, metadata = model_state(model, include_optimizer)
     check_finite(arrays, f"in {model.name}, which was not saved", model)
     if keras_format.is_hdf5_name(filepath):
-        architecture = to_json({"class_name": type(model).__name__, "config": model.get_config()})
+        architecture = to_json({"class_name": class_name(model), "config": model.get_config()})
         data = keras_format.encode_model(model, architecture, compile_config(model))
     else:
         data = file_format.encode(arrays, metadata)
@@ -160,7 +160,7 @@ def compile_config(model) -> dict[str, Any]:
     if model.optimizer is None:
         return {}
     loss, (metrics, weighted) = model.loss, model._metric_names
-    if type(loss) is losses.Loss and (loss.arguments or loss.reduction != "sum_over_batch_size"):
+    if type(loss) is losses.Loss and (loss.arguments or loss.reduction == losses.Reduction.SUM):
         raise ValueError(f"{loss!r} has arguments that a file could not hold. Use a class instead, such as "
                          "losses.Huber(delta=0.5) or losses.MeanSquaredError(reduction='sum').")
     return {"optimizer": serialize(model.optimizer), "loss": losses.serialize(loss), "metrics": serialize(metrics),
@@ -178,7 +178,7 @@ def to_json(data) -> str:
 
 def mask_streams(model) -> list[MaskStream]:
     """The random streams of the layers that have one."""
-    return [layer.masks for layer in model.layers if isinstance(getattr(layer, "masks", None), MaskStream)]
+    return [layer.masks for layer in model.flat_stack() if isinstance(getattr(layer, "masks", None), MaskStream)]
 
 
 def named_weights(model):

@@ -4,6 +4,7 @@ Checked arrays are C-contiguous, finite and of the model's float type (integer c
 """
 from __future__ import annotations
 
+import numbers
 import sys
 from collections.abc import Iterable, Mapping
 
@@ -104,7 +105,7 @@ def checked_inputs(model, x):
 def _as_model_inputs(model, x):
     if not model.layers:
         raise ValueError(f"{model.name} has no layers yet. Add some first: model.add(Dense(10)).")
-    return as_inputs(x, model.input_shape[1:] if model.built else None, model.dtype, f"{model.layers[0].name}_input")
+    return as_inputs(x, model.input_shape[1:] if model.built else None, model.dtype, model.input_names[0])
 
 
 def _batch_size(batch_size) -> int:
@@ -227,6 +228,8 @@ def _as_numbers(array, role, name):
         array = backend.to_numpy(array) if backend.on_gpu else np.asarray(array)
     except ValueError as error:     # lists of unequal length
         raise ValueError(f"Error when checking {role}: {name} expects an array of numbers; {error}") from error
+    if array.dtype == object and all(isinstance(n, (numbers.Real, np.bool_)) for n in array.ravel()):
+        array = array.astype(float)     # a DataFrame with columns of bool and of float
     if array.dtype.kind not in "fiub":
         raise ValueError(f"Error when checking {role}: {name} expects an array of numbers, got dtype {array.dtype}. "
                          "Lists of unequal length, None or text cannot be trained on: convert them first.")

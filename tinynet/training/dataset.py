@@ -4,6 +4,7 @@
 """
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -150,6 +151,7 @@ class Stream:
             raise ValueError(f"`{name}=None` is only valid for a generator based on the `Sequence` class. A generator "
                              f"has no length: specify `{name}`.")
         self.source = source
+        steps = math.ceil(steps) if isinstance(steps, float) and math.isfinite(steps) else steps    # len(x) / 32
         self.wanted = None if steps is None else whole_number(name, steps, least=1)
         self.check = check
         self.order: Any = None          # of the batches of a Sequence

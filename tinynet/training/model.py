@@ -2,27 +2,27 @@
 from __future__ import annotations
 
 import functools
-import warnings
 
 import numpy as np
 
 from tinynet import explain, pickling
 from tinynet.backend import to_numpy, xp
-from tinynet.callbacks import CallbackList, History, ProgbarLogger, TerminateOnNaN, TestLogger
+from tinynet.callbacks import History, TerminateOnNaN
 from tinynet.callbacks.base import check_callbacks
-from tinynet.legacy import method_names
+from tinynet.legacy.methods import OlderMethods
 from tinynet.saving import model_file
 from tinynet.saving.checkpoint import TrainingState
 from tinynet.training.data_adapter import (checked_arrays, checked_inputs, epochs_due, make_data, make_inputs,
                                            split_validation)
 from tinynet.training.dataset import Dataset
 from tinynet.training.epoch import fit_epochs
+from tinynet.training.hooks import fit_hooks, test_hooks
 from tinynet.training.step import Trainable
 from tinynet.training.strategy import SingleProcess, between_batches, exclusive, remembered, trains
 from tinynet.validation import reject_unknown, whole_number
 
 
-class Model(Trainable):
+class Model(OlderMethods, Trainable):
     """The methods of a model that can take a step.
 
     Batch sizes are 32 unless given, a short last batch is trained on too, and reported losses are means over samples,
@@ -31,6 +31,10 @@ class Model(Trainable):
 
     stop_training = False
     strategy = SingleProcess()      # how batches run; `tinynet.distributed.init` sets another one
+
+    def __new__(cls, *arguments, **options):
+        """A `Sequential`; Model(inputs, outputs) is a `Functional`."""
+        return super().__new__(cls.functional if cls is Model else cls)
 
     @trains
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose=1, callbacks=None, validation_split=0.0,
@@ -61,9 +65,6 @@ class Model(Trainable):
         Raises RuntimeError before compile, ValueError for data that does not fit the model or differs between ranks,
         TypeError for an argument that tinynet does not have.
         """
-        if "nb_epoch" in unknown:
-            warnings.warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.", stacklevel=3)
-            epochs = unknown.pop("nb_epoch")
         reject_unknown("Unrecognized keyword arguments", Model.fit, unknown)
         epochs = whole_number("epochs", epochs, least=0)
         initial_epoch = whole_number("initial_epoch", initial_epoch, least=0)
@@ -80,7 +81,7 @@ class Model(Trainable):
         state = TrainingState(self, data, validation, train.means, history, own, strategy, initial_epoch, shuffle)
         if not any(isinstance(callback, TerminateOnNaN) for callback in own):
             train.on_nonfinite_loss = functools.partial(explain.raise_nonfinite_loss, self, state)
-        hooks = self._fit_callbacks(verbose, own, history, epochs, data, validation)
+        hooks = fit_hooks(self, verbose, own, history, epochs, data, validation)
         hooks.state = state
         self.history = history
         try:
@@ -105,7 +106,7 @@ class Model(Trainable):
         """
         reject_unknown("Unrecognized keyword arguments", Model.evaluate, unknown)
         data = make_data(self, x, y, batch_size, steps, "steps", sample_weight)
-        hooks = self._callbacks(TestLogger() if verbose else None, callbacks, data)
+        hooks = test_hooks(self, verbose, callbacks, data)
         logs = SingleProcess().epoch("test", self, data).run(hooks)
         return list(logs.values()) if self.metrics else logs["loss"]
 
@@ -118,7 +119,7 @@ class Model(Trainable):
         """
         reject_unknown("Unrecognized keyword arguments", Model.predict, unknown)
         data = make_inputs(self, x, batch_size, steps)
-        hooks = self._callbacks(TestLogger() if verbose else None, callbacks, data)
+        hooks = test_hooks(self, verbose, callbacks, data)
         results, forward = [], SingleProcess.forward_of(self)
         hooks("on_predict_begin", {})
         for batch, size in enumerate(data.batches()):
@@ -174,31 +175,8 @@ class Model(Trainable):
         """The names of what `evaluate` returns."""
         return ["loss"] + [m.name for m in self.metrics]
 
-    # Callbacks
-
-    def _fit_callbacks(self, verbose, callbacks, history, epochs, data, validation) -> CallbackList:
-        params = {"epochs": epochs, "verbose": verbose, "do_validation": validation is not None,
-                  "metrics": self.metrics_names + [f"val_{name}" for name in self.metrics_names]}
-        validation_data = None
-        if validation and validation.samples:
-            x, y, weights = validation.given
-            validation_data = [x, y, np.ones(len(x), x.dtype) if weights is None else weights]
-        logger = ProgbarLogger(verbose, validation and validation.samples) if verbose else None
-        return self._callbacks(logger, callbacks, data, history, params, validation_data)
-
-    def _callbacks(self, logger, callbacks, data, history=None, params=None, validation_data=None) -> CallbackList:
-        """The user's callbacks, between the logger and the history."""
-        check_callbacks(callbacks)
-        params = {"batch_size": getattr(data, "batch_size", None), "samples": data.samples,
-                  "steps": None if data.samples else data.steps} | (params or {})
-        all_callbacks = [c for c in (logger, *(callbacks or []), history) if c is not None]
-        return CallbackList(all_callbacks, self, params, validation_data)
-
     # Functions that take a model, each in its own module
 
     __getstate__ = pickling.state_of_model
     save, save_weights, load_weights = map(between_batches, model_file.METHODS)
     explain_step, gradients, loss_and_gradient = map(exclusive, explain.METHODS)
-    fit_generator, evaluate_generator = method_names.fit_generator, method_names.evaluate_generator
-    predict_generator, predict_proba = method_names.predict_generator, method_names.predict_proba
-    predict_classes, backward = method_names.predict_classes, method_names.backward

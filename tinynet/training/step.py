@@ -8,12 +8,11 @@ import numpy as np
 from tinynet import losses, optimizers
 from tinynet.backend import floatx, in_order, xp
 from tinynet.layers import Layer
-from tinynet.legacy.method_names import reject_renamed
 from tinynet.losses.fused import from_logits, metric_of_logits
-from tinynet.metrics.compiled import as_list, of_output, reported
 from tinynet.metrics.running import RunningMeans
 from tinynet.parameters import Parameter, ParameterVector
-from tinynet.validation import check_rules, reject_unknown
+from tinynet.training.reported import as_list, of_output, reported
+from tinynet.validation import check_rules, reject_renamed, reject_unknown
 
 
 def forward_layers(layers, x, training):
@@ -81,7 +80,7 @@ class Trainable:
 
     def penalty(self):
         """The penalties for weights, frozen ones too, and for the activities of the last forward."""
-        return sum(self.losses) + sum(layer.penalty for layer in self.stack)
+        return sum(self.losses)
 
     def loss_backward(self, y, z, y_pred, weights=None):
         """dz = dL/dz: of the data loss, and of the penalties for y_pred, which go back through the last activation"""
@@ -173,8 +172,9 @@ class Trainable:
 
     @property
     def losses(self: Any) -> list:
-        """The penalty of each weight regularizer."""
-        return [penalty for layer in self.layers for penalty in layer.losses]
+        """The penalty of each weight regularizer, then those for activities in the last forward."""
+        activities = [layer.penalty for layer in self.stack if not isinstance(layer.penalty, int)]
+        return [penalty for layer in self.layers for penalty in layer.losses] + activities
 
     @property
     def dtype(self):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinynet import metrics
+from tinynet import losses, metrics
 from tinynet.metrics.running import Reported
 from tinynet.metrics.base import Ratio
 
@@ -29,8 +29,8 @@ def reported(names, loss, model) -> list[Reported]:
         seen: dict[str, Any] = {}
         for name in group:
             part = name in ("data_loss", "regularization") if isinstance(name, str) else False
-            metric = PartOfLoss(name, model) if part else (
-                metrics.metric_for(name, loss, model.output_shape or (None, None)))
+            metric = PartOfLoss(name, model) if part else checked_metric(
+                name, loss, model.output_shape or (None, None))
             first = seen.setdefault(metric.name, metric)
             if metric.name == "loss" or not part and getattr(first, "function", first) != getattr(
                     metric, "function", metric):
@@ -41,6 +41,36 @@ def reported(names, loss, model) -> list[Reported]:
             name = next(name for name in unused if name not in found)
             found[name] = Reported(name, metric, bool(weighted) or isinstance(metric, PartOfLoss))
     return list(found.values())
+
+
+def checked_metric(identifier, loss, output_shape):
+    """`metric_for`, which must fit the targets of the loss, and the output.  Raises ValueError otherwise."""
+    metric = metrics.metric_for(identifier, loss, output_shape)
+    if identifier not in ("accuracy", "acc"):
+        _check_targets(metric, getattr(loss, "function", None))
+    _check_output(metric, output_shape)
+    return metric
+
+
+def _check_targets(metric, loss_function):
+    """Raise ValueError for a metric that cannot read the targets of the loss."""
+    known = isinstance(metric, (metrics.confusion.ConfusionMetric, metrics.RootMeanSquaredError)) or any(
+        getattr(metric, "fn", None) is function for function in metrics.FUNCTIONS.values())
+    sparse_loss = loss_function is losses.sparse_categorical_crossentropy
+    of_rows = loss_function is losses.categorical_crossentropy
+    if known and (sparse_loss and not metric.takes_classes or of_rows and metric.takes_classes):
+        raise ValueError(f"The metric {metric.name} does not read the targets of {loss_function.__name__}, which are "
+                         f"{'integer classes' if sparse_loss else 'one-hot rows'}. Use 'accuracy', which does.")
+
+
+def _check_output(metric, output_shape):
+    """Raise ValueError for a metric that does not fit this output."""
+    if metric.inputs != 2:
+        raise ValueError(f"{metric!r} averages values, and cannot compare y_true with y_pred. "
+                         "Wrap a function of the two: MeanMetricWrapper(function).")
+    class_id, outputs = getattr(metric, "class_id", None), output_shape[-1]
+    if class_id is not None and outputs is not None and class_id >= outputs:
+        raise ValueError(f"{metric!r}: class_id must be below the number of outputs, {outputs}.")
 
 
 def of_output(given, model):

@@ -1,0 +1,564 @@
+"""Keras's functions of arrays, such as K.mean and K.argmax, for metrics and constraints of one's own.
+
+Names, defaults and dtypes are those of Keras 2.3.1, which differ from NumPy's: K.argmax looks along the last axis,
+K.sqrt of a negative number is 0, K.zeros has the type `floatx`. They compute at once: K.variable is an array.
+
+Source: keras/backend/tensorflow_backend.py of Keras 2.3.1.
+"""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinynet import activations, chain, losses
+from tinynet.backend import clear_session, constant, floatx, get_value, set_value, to_numpy, xp
+from tinynet.initializers import within_two_deviations
+from tinynet.layers import Input
+from tinynet.training.step import forward_layers
+from tinynet.validation import find
+
+# Those that NumPy and CuPy have too, with the same defaults
+for _name, _same in {name: name for name in (
+        "abs square exp sign sin cos maximum minimum equal not_equal greater greater_equal less less_equal stack"
+        ).split()}.items():
+    globals()[_name] = getattr(xp, _same)
+round, log = xp.round, xp.log
+identity = stop_gradient = to_dense = xp.asarray
+reset_uids, elu, softplus, softsign = clear_session, activations.elu, activations.softplus, activations.softsign
+sigmoid, hard_sigmoid, relu = activations.sigmoid, activations.hard_sigmoid, activations.relu
+softmax, tanh = activations.softmax, activations.tanh
+
+
+# New arrays
+
+
+def zeros(shape, dtype=None, name=None):
+    """Zeros, of floatx."""
+    return xp.zeros(shape, dtype or floatx())
+
+
+def ones(shape, dtype=None, name=None):
+    """Ones, of floatx."""
+    return xp.ones(shape, dtype or floatx())
+
+
+def zeros_like(x, dtype=None, name=None):
+    """Zeros in the shape of x, of floatx."""
+    return xp.zeros(int_shape(x), dtype or floatx())
+
+
+def ones_like(x, dtype=None, name=None):
+    """Ones in the shape of x, of floatx."""
+    return xp.ones(int_shape(x), dtype or floatx())
+
+
+def eye(size, dtype=None, name=None):
+    """The identity matrix, of floatx; size is a number, or (rows, columns)."""
+    rows, columns = size if isinstance(size, (tuple, list)) else (size, size)
+    return xp.eye(int(rows), int(columns), dtype=dtype or floatx())
+
+
+def arange(start, stop=None, step=1, dtype="int32"):
+    """start, start + step ... below stop; from 0 to start without stop."""
+    return xp.arange(start, stop, step).astype(dtype)
+
+
+def one_hot(indices, num_classes):
+    """1 at each index, else 0: (...) to (..., num_classes)."""
+    return (xp.asarray(indices)[..., None] == xp.arange(num_classes)).astype(floatx())
+
+
+def random_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+    """Normal random numbers, of NumPy's global generator unless a seed is given."""
+    return constant(_generator(seed).normal(mean, stddev, shape), dtype)
+
+
+def random_uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
+    """Uniform random numbers from minval up to maxval."""
+    return constant(_generator(seed).uniform(minval, maxval, shape), dtype)
+
+
+def random_binomial(shape, p=0.0, dtype=None, seed=None):
+    """1 with probability p, else 0."""
+    return constant(_generator(seed).uniform(size=shape) <= p, dtype)
+
+
+def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+    """Normal random numbers within two standard deviations."""
+    return constant(mean + stddev * within_two_deviations(_generator(seed), shape), dtype)
+
+
+def random_normal_variable(shape, mean, scale, dtype=None, name=None, seed=None):
+    """`random_normal`"""
+    return random_normal(shape, mean, scale, dtype, seed)
+
+
+def random_uniform_variable(shape, low, high, dtype=None, name=None, seed=None):
+    """`random_uniform`"""
+    return random_uniform(shape, low, high, dtype, seed)
+
+
+def _generator(seed):
+    return np.random if seed is None else np.random.RandomState(seed)
+
+
+# Shapes and types
+
+
+def shape(x):
+    """The shape, as an array."""
+    return xp.asarray(int_shape(x), dtype="int32")
+
+
+def int_shape(x):
+    """The shape, as a tuple; None for the number of samples of a tensor."""
+    return tuple(x.shape) if hasattr(x, "shape") else xp.asarray(x).shape
+
+
+def ndim(x) -> int:
+    """The number of axes."""
+    return len(int_shape(x))
+
+
+def size(x):
+    """The number of elements."""
+    return math.prod(int_shape(x))
+
+
+def dtype(x) -> str:
+    """The name of the type."""
+    return floatx() if isinstance(x, chain.Tensor) else xp.asarray(getattr(x, "value", x)).dtype.name
+
+
+def is_keras_tensor(x) -> bool:
+    """Whether a layer or Input() returned it.  Raises ValueError for what no tensor is."""
+    if not isinstance(x, (chain.Tensor, xp.ndarray)):
+        raise ValueError(f"Unexpectedly found an instance of type `{type(x)}`. Expected a symbolic tensor instance.")
+    return isinstance(x, chain.Tensor)
+
+
+def is_sparse(x) -> bool:
+    """False: tinynet has no sparse arrays."""
+    return False
+
+
+def is_tensor(x) -> bool:
+    """Whether it is an array, or what a layer returned."""
+    return isinstance(x, (chain.Tensor, xp.ndarray))
+
+
+is_variable, get_variable_shape = is_tensor, int_shape
+
+
+def reshape(x, shape):
+    """x in another shape."""
+    return xp.reshape(xp.asarray(x), tuple(int(n) for n in shape))
+
+
+def flatten(x):
+    """x as one row."""
+    return xp.ravel(xp.asarray(x))
+
+
+def batch_flatten(x):
+    """x with each sample as one row."""
+    return xp.reshape(xp.asarray(x), (len(x), -1))
+
+
+def expand_dims(x, axis=-1):
+    """x with one more axis, of length 1."""
+    return xp.expand_dims(xp.asarray(x), axis)
+
+
+def squeeze(x, axis):
+    """x without this axis, of length 1."""
+    return xp.squeeze(xp.asarray(x), axis)
+
+
+def concatenate(tensors, axis=-1):
+    """Arrays one after the other, along the last axis."""
+    return xp.concatenate([xp.asarray(x) for x in tensors], axis)
+
+
+def transpose(x):
+    """x with its axes in reverse order."""
+    return xp.transpose(xp.asarray(x))
+
+
+def permute_dimensions(x, pattern):
+    """x with its axes in this order."""
+    return xp.transpose(xp.asarray(x), pattern)
+
+
+def tile(x, n):
+    """x repeated n times, a number for each axis."""
+    return xp.tile(xp.asarray(x), n)
+
+
+def repeat(x, n):
+    """(N, D) to (N, n, D)."""
+    return xp.repeat(xp.asarray(x)[:, None], n, axis=1)
+
+
+def repeat_elements(x, rep, axis):
+    """x with each entry along an axis repeated."""
+    return xp.repeat(xp.asarray(x), rep, axis)
+
+
+def reverse(x, axes):
+    """x in reverse order along one axis or several."""
+    return xp.flip(xp.asarray(x), axes if isinstance(axes, int) else tuple(axes))
+
+
+def slice(x, start, size):
+    """The part of x that begins at start and has this size, given for each axis."""
+    if not len(start) == len(size) == ndim(x):
+        raise ValueError(f"slice expects a start and a size for each axis of {int_shape(x)}, got {start} and {size}.")
+    return x[tuple(np.s_[first:first + count] for first, count in zip(start, size))]
+
+
+def gather(reference, indices):
+    """The rows of these indices."""
+    return reference[xp.asarray(indices).astype(int)]
+
+
+# Formulas
+
+
+def mean(x, axis=None, keepdims=False):
+    """The mean; of bool as floatx."""
+    x = xp.asarray(x)
+    return xp.mean(x.astype(floatx()) if x.dtype.kind == "b" else x, axis=_axes(axis), keepdims=keepdims, dtype=(
+        None if x.dtype.kind in "bfc" else float)).astype(floatx() if x.dtype.kind == "b" else x.dtype)
+
+
+def sum(x, axis=None, keepdims=False):
+    """The sum; of integers with their own type."""
+    x = xp.asarray(x)
+    return xp.sum(x, axis=_axes(axis), keepdims=keepdims, dtype=floatx() if x.dtype.kind == "b" else x.dtype)
+
+
+def _reduction(name):
+    """max, min, prod, any or all of an array, along one axis or a list of axes."""
+    def function(x, axis=None, keepdims=False):
+        return getattr(xp, name)(xp.asarray(x), axis=_axes(axis), keepdims=keepdims)
+    function.__name__ = name
+    return function
+
+
+max, min, prod, any, all = map(_reduction, ("max", "min", "prod", "any", "all"))
+
+
+def cumsum(x, axis=0):
+    """The sums of the first 1, 2, 3 ... entries along an axis."""
+    return xp.cumsum(xp.asarray(x), axis)
+
+
+def cumprod(x, axis=0):
+    """The products of the first 1, 2, 3 ... entries along an axis."""
+    return xp.cumprod(xp.asarray(x), axis)
+
+
+def var(x, axis=None, keepdims=False):
+    """The variance: the mean of (x - mean)^2."""
+    return xp.var(_floats(x), axis=_axes(axis), keepdims=keepdims)
+
+
+def std(x, axis=None, keepdims=False):
+    """The standard deviation, the root of `var`."""
+    return xp.std(_floats(x), axis=_axes(axis), keepdims=keepdims)
+
+
+def logsumexp(x, axis=None, keepdims=False):
+    """log(sum(exp(x))), of which no exp can overflow."""
+    x = _floats(x)
+    top = xp.max(x, axis=_axes(axis), keepdims=True)
+    result = xp.log(xp.sum(xp.exp(x - top), axis=_axes(axis), keepdims=True)) + top
+    return result if keepdims else xp.squeeze(result, _axes(axis))
+
+
+def argmax(x, axis=-1):
+    """The index of the largest entry, along the last axis."""
+    return xp.argmax(xp.asarray(x), axis)
+
+
+def argmin(x, axis=-1):
+    """The index of the smallest entry, along the last axis."""
+    return xp.argmin(xp.asarray(x), axis)
+
+
+def sqrt(x):
+    """The square root; 0 for negative numbers."""
+    return xp.sqrt(xp.maximum(_floats(x), 0))
+
+
+def pow(x, a):
+    """x to the power a"""
+    return xp.power(xp.asarray(x), a)
+
+
+def clip(x, min_value=None, max_value=None):
+    """x within bounds, of which either may be None."""
+    x = xp.asarray(x)
+    low = -xp.inf if min_value is None else min_value
+    high = xp.inf if max_value is None else xp.maximum(max_value, low)
+    return xp.clip(x, low, high).astype(x.dtype)
+
+
+def dot(x, y):
+    """The matrix product, over the last axis of x and the last but one of y."""
+    return xp.dot(xp.asarray(x), xp.asarray(y))
+
+
+def batch_dot(x, y, axes=None):
+    """The product of each sample of x with that of y, over one axis of each: by default as for matrices."""
+    x, y = xp.asarray(x), xp.asarray(y)
+    if axes is None:
+        axes = x.ndim - 1, y.ndim - 1 if y.ndim == 2 else y.ndim - 2
+    a, b = (axes, axes) if isinstance(axes, int) else axes
+    a, b = a % x.ndim, b % y.ndim
+    result = xp.stack([xp.tensordot(u, v, axes=(a - 1, b - 1)) for u, v in zip(x, y)])
+    return result[:, None] if result.ndim == 1 else result
+
+
+def bias_add(x, bias, data_format=None):
+    """x + bias, along the last axis; or along axis 1 for "channels_first"."""
+    x, bias = xp.asarray(x), xp.asarray(bias)
+    return x + (xp.moveaxis(bias, -1, 0).reshape(bias.shape[-1:] + bias.shape[:-1] if bias.ndim > 1 else (
+        -1, *[1] * (x.ndim - 2))) if data_format == "channels_first" else bias)
+
+
+def batch_normalization(x, mean, var, beta=None, gamma=None, axis=-1, epsilon=1e-3):
+    """gamma (x - mean) / sqrt(var + epsilon) + beta"""
+    y = (xp.asarray(x) - mean) / xp.sqrt(xp.asarray(var) + epsilon)
+    return (y if gamma is None else y * gamma) + (0 if beta is None else beta)
+
+
+def l2_normalize(x, axis=None):
+    """x / norm(x), along an axis."""
+    x = _floats(x)
+    return x / xp.sqrt(xp.maximum(xp.sum(x * x, axis=_axes(axis), keepdims=True), 1e-12))
+
+
+def categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    """The crossentropy of each row, for one-hot targets."""
+    target, output = (xp.moveaxis(_floats(a), axis, -1) for a in (target, output))
+    return losses.categorical_crossentropy(target, output, from_logits=from_logits)
+
+
+def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+    """The crossentropy of each row, for integer classes."""
+    output = xp.moveaxis(_floats(output), axis, -1)
+    return losses.sparse_categorical_crossentropy(xp.asarray(target), output, from_logits=from_logits)
+
+
+def binary_crossentropy(target, output, from_logits=False):
+    """The crossentropy of each number."""
+    target, output = (_floats(a)[..., None] for a in (target, output))
+    return losses.binary_crossentropy(target, output, from_logits=from_logits)
+
+
+def in_top_k(predictions, targets, k):
+    """Whether the target class is among the k largest predictions of its row, all classes of a tie included."""
+    predictions = xp.asarray(predictions)
+    at_target = xp.take_along_axis(predictions, xp.asarray(targets).astype(int)[:, None], axis=-1)
+    return (predictions > at_target).sum(axis=-1) < k
+
+
+def switch(condition, then_expression, else_expression):
+    """Each entry of the one where the condition holds, of the other elsewhere; they may be functions."""
+    then, other = (each() if callable(each) else each for each in (then_expression, else_expression))
+    condition, then = xp.asarray(condition).astype(bool), xp.asarray(then)
+    return xp.where(condition.reshape(condition.shape + (1,) * (then.ndim - condition.ndim)), then, other)
+
+
+def dropout(x, level, noise_shape=None, seed=None):
+    """x with each entry zero with probability `level`, the others divided by 1 - level."""
+    if not 0 <= level <= 1:
+        raise ValueError(f"Level must be between 0 and 1, got {level!r}.")
+    kept = _generator(seed).uniform(size=noise_shape or int_shape(x)) >= level
+    return xp.asarray(x) * constant(kept) / (1 - level) if level < 1 else xp.zeros_like(x)
+
+
+def _floats(x):
+    x = xp.asarray(x)
+    return x if x.dtype.kind in "fc" else x.astype(floatx())
+
+
+def _axes(axis):
+    return tuple(axis) if isinstance(axis, list) else axis
+
+
+def map_fn(fn, elems, name=None, dtype=None):
+    """fn of each entry."""
+    return xp.stack([xp.asarray(fn(x)) for x in elems])
+
+
+def foldl(fn, elems, initializer=None, name=None):
+    """fn(... fn(fn(first, second), third)), from the first entry to the last."""
+    rest = list(elems)
+    result = rest.pop(0) if initializer is None else initializer
+    for x in rest:
+        result = fn(result, x)
+    return result
+
+
+def foldr(fn, elems, initializer=None, name=None):
+    """The same from the last entry to the first."""
+    return foldl(fn, list(elems)[::-1], initializer)
+
+
+# Values
+
+
+def update(x, new_x):
+    """Set x to new numbers."""
+    set_value(x, new_x)
+    return x
+
+
+def update_add(x, increment):
+    """x += increment"""
+    return update(x, get_value(x) + to_numpy(increment))
+
+
+def update_sub(x, decrement):
+    """x -= decrement"""
+    return update(x, get_value(x) - to_numpy(decrement))
+
+
+def batch_get_value(ops) -> list:
+    """`get_value` of each."""
+    return [get_value(x) for x in ops]
+
+
+def batch_set_value(tuples) -> None:
+    """`set_value` of each (x, value)."""
+    for x, value in tuples:
+        set_value(x, value)
+
+
+def print_tensor(x, message=""):
+    """Print x, and return it."""
+    print(message, x)
+    return x
+
+
+# Models
+
+
+class Function:
+    """What K.function returns: called with a list of arrays, it returns a list of arrays."""
+
+    def __init__(self, inputs, outputs):
+        tensors = [x for x in inputs if isinstance(x, chain.Tensor)]
+        self.training_at = [i for i, x in enumerate(inputs) if not isinstance(x, chain.Tensor)]
+        self.input_at = inputs.index(chain.only(tensors, "K.function got"))
+        self.stacks = [[layer for tensor in chain.path(tensors, output)[1:] for layer in tensor.layer.stack()]
+                       for output in outputs]
+        for stack, output in zip(self.stacks, outputs):
+            given = tensors[0].shape
+            for layer in stack:
+                layer.build_once(given)
+                given = layer.output_shape
+
+    def __call__(self, inputs) -> list:
+        training = any_of(inputs[i] for i in self.training_at)
+        x = xp.asarray(inputs[self.input_at], dtype=floatx())
+        return [to_numpy(forward_layers(stack, x, training)) for stack in self.stacks]
+
+
+def any_of(values) -> bool:
+    """Whether one of them holds."""
+    return bool(next((value for value in values if value), False))
+
+
+def function(inputs, outputs, updates=None, **options):
+    """From tensors to tensors: K.function([model.input], [model.layers[1].output])([x]) is a list of arrays.
+
+    K.learning_phase() among the inputs stands for 1 in training, as for Dropout, and 0 in inference.
+    """
+    inputs = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+    outputs = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    if updates:
+        raise ValueError("K.function takes no updates: tinynet computes at once, so use K.update.")
+    return Function(inputs, outputs)
+
+
+class LearningPhase:
+    """Stands for 1 in training and 0 in inference, among the inputs of `function`."""
+
+    value = 0
+
+    def __bool__(self):
+        return bool(self.value)
+
+    def __int__(self):
+        return int(self.value)
+
+    def __eq__(self, other):
+        return self.value == other
+
+    __hash__ = object.__hash__
+
+
+_learning_phase = LearningPhase()
+
+
+def learning_phase():
+    """An input of `function`, 0 or 1."""
+    return _learning_phase
+
+
+def set_learning_phase(value) -> None:
+    """0 or 1, what functions that are called without it take.  Raises ValueError for anything else."""
+    if value not in (0, 1):
+        raise ValueError(f"Expected learning phase to be 0 or 1, got {value!r}.")
+    _learning_phase.value = value
+
+
+def in_train_phase(x, alt, training=None):
+    """x in training, else alt; either may be a function."""
+    chosen = x if (_learning_phase if training is None else training) else alt
+    return chosen() if callable(chosen) else chosen
+
+
+def in_test_phase(x, alt, training=None):
+    """x in inference, else alt."""
+    return in_train_phase(alt, x, training)
+
+
+def placeholder(shape=None, ndim=None, dtype=None, sparse=False, name=None):
+    """`tinynet.Input`"""
+    if shape is None:
+        raise ValueError("tinynet computes with arrays: a placeholder, like Input, needs its shape.")
+    return Input(batch_shape=shape, name=name)
+
+
+def gradients(loss, variables):
+    """Raise NotImplementedError: backprop in tinynet is written by hand."""
+    raise NotImplementedError("tinynet has no automatic differentiation. model.gradients(x, y) returns dL/dw of every "
+                              "weight, model.explain_step(x, y) also that of each layer's input.")
+
+
+def set_image_data_format(data_format) -> None:
+    """Raise ValueError unless it is "channels_last": tinynet has no convolutions."""
+    find("data_format", data_format, {"channels_last": None, "tf": None})
+
+
+set_image_dim_ordering = set_image_data_format
+
+
+def image_dim_ordering() -> str:
+    """"tf", the name that "channels_last" had."""
+    return "tf"
+
+
+def get_session() -> Any:
+    """Raise NotImplementedError: there is no session."""
+    raise NotImplementedError("tinynet has no sessions and no graph: arrays are computed at once, K.eval(x) shows one.")
+
+
+set_session = get_session

@@ -1,0 +1,29 @@
+"""Functions that do what a method does, where Keras has them: models.save_model, utils.plot_model."""
+from __future__ import annotations
+
+from tinynet import models, plot_model, utils
+from tinynet.saving import file_format
+
+
+def model_from_yaml(yaml_string, custom_objects=None):
+    """A model of what `to_yaml` returned, here or in Keras, for which PyYAML is needed."""
+    try:
+        return models.model_from_json(yaml_string, custom_objects)
+    except file_format.ModelFileError:
+        pass
+    try:
+        import yaml
+    except ImportError:
+        raise ImportError("model_from_yaml needs PyYAML for this text: python -m pip install pyyaml") from None
+    return models.model_from_config(yaml.safe_load(yaml_string), custom_objects)
+
+
+def save_model(model, filepath, overwrite=True, include_optimizer=True):
+    """model.save(filepath)"""
+    model.save(filepath, overwrite, include_optimizer)
+
+
+FUNCTIONS = {models: (save_model, model_from_yaml), utils: (plot_model.plot_model, plot_model.model_to_dot)}
+for module, functions in FUNCTIONS.items():
+    for function in functions:
+        setattr(module, function.__name__, function)

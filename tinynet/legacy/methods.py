@@ -1,0 +1,68 @@
+"""Methods of a model that Keras 2.3.1 has kept from earlier versions."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinynet.validation import backward
+
+
+class OlderMethods:
+    """What a `Model` has by these names too."""
+
+    fit: Any
+    evaluate: Any
+    predict: Any
+    to_json: Any
+    input: Any
+    output: Any
+    functional: Any     # the class of Model(inputs, outputs)
+    backward = backward
+
+    def fit_generator(self, generator, steps_per_epoch=None, epochs=1, verbose=1, callbacks=None, validation_data=None,
+                      validation_steps=None, validation_freq=1, class_weight=None, max_queue_size=10, workers=1,
+                      use_multiprocessing=False, shuffle=True, initial_epoch=0):
+        """`fit`, under its name for generators."""
+        return self.fit(generator, epochs=epochs, verbose=verbose, callbacks=callbacks, validation_data=validation_data,
+                        shuffle=shuffle, class_weight=class_weight, initial_epoch=initial_epoch,
+                        steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
+                        validation_freq=validation_freq)
+
+    def evaluate_generator(self, generator, steps=None, callbacks=None, max_queue_size=10, workers=1,
+                           use_multiprocessing=False, verbose=0):
+        """`evaluate`, under its name for generators."""
+        return self.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
+
+    def predict_generator(self, generator, steps=None, callbacks=None, max_queue_size=10, workers=1,
+                          use_multiprocessing=False, verbose=0) -> np.ndarray:
+        """`predict`, under its name for generators."""
+        return self.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)
+
+    def predict_classes(self, x, batch_size=None, verbose=0) -> np.ndarray:
+        """The most probable class of each sample; for a single output 1 where it is above one half, as (N, 1)."""
+        p = self.predict(x, batch_size, verbose)
+        return p.argmax(axis=-1) if p.shape[-1] > 1 else (p > 0.5).astype("int32")
+
+    def predict_proba(self, x, batch_size=None, verbose=0) -> np.ndarray:
+        """`predict`, for outputs that are probabilities."""
+        return self.predict(x, batch_size, verbose)
+
+    def to_yaml(self, **options) -> str:
+        """`to_json`: JSON is YAML."""
+        return self.to_json()
+
+    @property
+    def inputs(self) -> list:
+        """The tensor of the inputs, in a list."""
+        return [self.input]
+
+    @property
+    def outputs(self) -> list:
+        """The tensor of the outputs, in a list."""
+        return [self.output]
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The model of what `get_config` of a Model(inputs, outputs) returned."""
+        return cls.functional.from_config(config, custom_objects)

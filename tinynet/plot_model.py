@@ -1,0 +1,116 @@
+"""plot_model: a picture of a model's layers, drawn by matplotlib, or as text for graphviz."""
+from __future__ import annotations
+
+import io
+import os
+
+from tinynet.registry import class_name
+
+EDGE, FILL, TEXT = "#1f5fa8", "#eef3f9", "#222222"
+
+
+def plot_model(model, to_file="model.png", show_shapes=False, show_layer_names=True, rankdir="TB", expand_nested=False,
+               dpi=96):
+    """Write a picture of the layers of a model, and return it, an Image in a notebook.
+
+    Parameters
+        to_file: its name; the ending is the format: .png, .svg, .pdf, or .dot, the text that graphviz reads.
+        show_shapes: whether to show the shape of the input and the output of each layer.
+        show_layer_names: whether to show names as well as classes.
+        rankdir: "TB", from top to bottom, or "LR", from left to right.
+        expand_nested: whether to show the layers of models inside the model.
+        dpi: dots per inch.
+
+    Raises ValueError before the model is built, and for another rankdir.
+    Source: keras/utils/vis_utils.py of Keras 2.3.1.
+    """
+    to_file, kind = os.fspath(to_file), os.path.splitext(to_file)[1][1:] or "png"
+    data = model_to_dot(model, show_shapes, show_layer_names, rankdir, expand_nested, dpi).create(format=kind)
+    to_file += "" if os.path.splitext(to_file)[1] else ".png"
+    with open(to_file, "wb") as file:
+        file.write(data)
+    try:
+        from IPython import display
+    except ImportError:
+        return None
+    return display.Image(data=data) if kind == "png" else None
+
+
+def model_to_dot(model, show_shapes=False, show_layer_names=True, rankdir="TB", expand_nested=False, dpi=96):
+    """The layers of a model as a graph: `to_string()` is text for graphviz, `create(format="svg")` a picture."""
+    if not model.built:
+        raise ValueError("This model has not yet been built. Build it first by calling build((None, D)) or fit() with "
+                         "some data, or give the first layer an input_shape.")
+    if rankdir not in ("TB", "LR"):
+        raise ValueError(f"rankdir must be 'TB' or 'LR', got {rankdir!r}.")
+    shown = [inner for layer in model.layers for inner in (
+        layer.layers if expand_nested and hasattr(layer, "model") else [layer])]
+    boxes = []
+    for layer in shown:
+        title = f"{layer.name}: {class_name(layer)}" if show_layer_names else class_name(layer)
+        boxes.append((title, (layer.input.shape, layer.output.shape) if show_shapes else None))
+    return Dot(model.name, boxes, rankdir, dpi)
+
+
+class Dot:
+    """Boxes in a row, each with an arrow to the next one.
+
+    >>> Dot("model", [("dense_1: Dense", None)], "TB", 96).to_string().splitlines()[0]
+    'digraph "model" {'
+    """
+
+    def __init__(self, name, boxes, rankdir, dpi):
+        self.name, self.boxes, self.rankdir, self.dpi = name, boxes, rankdir, dpi
+
+    def to_string(self) -> str:
+        """The graph in graphviz's language."""
+        lines = [f'digraph "{self.name}" {{', f"  rankdir={self.rankdir}; node [shape=record];"]
+        for i, (title, shapes) in enumerate(self.boxes):
+            label = title if shapes is None else f"{title}|{{input:|output:}}|{{{{{shapes[0]}}}|{{{shapes[1]}}}}}"
+            lines.append(f'  {i} [label="{label}"];')
+        lines += [f"  {i} -> {i + 1};" for i in range(len(self.boxes) - 1)]
+        return "\n".join([*lines, "}", ""])
+
+    def create(self, prog=None, format="svg") -> bytes:
+        """The picture as the bytes of a file of this format; prog is Keras's and not needed."""
+        if format in ("dot", "raw", "gv"):
+            return self.to_string().encode()
+        memory = io.BytesIO()
+        self._drawn().savefig(memory, format=format, dpi=self.dpi)
+        return memory.getvalue()
+
+    def write(self, path, prog=None, format=None) -> None:
+        """Write the picture to a file; the format is its ending, or given."""
+        with open(path, "wb") as file:
+            file.write(self.create(format=format or os.path.splitext(path)[1][1:] or "dot"))
+
+    def _drawn(self):
+        """A figure of matplotlib."""
+        from matplotlib.figure import Figure
+        texts = [title if shapes is None else f"{title}\ninput: {shapes[0]}\noutput: {shapes[1]}"
+                 for title, shapes in self.boxes]
+        wide = max(len(line) for text in texts for line in text.splitlines()) * 0.088 + 0.4     # inches
+        high = max(text.count("\n") + 1 for text in texts) * 0.2 + 0.2
+        down, gap = self.rankdir == "TB", 0.35
+        step = (high if down else wide) + gap
+        width, height = (wide, step * len(texts) - gap) if down else (step * len(texts) - gap, high)
+        figure = Figure(figsize=(width + 0.2, height + 0.2), facecolor="white")
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(-0.1, width + 0.1), ylim=(-0.1, height + 0.1))
+        axes.axis("off")
+        for i, text in enumerate(texts):
+            x, y = (wide / 2, height - high / 2 - i * step) if down else (wide / 2 + i * step, high / 2)
+            axes.add_patch(_box(x - wide / 2, y - high / 2, wide, high))
+            axes.text(x, y, text, ha="center", va="center", family="monospace", fontsize=9, color=TEXT, linespacing=1.4)
+            if i:
+                end = (x, y + high / 2) if down else (x - wide / 2, y)
+                start = (x, end[1] + gap) if down else (end[0] - gap, y)
+                axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": EDGE, "shrinkA": 0,
+                                                          "shrinkB": 0})
+        return figure
+
+
+def _box(x, y, width, height):
+    from matplotlib.patches import FancyBboxPatch
+    return FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0,rounding_size=0.06", facecolor=FILL,
+                          edgecolor=EDGE, linewidth=1.2)

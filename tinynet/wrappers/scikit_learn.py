@@ -1,0 +1,149 @@
+"""KerasClassifier and KerasRegressor: models as estimators of scikit-learn, for cross_val_score and the like.
+
+Source: keras/wrappers/scikit_learn.py of Keras 2.3.1.
+"""
+from __future__ import annotations
+
+import copy
+import inspect
+from typing import Any
+
+import numpy as np
+
+from tinynet import losses
+from tinynet.models import Sequential
+from tinynet.utils import to_categorical
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+except ImportError:
+    raise ImportError("tinynet.wrappers needs scikit-learn: python -m pip install scikit-learn") from None
+
+__all__ = ["KerasClassifier", "KerasRegressor"]
+
+
+class BaseWrapper(BaseEstimator):
+    """The base class.
+
+    Parameters
+        build_fn: a function that returns a compiled model, or an object that is called for one. A subclass may define
+            __call__ instead.
+        sk_params: arguments of build_fn, and of fit, predict and evaluate, such as epochs and batch_size; what is given
+            to fit itself takes precedence. As in Keras, nb_epoch is accepted here and ignored.
+
+    Raises ValueError for a parameter that none of them has.
+    """
+
+    model: Any = None
+
+    def __init__(self, build_fn=None, **sk_params):
+        self.build_fn, self.sk_params = build_fn, sk_params
+        self.check_params(sk_params)
+
+    def check_params(self, params):
+        """Raise ValueError for a parameter that nothing takes."""
+        takers = [Sequential.fit, Sequential.predict, Sequential.evaluate, self._builder()]
+        for name in params:
+            if name != "nb_epoch" and not any(taker and takes(taker, name) for taker in takers):
+                raise ValueError(f"{name} is not a legal parameter. Expected an argument of build_fn, or of fit, "
+                                 "predict or evaluate of a Sequential.")
+
+    def _builder(self):
+        return getattr(self, "__call__", None) if self.build_fn is None else self.build_fn
+
+    def get_params(self, deep=True) -> dict[str, Any]:
+        """The parameters by name."""
+        return self.sk_params | {"build_fn": self.build_fn}
+
+    def set_params(self, **params):
+        """Change parameters."""
+        self.build_fn = params.pop("build_fn", self.build_fn)
+        self.check_params(params)
+        self.sk_params = self.sk_params | params
+        return self
+
+    def filter_sk_params(self, function, override=None) -> dict[str, Any]:
+        """The parameters that a function takes, and then those of override."""
+        return {name: value for name, value in self.sk_params.items() if takes(function, name)} | (override or {})
+
+    def fit(self, x, y, **kwargs):
+        """Build a model and train it; returns its `History`, as in Keras.  Raises TypeError without a build_fn."""
+        builder = self._builder()
+        if builder is None:
+            raise TypeError(f"{type(self).__name__} needs build_fn, a function that returns a compiled model.")
+        self.model = builder(**self.filter_sk_params(builder))
+        y = self._one_hot(np.asarray(y))
+        return self.model.fit(x, y, **copy.deepcopy(self.filter_sk_params(Sequential.fit)) | kwargs)
+
+    def _one_hot(self, y):
+        """The targets as the loss of the model needs them."""
+        of_rows = getattr(self.model.loss, "function", None) is losses.categorical_crossentropy
+        return to_categorical(y) if of_rows and y.ndim != 2 else y
+
+
+class KerasClassifier(ClassifierMixin, BaseWrapper):
+    """A classifier; the labels y (N,) may be of any kind, or one-hot rows (N, C). `classes_` lists them after fit.
+
+    >>> from tinynet.layers import Dense
+    >>> def network():
+    ...     model = Sequential([Dense(2, activation="softmax", input_dim=1)])
+    ...     model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    ...     return model
+    >>> classifier = KerasClassifier(network, epochs=50, verbose=0)
+    >>> history = classifier.fit(np.array([[-1.0], [1.0]]), np.array(["no", "yes"]))
+    >>> classifier.predict(np.array([[-2.0], [2.0]])).shape
+    (2,)
+    """
+
+    def fit(self, x, y, sample_weight=None, **kwargs):
+        """Build a model and train it; returns its `History`."""
+        y = np.array(y)
+        if y.ndim == 2 and y.shape[1] > 1:
+            self.classes_ = np.arange(y.shape[1])
+        elif y.ndim in (1, 2):
+            self.classes_ = np.unique(y)
+            y = np.searchsorted(self.classes_, y)
+        else:
+            raise ValueError(f"Invalid shape for y: {y.shape}. Expected (N,), or one-hot rows (N, C).")
+        self.n_classes_ = len(self.classes_)
+        return super().fit(x, y, **kwargs | ({} if sample_weight is None else {"sample_weight": sample_weight}))
+
+    def predict(self, x, **kwargs) -> np.ndarray:
+        """The most probable class of each sample, (N,); (N, 1) for a model of a single output, as in Keras."""
+        p = self.model.predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
+        return self.classes_[p.argmax(axis=-1) if p.shape[-1] > 1 else (p > 0.5).astype(int)]
+
+    def predict_proba(self, x, **kwargs) -> np.ndarray:
+        """The probability of each class, (N, C); (N, 2) for a model of a single output."""
+        p = self.model.predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
+        return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
+
+    def score(self, x, y, **kwargs) -> float:
+        """The accuracy.  Raises ValueError unless the model was compiled with metrics=["accuracy"]."""
+        y = self._one_hot(np.searchsorted(self.classes_, y))
+        outputs = self.model.evaluate(x, y, **self.filter_sk_params(Sequential.evaluate, kwargs))
+        found = dict(zip(self.model.metrics_names, outputs if isinstance(outputs, list) else [outputs]))
+        for name in ("accuracy", "acc"):
+            if name in found:
+                return found[name]
+        raise ValueError("The model is not configured to compute accuracy. You should pass `metrics=[\"accuracy\"]` to "
+                         "the `model.compile()` method.")
+
+
+class KerasRegressor(RegressorMixin, BaseWrapper):
+    """A regressor; the score is the loss with a minus sign, as in Keras."""
+
+    def predict(self, x, **kwargs) -> np.ndarray:
+        """The outputs, (N,) for a single one."""
+        y = self.model.predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
+        return y[..., 0] if y.shape[-1] == 1 else y
+
+    def score(self, x, y, **kwargs) -> float:
+        """-L"""
+        loss = self.model.evaluate(x, y, **self.filter_sk_params(Sequential.evaluate, kwargs))
+        return -(loss[0] if isinstance(loss, list) else loss)
+
+
+def takes(function, name) -> bool:
+    """Whether a function has an argument of this name."""
+    return name in inspect.signature(function).parameters
