@@ -1,8 +1,8 @@
 """Run Keras 2.3.1's own tests on tinynet: python benchmarks/keras_suite.py
 
 The tests come from the source distribution of Keras 2.3.1, which pip downloads, and are run as they are, with `import
-keras` giving tinynet. Tests of what tinynet is not for are left out; LEFT_OUT names each of them and says why. Helper
-functions that the tests call, such as get_test_data, are Keras's own.
+keras` giving tinynet, by keras_alias.py. Tests of what tinynet is not for are left out: LEFT_OUT names them and says
+why.
 
     --real PYTHON   first run the same tests on the real Keras, of this interpreter: Python 3.7 with keras==2.3.1,
                     tensorflow==2.1.0, "h5py<3", "protobuf<3.21", pytest, flaky, pandas, scikit-learn, pydot
@@ -58,7 +58,7 @@ LEFT_OUT = {
         backend.*::test_*conv* backend.*::test_pool* backend.*::test_rnn* backend.*::test_ctc* backend.*::test_resize_*
         backend.*::test_*padding* backend.*::test_batchnorm_tf* backend.*::test_batchnorm_th*
         backend.*::test_sparse_*""",
-    "images: intersection over union": """
+    "MeanIoU, a metric of image segmentation": """
         metrics_confusion_matrix_test.TestMeanIoU::* metrics_training_test::test_mean_iou""",
     "several inputs or outputs, branches, layers used twice in a model": """
         metrics_correctness_test.TestMetricsCorrectnessMultiIO::* regularizers_test::test_regularization_shared_*
@@ -90,7 +90,8 @@ LEFT_OUT = {
         engine.test_topology::test_learning_phase engine.test_topology::test_layer_call_arguments
         engine.test_topology::test_node_construction engine.test_training::test_model_with_input_feed_tensor
         engine.test_training::test_target_tensors engine.test_training::*_symbolic_tensors_single_io
-        engine.test_training::test_dynamic_set_inputs engine.test_training::test_*metric*
+        engine.test_training::test_dynamic_set_inputs engine.test_training::test_model_metrics_list*
+        engine.test_training::test_*add_metric*
         backend.*::test_batch_dot_shape backend.*::test_repeat_elements backend.*::test_function_tf_*
         backend.*::test_is_keras_tensor""",
     "parts of Keras that no script calls: queues, H5Dict, function bytecode, checks inside fit": """
@@ -106,93 +107,9 @@ LEFT_OUT = {
         backend.*::test_in_top_k""",
 }
 
-ALIAS = '''
-"""`import keras` gives tinynet; a name that tinynet does not have gives a stand-in that fails when it is used."""
-import importlib, importlib.util, sys, types
-
-KERAS, OF_KERAS = {keras!r}, {of_keras!r}
-
-
-class Alias(types.ModuleType):
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        full = self.__name__ + "." + name
-        if full in sys.modules:
-            return sys.modules[full]
-        if full in OF_KERAS:
-            return vars(importlib.import_module(OF_KERAS[full]))[name]
-        if any(helper.startswith(full + ".") for helper in OF_KERAS):
-            return importlib.import_module(full)
-        try:
-            found = getattr(self.there, name)
-        except (AttributeError, ImportError):
-            def missing(*arguments, **options):
-                raise NotImplementedError("tinynet has no " + full)
-            return type(name, (), {{"__init__": lambda self, *a, **o: None, "__getattr__": missing,
-                                   "__call__": missing}})
-        is_module = isinstance(found, types.ModuleType) and found.__name__.startswith("tinynet")
-        return importlib.import_module(full) if is_module else found
-
-
-class Finder:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("keras", "kerasown"):
-            return importlib.util.spec_from_loader(name, self, is_package=True)
-
-    def create_module(self, spec):
-        if spec.name.startswith("kerasown"):
-            return types.ModuleType(spec.name)
-        module = Alias(spec.name)
-        try:
-            module.there = importlib.import_module("tinynet" + spec.name[5:])
-        except ImportError:
-            module.there = None
-        module.__all__ = list(getattr(module.there, "__all__", []))
-        return module
-
-    def exec_module(self, module):
-        if module.__name__ in OF_KERAS.values():
-            source = KERAS + module.__name__[8:].replace(".", "/") + ".py"
-            module.__package__ = "keras." + ".".join(module.__name__.split(".")[1:-1])
-            with open(source) as file:
-                exec(compile(file.read(), source, "exec"), vars(module))
-
-
-sys.meta_path.insert(0, Finder())
-tensorflow = sys.modules["tensorflow"] = types.ModuleType("tensorflow")     # which some tests ask for its version
-tensorflow.__version__ = "2.1.0"
-import keras.backend
-keras.backend.backend = lambda: "tensorflow"
-keras.backend.tensorflow_backend = keras.backend
-keras.backend._get_available_gpus, keras.backend._is_tf_1 = list, bool      # none, and no
-sys.modules["keras.backend.numpy_backend"] = importlib.import_module("kerasown.backend.numpy_backend")
-from tinynet.initializers import fans
-sys.modules["keras.initializers"] = importlib.import_module("keras.initializers")
-sys.modules["keras.initializers"]._compute_fans = fans
-import keras.optimizers, tinynet.optimizers
-
-
-def deserialize(config, custom_objects=None):       # the tests expect that it changes the config
-    config["class_name"] = config["class_name"].lower()
-    return tinynet.optimizers.deserialize(config, custom_objects)
-
-
-keras.optimizers.deserialize = deserialize
-from tinynet.layers import Layer
-Layer.call = Layer.forward      # which a helper asks whether it takes `training`
-'''
-# Helper functions of Keras, by the module that has them
-OF_KERAS = {
-    f"keras.{module}.{name}": f"kerasown.{module}" for module, names in {
-        "utils.test_utils": "get_test_data layer_test tf_file_io_proxy",
-        "utils.generic_utils": "has_arg to_list unpack_singleton", "engine.training_utils": "make_batches",
-        "backend.numpy_backend": "dot",
-    }.items() for name in names.split()}
-
 CONFTEST = '''
-import os, sys
-sys.path.insert(0, os.path.dirname(__file__))
+import sys
+sys.path.insert(0, {folder!r})
 {start}
 import pytest
 from keras import backend as K
@@ -222,9 +139,10 @@ def unpacked(sdist, folder) -> Path:
 
 def results(python, folder, start) -> dict[str, str]:
     """{test: "passed", "skipped" or what went wrong}"""
-    (folder / "tests" / "conftest.py").write_text(CONFTEST.format(start=start))
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "Agg",
-                                "PYTHONWARNINGS": "ignore"}
+    here = str(Path(__file__).parent)
+    (folder / "tests" / "conftest.py").write_text(CONFTEST.format(start=start, folder=here))
+    environment = os.environ | {"KERAS_SOURCES": str(folder / "keras"), "CUDA_VISIBLE_DEVICES": "",
+                                "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "Agg", "PYTHONWARNINGS": "ignore"}
     report = folder / "report.xml"
     subprocess.run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
                     *[str(Path("tests/keras") / f"{file}.py") for file in FILES]],
@@ -258,8 +176,6 @@ def main():
             real = results(arguments.real, sources, REAL)
             fitting = {test for test, outcome in real.items() if outcome == "passed"}
             print(f"The real Keras: {len(fitting)} of {len(real)} tests pass.")
-        alias = ALIAS.format(keras=str(sources / "keras"), of_keras=OF_KERAS)
-        (sources / "tests" / "keras_alias.py").write_text(alias)
         ours = results(sys.executable, sources, "import keras_alias")
     run = {test: outcome for test, outcome in ours.items() if fitting is None or test in fitting}
     left = {test: why for test in run if (why := reason_to_leave_out(test))}

@@ -117,7 +117,7 @@ def test_a_copied_model_measures_itself(copied):
 
 @pytest.mark.parametrize("make, error, message", [
     (lambda: metrics.Precision(thresholds=[0.2, None]), ValueError, "thresholds must be a number"),
-    (lambda: metrics.Precision(thresholds=2), ValueError, "thresholds must be a number of at least 0 and below 1"),
+    (lambda: metrics.Precision(thresholds=2), ValueError, "thresholds must be a number of at least 0 and at most 1"),
     (lambda: metrics.Recall(top_k=0), ValueError, "top_k must be a whole number of at least 1, got 0"),
     (lambda: metrics.Recall(class_id=-1), ValueError, "class_id must be a whole number of at least 0"),
     (lambda: metrics.BinaryAccuracy(limit=1), TypeError, "Unexpected keyword argument: 'limit'"),

@@ -47,7 +47,7 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
         "optimizers", "models", "training/step", "training/epoch", "training/model"]
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
-BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1925, "recorded steps": 840, "the rest": 1880,
+BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1925, "recorded steps": 840, "the rest": 1890,
            "Keras's names and data": 1250, "gradient checks": 940, "kernels": 120, "around the kernels on a CPU": 185}
 KERAS = ("legacy", "functional", "chain", "nested", "wrappers", "plot_model", "datasets")
 RECORDED = ("capture", "compile", "plan", "record", "recorded_step")
@@ -166,7 +166,7 @@ def test_one_training_step_is_written_once():
              if re.search(r"(self|model)\.loss(_of_z)?\.backward\(", path.read_text())}
     assert found == {("training", "step")}
     assert [cls.__name__ for cls in Sequential.__mro__] == [
-        "Sequential", "Chained", "Model", "OlderMethods", "Trainable", "object"]
+        "Sequential", "ModelTensors", "Model", "OlderMethods", "Trainable", "object"]
 
 
 def test_importing_tinynet_loads_no_optional_package():

@@ -65,6 +65,11 @@ def test_every_file_that_a_readme_names_exists(name):
             file == "mnist_dnn_output/"), file
     for link in linked:
         assert (folder / link).exists(), link
+    for file, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", text):
+        target = (folder / file if file else ROOT / name).read_text()
+        titles = [re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in target.splitlines()
+                  if line.startswith("#")]
+        assert anchor in titles, anchor
 
 
 def test_the_numbers_of_lines_are_about_right():

@@ -207,7 +207,7 @@ def in_order(x, dtype=None):
 
 
 def __getattr__(name):
-    if not name.startswith("_"):
+    if not name.startswith("_"):        # by its name, since legacy knows all modules, and this one hardly any
         functions = importlib.import_module("tinynet.legacy.backend_functions")     # Keras's, for metrics of one's own
         if name in vars(functions):
             return getattr(functions, name)

@@ -4,8 +4,8 @@ from __future__ import annotations
 from typing import Any
 
 CHAINS = ("tinynet's functional models are chains, in which each layer reads the output of one other layer: no "
-          "branches, no shared layers, no arithmetic between tensors. One stack of layers is enough to learn backprop; "
-          "for more, use Keras or PyTorch.")
+          "branches, no layer used twice in one model, no arithmetic between tensors. One stack of layers is enough to "
+          "learn backprop; for more, use Keras or PyTorch.")
 
 
 class Tensor:
@@ -17,18 +17,18 @@ class Tensor:
     """
 
     def __init__(self, layer, previous, shape):
-        self.layer, self.previous, self.shape = layer, previous, tuple(shape)
-        self.give(layer)
+        self.previous, self.shape = previous, tuple(shape)
+        self.set_layer(layer)
 
-    def give(self, layer):
-        """Be the tensor of this layer, which returns it."""
+    def set_layer(self, layer):
+        """Set the layer that returns this; of its first call the layer knows the tensor too."""
         self.layer = layer
         if layer is not None and layer._tensor is None:
             layer._tensor = self
 
     def __setstate__(self, state):
         vars(self).update(state)
-        self.give(self.layer)
+        self.set_layer(self.layer)
 
     def __repr__(self):
         return f"Tensor(shape={self.shape}, of {self.layer.name if self.layer else 'the inputs'})"
@@ -54,7 +54,7 @@ class Tensor:
     __neg__ = __pow__ = __matmul__ = __getitem__ = __iter__ = __array__ = __float__ = _holds_no_numbers
 
 
-class Chainable:
+class LayerTensors:
     """Adds y = layer(x) for tensors, and `input` and `output`, the tensors of the layer's first call."""
 
     name: str

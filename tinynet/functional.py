@@ -32,15 +32,16 @@ class Functional(Sequential):
     def __init__(self, inputs, outputs, name=None):
         tensors = chain.path(inputs, outputs)
         self._first, self._last = tensors[0], tensors[-1]
-        first = tensors[0]
         own = [tensor.layer for tensor in tensors[1:]]
         if not own:
             raise ValueError("Model(inputs, outputs) needs a layer between the two.")
-        self._input_layer = first.layer
-        if not isinstance(first.layer, InputLayer):
-            self._input_layer = InputLayer(batch_input_shape=first.shape, name=f"{own[0].name}_input")
-            (first if first.layer is None else chain.Tensor(None, None, first.shape)).give(self._input_layer)
-        self._input_layer.build_once(first.shape)
+        self._input_layer = self._first.layer
+        if not isinstance(self._input_layer, InputLayer):
+            # The inputs are those of a Sequential, or what a layer returns: this model gets an InputLayer of its own.
+            shape = self._first.shape
+            self._input_layer = InputLayer(batch_input_shape=shape, name=f"{own[0].name}_input")
+            chain.Tensor(self._input_layer, None, shape)
+        self._input_layer.build_once(self._first.shape)
         super().__init__(own, name or unique_name("Model"))
 
     def __repr__(self):
@@ -69,6 +70,16 @@ class Functional(Sequential):
     def _link(self):
         """The tensors are given."""
 
+    def add(self, layer):
+        """Raise TypeError: another model is made instead."""
+        raise TypeError(f"A Model has no add: Model(model.input, layer(model.output)) has one layer more than "
+                        f"{self.name}.")
+
+    def pop(self):
+        """Raise TypeError: another model is made instead."""
+        raise TypeError(f"A Model has no pop: Model(model.input, model.layers[-2].output) has one layer less than "
+                        f"{self.name}.")
+
     def get_config(self):
         """The layers as plain data, in Keras's format: each names the one that it reads."""
         own, entries = self.layers, []
@@ -81,17 +92,15 @@ class Functional(Sequential):
     @classmethod
     def of_layers(cls, stack, config):
         """A model of new layers, in the order of a config."""
-        by_name = {entry["name"]: layer for entry, layer in zip(config["layers"], stack)}
-        reads = {entry["name"]: entry["inbound_nodes"] for entry in config["layers"]}
-        (first, *_), = config["input_layers"]
-        (name, *_), = config["output_layers"]
-        order = [name]
-        while order[0] != first and len(order) < len(stack) and [len(node) for node in reads[order[0]]] == [1]:
+        by_name = {entry.get("name"): layer for entry, layer in zip(config["layers"], stack)}
+        reads = {entry.get("name"): entry.get("inbound_nodes") for entry in config["layers"]}
+        ends = [[entry[0] for entry in config.get(key, [])] for key in ("input_layers", "output_layers")]
+        order = list(ends[1])
+        while order and len(order) < len(stack) and [len(node) for node in reads.get(order[0]) or []] == [1]:
             order.insert(0, reads[order[0]][0][0][0])
-        if order[0] != first or len(order) != len(stack):
+        if sorted(order) != sorted(by_name) or ends != [order[:1], order[-1:]]:
             raise ValueError(f"The layers of {config.get('name')} are no chain. {chain.CHAINS}")
-        shape = by_name[first].batch_input_shape
-        x = y = chain.Tensor(by_name[first], None, shape)
+        x = y = chain.Tensor(by_name[order[0]], None, by_name[order[0]].batch_input_shape)
         for name in order[1:]:
             y = by_name[name](y)
         return cls(x, y, config.get("name"))

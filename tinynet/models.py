@@ -8,7 +8,7 @@ from tinynet import chain, layers
 from tinynet.backend import kernels, unique_name
 from tinynet.layers import Input, InputLayer, Layer      # noqa: F401: Keras has Input here too
 from tinynet.fused_layers import fuse
-from tinynet.nested import Chained, Nested
+from tinynet.nested import ModelTensors, Nested, as_layer
 from tinynet.parameters import Parameter
 from tinynet.registry import class_name
 from tinynet.saving import file_format, model_file
@@ -17,10 +17,11 @@ from tinynet.training.strategy import between_batches
 from tinynet.utils import print_summary
 from tinynet.validation import check_weight_list, reject_renamed, reject_used
 
-__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json",
+           "save_model"]
 
 
-class Sequential(Chained, Model):
+class Sequential(ModelTensors, Model):
     """y = layer_n(... layer_2(layer_1(x)))
 
     Parameters
@@ -65,9 +66,7 @@ class Sequential(Chained, Model):
 
     def _extend(self, layers):
         used = {id(layer) for layer in self.layers} | {layer.name for layer in self.layers}
-        for layer in layers:
-            layer = layer.layer if isinstance(layer, chain.Tensor) else layer       # Input()
-            layer = Nested(layer) if isinstance(layer, Model) else layer
+        for layer in map(as_layer, layers):
             if not isinstance(layer, (Layer, Nested)):
                 raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}")
             reject_renamed(layer, chain="stack")
@@ -261,6 +260,11 @@ def load_model(filepath, custom_objects=None, compile=True) -> Sequential:
     return model_file.load(Sequential, filepath, custom_objects, compile)
 
 
+def save_model(model, filepath, overwrite=True, include_optimizer=True):
+    """model.save(filepath)"""
+    model.save(filepath, overwrite, include_optimizer)
+
+
 def model_from_json(text, custom_objects=None) -> Sequential:
     """A model of what `to_json` returned, with new weights.  Raises ValueError for another text.
 
@@ -279,7 +283,7 @@ def model_from_config(config, custom_objects=None) -> Sequential:
 
 
 def clone_model(model) -> Sequential:
-    """A model of the same layers with new weights.  Raises TypeError unless it is a Sequential."""
+    """A model of the same layers with new weights.  Raises TypeError unless it is a Sequential or a chain."""
     if not isinstance(model, Sequential):
         raise TypeError(f"clone_model expects a Sequential, got {model!r}.")
     return Sequential.from_config(model.get_config())

@@ -7,10 +7,11 @@ from tinynet import chain
 from tinynet.registry import Configurable, class_name
 
 
-class Nested(chain.Chainable, Configurable):
+class Nested(chain.LayerTensors, Configurable):
     """y = model(x), as one of the layers of another model, which runs the layers of this one.
 
-    It shares their weights, and is frozen when model.trainable is False. What is asked of it the model answers.
+    It shares their weights, and is frozen when model.trainable is False. What is asked of it the model answers; it is
+    another object than the model, unlike in Keras.
     """
 
     batch_input_shape: Any = None       # its first layer may have declared one
@@ -54,9 +55,10 @@ class Nested(chain.Chainable, Configurable):
         return self.model.get_config()
 
 
-class Chained:
+class ModelTensors:
     """What a model has as a chain: its inputs and outputs, as in Model(model.input, model.layers[1].output)."""
 
+    name: str
     layers: Any
     predict: Any
     _output: chain.Tensor | None = None
@@ -75,13 +77,23 @@ class Chained:
         """The outputs, to which another layer may be added: Model(model.input, Dense(10)(model.output))."""
         if self._output is None:
             self._link()
-        return self._output or self.layers[-1].output
+        if self._output is None:
+            raise AttributeError(f"{self.name} has no inputs and outputs before its shapes are known: give the first "
+                                 "layer an input_shape, or call model.build.")
+        return self._output
 
     @property
     def input_names(self) -> list[str]:
         """The name that error messages give to the inputs, in a list."""
-        return [f"{self.layers[0].name}_input"]
+        return [f"{layer.name}_input" for layer in self.layers[:1]]
 
     def __call__(self, x):
         """The predictions for an array; for what `Input` or a layer returned, the output of this model as a layer."""
         return Nested(self)(x) if isinstance(chain.only(x, "A model is called on"), chain.Tensor) else self.predict(x)
+
+
+def as_layer(thing):
+    """What a model has as a layer for it: for Input() its InputLayer, for a model a `Nested`; else the thing itself."""
+    if isinstance(thing, chain.Tensor) and thing.previous is None:
+        return thing.layer
+    return Nested(thing) if isinstance(thing, ModelTensors) else thing

@@ -11,7 +11,7 @@ EDGE, FILL, TEXT = "#1f5fa8", "#eef3f9", "#222222"
 
 def plot_model(model, to_file="model.png", show_shapes=False, show_layer_names=True, rankdir="TB", expand_nested=False,
                dpi=96):
-    """Write a picture of the layers of a model, and return it, an Image in a notebook.
+    """Write a picture of the layers of a model to a file; returns IPython's Image of a .png, if IPython is installed.
 
     Parameters
         to_file: its name; the ending is the format: .png, .svg, .pdf, or .dot, the text that graphviz reads.
@@ -21,35 +21,45 @@ def plot_model(model, to_file="model.png", show_shapes=False, show_layer_names=T
         expand_nested: whether to show the layers of models inside the model.
         dpi: dots per inch.
 
-    Raises ValueError before the model is built, and for another rankdir.
+    Raises ValueError before the model is built, for another rankdir and another ending; ImportError without matplotlib,
+    unless the file is a .dot.
     Source: keras/utils/vis_utils.py of Keras 2.3.1.
     """
-    to_file, kind = os.fspath(to_file), os.path.splitext(to_file)[1][1:] or "png"
-    data = model_to_dot(model, show_shapes, show_layer_names, rankdir, expand_nested, dpi).create(format=kind)
+    to_file = os.fspath(to_file)
     to_file += "" if os.path.splitext(to_file)[1] else ".png"
-    with open(to_file, "wb") as file:
-        file.write(data)
+    dot = model_to_dot(model, show_shapes, show_layer_names, rankdir, expand_nested, dpi)
+    dot.write(to_file)
     try:
         from IPython import display
     except ImportError:
         return None
-    return display.Image(data=data) if kind == "png" else None
+    return display.Image(to_file) if to_file.endswith(".png") else None
 
 
 def model_to_dot(model, show_shapes=False, show_layer_names=True, rankdir="TB", expand_nested=False, dpi=96):
-    """The layers of a model as a graph: `to_string()` is text for graphviz, `create(format="svg")` a picture."""
+    """The layers of a model as a graph: `to_string()` is text for graphviz, `create(format="svg")` a picture.
+
+    Parameters and errors as for `plot_model`.
+    """
     if not model.built:
         raise ValueError("This model has not yet been built. Build it first by calling build((None, D)) or fit() with "
                          "some data, or give the first layer an input_shape.")
     if rankdir not in ("TB", "LR"):
         raise ValueError(f"rankdir must be 'TB' or 'LR', got {rankdir!r}.")
-    shown = [inner for layer in model.layers for inner in (
-        layer.layers if expand_nested and hasattr(layer, "model") else [layer])]
     boxes = []
-    for layer in shown:
+    for layer in shown_layers(model, expand_nested):
         title = f"{layer.name}: {class_name(layer)}" if show_layer_names else class_name(layer)
         boxes.append((title, (layer.input.shape, layer.output.shape) if show_shapes else None))
     return Dot(model.name, boxes, rankdir, dpi)
+
+
+def shown_layers(model, expand_nested) -> list:
+    """The layers of a model; with expand_nested those of models inside it in their place, without their inputs."""
+    layers: list = []
+    for layer in model.layers:
+        inside = shown_layers(layer.model, True) if expand_nested and hasattr(layer, "model") else [layer]
+        layers += [each for each in inside if not layers or class_name(each) != "InputLayer"]
+    return layers
 
 
 class Dot:
@@ -86,7 +96,11 @@ class Dot:
 
     def _drawn(self):
         """A figure of matplotlib."""
-        from matplotlib.figure import Figure
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise ImportError("plot_model draws by matplotlib: python -m pip install matplotlib. A name that ends in "
+                              ".dot needs none.") from None
         texts = [title if shapes is None else f"{title}\ninput: {shapes[0]}\noutput: {shapes[1]}"
                  for title, shapes in self.boxes]
         wide = max(len(line) for text in texts for line in text.splitlines()) * 0.088 + 0.4     # inches

@@ -43,21 +43,23 @@ def whole_number(name: str, value: Any, least: int, below: float = math.inf) -> 
 LARGEST, SMALLEST = 3.4e38, 1e-37       # float32 overflows beyond the one, and 1 / x overflows below the other
 
 
-def number(name: str, value: Any, least: float = 0.0, below: float = LARGEST, positive: bool = False) -> float:
+def number(name: str, value: Any, least: float = 0.0, below: float = LARGEST, positive: bool = False,
+           most: float = LARGEST) -> float:
     """The value as a float.
 
-    Raises ValueError unless it is a real number with least <= value < below, greater than 0 if `positive`, and within
-    the range of float32.
+    Raises ValueError unless it is a real number with least <= value < below and value <= most, greater than 0 if
+    `positive`, and within the range of float32.
 
     >>> number("rate", 0.5, below=1)
     0.5
     """
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         real = float(value)
-        if least <= real < below and abs(real) < LARGEST and (real >= SMALLEST or not positive):
+        if least <= real < below and real <= most and abs(real) < LARGEST and (real >= SMALLEST or not positive):
             return real + 0.0       # a float of its own, by which K.set_value finds its optimizer
     limit = below < LARGEST or isinstance(value, (int, float)) and abs(value) >= LARGEST
-    range_ = ("above" if positive else "of at least") + f" {least:g}" + f" and below {below:g}" * limit
+    end = f" and at most {most:g}" if most < LARGEST else f" and below {below:g}" * limit
+    range_ = ("above" if positive else "of at least") + f" {least:g}{end}"
     raise ValueError(f"{name} must be a number {range_}, got {value!r}.")
 
 

@@ -11,8 +11,8 @@ from tinynet.callbacks.base import Callback
 from tinynet.validation import Pasteable, argument_names, find, number, whole_number
 
 
-# In the names of metrics of one's own
-HIGHER_IS_BETTER = "acc", "precision", "recall", "auc", "f1", "fmeasure", "fbeta", "iou", "dice", "r2", "r_square"
+# In the names of metrics of one's own, between underscores
+HIGHER_IS_BETTER = {"precision", "recall", "auc", "f1", "f1score", "fmeasure", "fbeta", "iou", "dice", "r2"}
 
 
 class Monitor(Pasteable, Callback):
@@ -66,7 +66,9 @@ def higher_is_better(name, model=None) -> bool:
     for reported in getattr(model, "metrics", []):
         if reported.name == name and reported.metric.higher_is_better is not None:
             return reported.metric.higher_is_better
-    return any(word in name.lower() for word in HIGHER_IS_BETTER) and not name.endswith(("loss", "error"))
+    words = name.lower().split("_")
+    return any(word.startswith("acc") or word in HIGHER_IS_BETTER for word in words) and words[-1] not in (
+        "loss", "error")
 
 
 class EarlyStopping(Monitor):

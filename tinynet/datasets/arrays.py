@@ -1,42 +1,52 @@
-"""Arrays in the files of Keras's data sets: .npz and pickles, of which nothing but arrays, lists and texts is read."""
+"""Arrays in the files of Keras's data sets: .npz and pickles, of which nothing but arrays, lists and texts is read.
+
+A pickle can name any function of Python, and NumPy's own way from a pickle to an array trusts it. So the arrays are put
+together here, from their shape, type and bytes.
+"""
 from __future__ import annotations
 
 import io
+import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinynet.datasets.download import get_file
+from tinynet.datasets.download import get_file, keras_folder
 
 KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
-# What a pickle of arrays names, in all versions of NumPy
-ALLOWED = {(module, name) for core in ("core", "_core") for module in (f"numpy.{core}.multiarray",)
-           for name in ("_reconstruct", "scalar")} | {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
 
-
-def found(path, name, file_hash, origin=None):
-    """The file at path if there is one, else Keras's, in ~/.keras/datasets; it is downloaded if it is not there.
+def data_file(path, name, file_hash) -> str | Path:
+    """The file at path, or else Keras's file of this name in ~/.keras/datasets, downloaded if it is not there.
 
     Raises OSError if it cannot be downloaded, which says where to put it by hand.
     """
     if path and os.path.exists(path):
         return path
-    return get_file(path or name, origin or KERAS + name, file_hash=file_hash)
+    return get_file(path or name, KERAS + name, file_hash=file_hash)
+
+
+def data_folder(name) -> Path:
+    """A folder among Keras's data sets."""
+    return keras_folder() / "datasets" / name
 
 
 def read_npz(path, names) -> list[np.ndarray]:
     """The arrays of these names in a .npz file.
 
-    Raises ValueError for a damaged file, one without these arrays, and one that holds other objects.
+    Raises ValueError for a damaged file, one without these arrays, and one that holds other objects; OSError if it
+    cannot be opened.
     """
     import zipfile      # here, because training does not need it
     try:
         with zipfile.ZipFile(path) as archive:
             return [_read_npy(io.BytesIO(archive.read(f"{name}.npy"))) for name in names]
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:      # damage shows itself in many ways
         raise ValueError(f"{path} is damaged, or another file: expected a .npz file with the arrays "
                          f"{', '.join(names)}; {error}") from None
 
@@ -52,20 +62,64 @@ def _read_npy(file) -> np.ndarray:
 
 
 def unpickled(file, encoding="latin1") -> Any:
-    """The arrays, lists and texts of a pickle.  Raises ValueError if it names anything else, which could run code."""
+    """The array of a pickle, or its dict of arrays and lists.
+
+    Raises ValueError if it is damaged, or names anything that an array does not need.
+    """
     import pickle
 
     class ArraysOnly(pickle.Unpickler):
         def find_class(self, module, name):
-            if (module, name) not in ALLOWED:
-                raise pickle.UnpicklingError(f"it names {module}.{name}, which no file of arrays needs")
-            return super().find_class(module, name)
+            if (module, name) not in NEEDED:
+                raise ValueError(f"it names {module}.{name}, which no file of arrays needs")
+            return NEEDED[module, name]
     try:
-        return ArraysOnly(file, encoding=encoding).load()
-    except (pickle.UnpicklingError, EOFError, AttributeError, TypeError, IndexError) as error:
+        found = ArraysOnly(file, encoding=encoding).load()
+        if isinstance(found, dict):
+            return {key: value.array if isinstance(value, _Array) else value for key, value in found.items()}
+        return found.array
+    except Exception as error:
         raise ValueError(f"The file is damaged, or not one of arrays: {error}.") from None
 
 
-def folder(name) -> Path:
-    """A folder within Keras's, datasets in $KERAS_HOME or ~/.keras."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets" / name
+class _Array:
+    """An array that is being read."""
+
+    array: Any
+
+    def __init__(self, *unused):
+        """What pickles give here is the class and the shape of an empty array."""
+
+    def __setstate__(self, state):
+        _, shape, dtype, in_columns, content = state
+        if not all(type(n) is int and n >= 0 for n in shape):
+            raise ValueError(f"an array has the shape {shape!r}")
+        if dtype.numpy == object:
+            if type(content) is not list or len(content) != math.prod(shape):
+                raise ValueError(f"an array of shape {shape} has other objects")
+            array = np.empty(len(content), dtype=object)
+            array[:] = content
+        else:
+            array = np.frombuffer(bytes(content), dtype.numpy)
+        self.array = array.reshape(shape, order="F" if in_columns else "C").copy()
+
+
+class _Type:
+    """The type of an array that is being read: numbers, or objects."""
+
+    def __init__(self, name, *unused):
+        if not re.fullmatch(r"[biuf][1248]|O8?", name):
+            raise ValueError(f"an array has the type {name!r}")
+        self.numpy = np.dtype(object if name[0] == "O" else name)
+
+    def __setstate__(self, state):
+        self.numpy = self.numpy.newbyteorder(">" if state[1] == ">" else "<")
+
+
+def _encoded(text, encoding="latin1"):
+    return text.encode("latin1")        # how Python 3 writes the bytes of an array for Python 2
+
+
+# What a pickle of arrays names, in all versions of NumPy
+NEEDED = {("numpy.core.multiarray", "_reconstruct"): _Array, ("numpy._core.multiarray", "_reconstruct"): _Array,
+          ("numpy", "ndarray"): None, ("numpy", "dtype"): _Type, ("_codecs", "encode"): _encoded}

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinynet.datasets.arrays import found, read_npz
+from tinynet.datasets.arrays import data_file, read_npz
 
 HASH = "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5"
 
@@ -19,7 +19,7 @@ def load_data(path=None, test_split=0.2, seed=113):
     Raises OSError if there is no file, ValueError if it is damaged.
     Source: keras/datasets/boston_housing.py of Keras 2.3.1.
     """
-    x, y = read_npz(found(path, "boston_housing.npz", HASH), ["x", "y"])
+    x, y = read_npz(data_file(path, "boston_housing.npz", HASH), ["x", "y"])
     order = np.arange(len(x))
     np.random.RandomState(seed).shuffle(order)
     count = int(len(x) * (1 - test_split))

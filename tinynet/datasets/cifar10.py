@@ -1,9 +1,11 @@
 """CIFAR-10: 60,000 colour images of ten kinds of things.  By Alex Krizhevsky, 2009."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
-from tinynet.datasets.arrays import folder, unpickled
+from tinynet.datasets.arrays import data_folder, unpickled
 
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 
@@ -18,7 +20,7 @@ def load_data(path=None):
     Raises OSError if there is no such folder, ValueError for a damaged file. Of the pickles only arrays are read.
     Source: keras/datasets/cifar10.py of Keras 2.3.1.
     """
-    place = folder("cifar-10-batches-py") if path is None else path
+    place = data_folder("cifar-10-batches-py") if path is None else Path(path)
     parts = [_read(place, f"data_batch_{i}") for i in range(1, 6)]
     images, labels = (np.concatenate(both) for both in zip(*parts))
     return (images, labels), _read(place, "test_batch")
@@ -26,10 +28,12 @@ def load_data(path=None):
 
 def _read(place, name):
     try:
-        with open(f"{place}/{name}", "rb") as file:
+        with open(place / name, "rb") as file:
             data = unpickled(file, encoding="bytes")
     except FileNotFoundError:
-        raise OSError(f"There is no file {name} in {place}. Unpack {ADDRESS} there, or give the folder "
+        raise OSError(f"There is no file {name} in {place}. Unpack {ADDRESS} in {place.parent}, or give the folder "
                       "cifar-10-batches-py as path.") from None
+    if not isinstance(data, dict) or not {b"data", b"labels"} <= data.keys():
+        raise ValueError(f"{place / name} is another file: it has no data and labels.")
     return (np.reshape(data[b"data"], (-1, 3, 32, 32)).transpose(0, 2, 3, 1),
             np.reshape(data[b"labels"], (-1, 1)).astype(np.uint8))

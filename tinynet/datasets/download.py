@@ -24,7 +24,7 @@ def get_file(fname, origin, md5_hash=None, file_hash=None, cache_subdir="dataset
     import tempfile         # here, because these take a third of the time of `import tinynet`
     import urllib.error
     import urllib.request
-    folder = Path(cache_dir or os.environ.get("KERAS_HOME") or Path.home() / ".keras") / cache_subdir
+    folder = Path(cache_dir or keras_folder()) / cache_subdir
     if ".." in Path(fname).parts or not isinstance(origin, str):
         raise ValueError(f"get_file expects a name within the folder and a URL, got {fname!r} and {origin!r}.")
     path = folder / fname
@@ -50,6 +50,11 @@ def get_file(fname, origin, md5_hash=None, file_hash=None, cache_subdir="dataset
         finally:
             Path(part.name).unlink(missing_ok=True)
     return str(path)
+
+
+def keras_folder() -> Path:
+    """The folder in which Keras keeps files: $KERAS_HOME or ~/.keras."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
 
 
 def _is(path, expected, algorithm) -> bool:

@@ -4,9 +4,9 @@ By Xiao, Rasul and Vollgraf, arXiv:1708.07747; the four files have MNIST's names
 """
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from tinynet.datasets.download import keras_folder
 from tinynet.datasets.mnist import FILES, read_idx
 
 
@@ -20,8 +20,7 @@ def load_data(path=None):
 
     Raises ValueError for a file that is missing, truncated, damaged or of another shape.
     """
-    keras = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    folder = Path(path) if path is not None else keras / "datasets" / "fashion-mnist"
+    folder = Path(path) if path is not None else keras_folder() / "datasets" / "fashion-mnist"
     if not folder.is_dir():
         raise ValueError(f"fashion_mnist.load_data: there is no folder {str(folder)!r}. Put {', '.join(FILES)} of "
                          "Fashion-MNIST there, or give the folder that holds them as path.")

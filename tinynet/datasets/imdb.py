@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinynet.datasets.arrays import found, read_npz
+from tinynet.datasets.arrays import data_file, read_npz
 from tinynet.datasets.words import as_array, numbered, read_index
 
 
@@ -11,13 +11,14 @@ def load_data(path=None, num_words=None, skip_top=0, maxlen=None, seed=113, star
               **unknown):
     """`(x_train, y_train), (x_test, y_test)`: 25,000 texts each, as arrays of lists of word numbers, and 0 or 1.
 
-    Parameters as for `tinynet.datasets.reuters.load_data`; the file is Keras's imdb.npz.
+    Parameters as for `tinynet.datasets.reuters.load_data`, without test_split; the file is Keras's imdb.npz. With
+    maxlen the first 25,000 texts that are left are the training set, as in Keras.
 
     Raises OSError if there is no file, ValueError if it is damaged.
     Source: keras/datasets/imdb.py of Keras 2.3.1.
     """
     x_train, y_train, x_test, y_test = read_npz(
-        found(path, "imdb.npz", "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"),
+        data_file(path, "imdb.npz", "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"),
         ["x_train", "y_train", "x_test", "y_test"])
     random = np.random.RandomState(seed)
     parts = []
@@ -33,4 +34,4 @@ def load_data(path=None, num_words=None, skip_top=0, maxlen=None, seed=113, star
 
 def get_word_index(path=None) -> dict[str, int]:
     """{word: its number}, of Keras's imdb_word_index.json."""
-    return read_index(found(path, "imdb_word_index.json", "bfafd718b763782e994055a2d397834f"))
+    return read_index(data_file(path, "imdb_word_index.json", "bfafd718b763782e994055a2d397834f"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinynet.datasets.arrays import found, read_npz
+from tinynet.datasets.arrays import data_file, read_npz
 from tinynet.datasets.words import as_array, numbered, read_index
 
 HASH = "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916"
@@ -15,16 +15,19 @@ def load_data(path=None, num_words=None, skip_top=0, maxlen=None, test_split=0.2
 
     Parameters
         path: the file; by default Keras's reuters.npz in ~/.keras/datasets, downloaded if it is not there.
-        num_words: numbers from it on are replaced by oov_char, and those below skip_top.
-        maxlen: longer texts are left out.
-        test_split, seed: the fraction of the texts in the test set; of their order.
-        start_char: the first number of each text; index_from: all words are moved up by it.
+        num_words, skip_top: words with a number from num_words on, or below skip_top, are rare or too common: they are
+            replaced by oov_char, or left out if that is None.
+        maxlen: texts of this length and longer are left out.
+        test_split: the fraction of the texts in the test set.
+        seed: of the order of the texts.
+        start_char: the first number of each text, or None.
+        index_from: is added to the number of each word.
 
     To learn from them with dense layers, make a row of 0 and 1 of each text, one for each word.
     Raises OSError if there is no file, ValueError if it is damaged.
     Source: keras/datasets/reuters.py of Keras 2.3.1.
     """
-    texts, labels = read_npz(found(path, "reuters.npz", HASH), ["x", "y"])
+    texts, labels = read_npz(data_file(path, "reuters.npz", HASH), ["x", "y"])
     order = np.arange(len(texts))
     np.random.RandomState(seed).shuffle(order)
     texts, labels = numbered(texts[order], labels[order], num_words, skip_top, maxlen, start_char, oov_char, index_from,
@@ -35,4 +38,4 @@ def load_data(path=None, num_words=None, skip_top=0, maxlen=None, test_split=0.2
 
 def get_word_index(path=None) -> dict[str, int]:
     """{word: its number}, of Keras's reuters_word_index.json."""
-    return read_index(found(path, "reuters_word_index.json", "4d44cc38712099c9e383dc6e5f11a921"))
+    return read_index(data_file(path, "reuters_word_index.json", "4d44cc38712099c9e383dc6e5f11a921"))

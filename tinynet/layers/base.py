@@ -8,13 +8,13 @@ import numpy as np
 
 from tinynet import initializers, pickling
 from tinynet.backend import floatx, to_numpy, unique_name, xp
-from tinynet.chain import Chainable
+from tinynet.chain import LayerTensors
 from tinynet.parameters import Parameter
 from tinynet.registry import Configurable
 from tinynet.validation import argument_names, check_weight_list, declared_shape, reject_unknown, shape_text
 
 
-class Layer(Chainable, Configurable):
+class Layer(LayerTensors, Configurable):
     """y = f(x) forward; dx = dy f'(x) backward, where d + name is the gradient of the loss with respect to name.
 
     Your own layer defines `forward(x, training)` and `backward(dy)`; `build(input_shape)` if it has weights;
@@ -64,7 +64,7 @@ class Layer(Chainable, Configurable):
         self.output_shape: Any = None
         self.parameters: list[Parameter] = []
         self.needs_dx = True        # False in the first layer with trainable weights: nothing reads its dx
-        self.penalty: Any = 0
+        self.penalty: Any = 0       # the whole number: this layer has none
         self.batch_share = 1.0
         self.saved_weight: Any = None       # while a file is loaded: saved_weight(layer, shape), a new weight's value
         self._initial_weights = weights

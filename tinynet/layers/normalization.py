@@ -41,7 +41,7 @@ class BatchNormalization(Layer):
                  beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, **kwargs):
         super().__init__(**kwargs)
         self.axis = axis
-        self.momentum = number(f"{self.name}: momentum", momentum, below=1 + 1e-12)
+        self.momentum = number(f"{self.name}: momentum", momentum, most=1)
         self.epsilon = number(f"{self.name}: epsilon", epsilon, below=1, positive=True)
         self.center, self.scale = center, scale
         self.beta_initializer = initializers.get(beta_initializer)

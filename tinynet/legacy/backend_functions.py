@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinynet import activations, chain, losses
+from tinynet import activations, chain, losses, metrics
 from tinynet.backend import clear_session, constant, floatx, get_value, set_value, to_numpy, xp
 from tinynet.initializers import within_two_deviations
 from tinynet.layers import Input
@@ -20,11 +20,9 @@ from tinynet.training.step import forward_layers
 from tinynet.validation import find
 
 # Those that NumPy and CuPy have too, with the same defaults
-for _name, _same in {name: name for name in (
-        "abs square exp sign sin cos maximum minimum equal not_equal greater greater_equal less less_equal stack"
-        ).split()}.items():
-    globals()[_name] = getattr(xp, _same)
-round, log = xp.round, xp.log
+for _name in ("abs square exp log sign sin cos round maximum minimum equal not_equal greater greater_equal less "
+              "less_equal stack").split():
+    globals()[_name] = getattr(xp, _name)
 identity = stop_gradient = to_dense = xp.asarray
 reset_uids, elu, softplus, softsign = clear_session, activations.elu, activations.softplus, activations.softsign
 sigmoid, hard_sigmoid, relu = activations.sigmoid, activations.hard_sigmoid, activations.relu
@@ -228,10 +226,10 @@ def gather(reference, indices):
 
 
 def mean(x, axis=None, keepdims=False):
-    """The mean; of bool as floatx."""
+    """The mean: of bool as floatx, of integers cut to an integer, as in TensorFlow."""
     x = xp.asarray(x)
-    return xp.mean(x.astype(floatx()) if x.dtype.kind == "b" else x, axis=_axes(axis), keepdims=keepdims, dtype=(
-        None if x.dtype.kind in "bfc" else float)).astype(floatx() if x.dtype.kind == "b" else x.dtype)
+    x = x.astype(floatx()) if x.dtype.kind == "b" else x
+    return xp.mean(x, axis=_axes(axis), keepdims=keepdims).astype(x.dtype)
 
 
 def sum(x, axis=None, keepdims=False):
@@ -324,15 +322,19 @@ def batch_dot(x, y, axes=None):
 
 
 def bias_add(x, bias, data_format=None):
-    """x + bias, along the last axis; or along axis 1 for "channels_first"."""
-    x, bias = xp.asarray(x), xp.asarray(bias)
-    return x + (xp.moveaxis(bias, -1, 0).reshape(bias.shape[-1:] + bias.shape[:-1] if bias.ndim > 1 else (
-        -1, *[1] * (x.ndim - 2))) if data_format == "channels_first" else bias)
+    """x + bias, along the last axis."""
+    set_image_data_format(data_format or "channels_last")
+    return xp.asarray(x) + bias
 
 
 def batch_normalization(x, mean, var, beta=None, gamma=None, axis=-1, epsilon=1e-3):
-    """gamma (x - mean) / sqrt(var + epsilon) + beta"""
-    y = (xp.asarray(x) - mean) / xp.sqrt(xp.asarray(var) + epsilon)
+    """gamma (x - mean) / sqrt(var + epsilon) + beta, with vectors along an axis."""
+    x = xp.asarray(x)
+    along = [1] * x.ndim
+    along[axis] = -1
+    mean, var, beta, gamma = (each if each is None or ndim(each) != 1 else xp.reshape(xp.asarray(each), along)
+                              for each in (mean, var, beta, gamma))
+    y = (x - mean) / xp.sqrt(var + epsilon)
     return (y if gamma is None else y * gamma) + (0 if beta is None else beta)
 
 
@@ -362,9 +364,7 @@ def binary_crossentropy(target, output, from_logits=False):
 
 def in_top_k(predictions, targets, k):
     """Whether the target class is among the k largest predictions of its row, all classes of a tie included."""
-    predictions = xp.asarray(predictions)
-    at_target = xp.take_along_axis(predictions, xp.asarray(targets).astype(int)[:, None], axis=-1)
-    return (predictions > at_target).sum(axis=-1) < k
+    return metrics.sparse_top_k_categorical_accuracy(xp.asarray(targets), xp.asarray(predictions), k)
 
 
 def switch(condition, then_expression, else_expression):
@@ -450,35 +450,43 @@ def print_tensor(x, message=""):
 
 
 class Function:
-    """What K.function returns: called with a list of arrays, it returns a list of arrays."""
+    """What K.function returns: called with a list of arrays, it returns a list of arrays.
+
+    All outputs are of one pass through the layers, with one dropout mask for each.
+    """
 
     def __init__(self, inputs, outputs):
         tensors = [x for x in inputs if isinstance(x, chain.Tensor)]
-        self.training_at = [i for i, x in enumerate(inputs) if not isinstance(x, chain.Tensor)]
-        self.input_at = inputs.index(chain.only(tensors, "K.function got"))
-        self.stacks = [[layer for tensor in chain.path(tensors, output)[1:] for layer in tensor.layer.stack()]
-                       for output in outputs]
-        for stack, output in zip(self.stacks, outputs):
-            given = tensors[0].shape
-            for layer in stack:
-                layer.build_once(given)
-                given = layer.output_shape
+        self.phase_at = [i for i, x in enumerate(inputs) if not isinstance(x, chain.Tensor)]
+        self.input, self.outputs = chain.only(tensors, "K.function got"), outputs
+        self.input_at = inputs.index(self.input)
+        self.stacks: dict = {}      # {tensor: the layers from the one before it}, in order
+        for output in outputs:
+            for tensor in chain.path(self.input, output)[1:]:
+                if tensor not in self.stacks:
+                    self.stacks[tensor] = tensor.layer.stack()
+                    build(self.stacks[tensor], tensor.previous.shape)
 
     def __call__(self, inputs) -> list:
-        training = any_of(inputs[i] for i in self.training_at)
-        x = xp.asarray(inputs[self.input_at], dtype=floatx())
-        return [to_numpy(forward_layers(stack, x, training)) for stack in self.stacks]
+        training = bool(inputs[self.phase_at[0]] if self.phase_at else _learning_phase.value)
+        values = {self.input: xp.asarray(inputs[self.input_at], dtype=floatx())}
+        for tensor, stack in self.stacks.items():
+            values[tensor] = forward_layers(stack, values[tensor.previous], training)
+        return [to_numpy(values[output]) for output in self.outputs]
 
 
-def any_of(values) -> bool:
-    """Whether one of them holds."""
-    return bool(next((value for value in values if value), False))
+def build(stack, shape) -> None:
+    """Build layers that read one another, for inputs of this shape; activations among them are new."""
+    for layer in stack:
+        layer.build_once(shape)
+        shape = layer.output_shape
 
 
 def function(inputs, outputs, updates=None, **options):
     """From tensors to tensors: K.function([model.input], [model.layers[1].output])([x]) is a list of arrays.
 
-    K.learning_phase() among the inputs stands for 1 in training, as for Dropout, and 0 in inference.
+    K.learning_phase() among the inputs stands for 1 in training, as for Dropout, and 0 in inference; without it
+    `set_learning_phase` counts.
     """
     inputs = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
     outputs = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]

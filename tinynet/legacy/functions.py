@@ -1,4 +1,4 @@
-"""Functions that do what a method does, where Keras has them: models.save_model, utils.plot_model."""
+"""Functions where Keras has them too: models.model_from_yaml, utils.plot_model."""
 from __future__ import annotations
 
 from tinynet import models, plot_model, utils
@@ -18,12 +18,7 @@ def model_from_yaml(yaml_string, custom_objects=None):
     return models.model_from_config(yaml.safe_load(yaml_string), custom_objects)
 
 
-def save_model(model, filepath, overwrite=True, include_optimizer=True):
-    """model.save(filepath)"""
-    model.save(filepath, overwrite, include_optimizer)
-
-
-FUNCTIONS = {models: (save_model, model_from_yaml), utils: (plot_model.plot_model, plot_model.model_to_dot)}
+FUNCTIONS = {models: (model_from_yaml,), utils: (plot_model.plot_model, plot_model.model_to_dot)}
 for module, functions in FUNCTIONS.items():
     for function in functions:
         setattr(module, function.__name__, function)

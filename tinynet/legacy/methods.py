@@ -11,6 +11,12 @@ from tinynet.validation import backward
 class OlderMethods:
     """What a `Model` has by these names too."""
 
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "Model" in [base.__name__ for base in cls.__bases__] and "layers" not in dir(cls):
+            raise TypeError(f"{cls.__name__} is a Model with code of its own, which tinynet cannot differentiate. "
+                            "Derive it from Sequential, whose layers have a backward each.")
+
     fit: Any
     evaluate: Any
     predict: Any

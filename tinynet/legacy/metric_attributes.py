@@ -1,33 +1,23 @@
-"""What Keras's metrics show of their sums: metric.weights, metric.true_positives."""
+"""What Keras's metrics show of their sums: metric.weights, metric.total, metric.true_positives."""
 from __future__ import annotations
-
-import functools
 
 import numpy as np
 
 from tinynet.metrics import Metric
 
-CELLS = "true_positives", "false_positives", "true_negatives", "false_negatives"
+
+def sums_of(metric, name):
+    """An attribute that a metric does not have: its sums of this name, or all in a list as `weights`.
+
+    Raises AttributeError for any other.
+    """
+    names = getattr(type(metric), "cells", ("total", "count")[:metric.num_accumulators])
+    if name == "weights":
+        return [sums_of(metric, each) for each in names]
+    if name not in names:
+        raise AttributeError(f"{type(metric).__name__} has no attribute {name!r}.")
+    return np.reshape(metric.totals, (len(names), -1))[names.index(name)]
 
 
-def names(metric):
-    """The names of its sums."""
-    return getattr(metric, "cells", ("total", "count")[:metric.num_accumulators])
-
-
-def sums(metric, name):
-    """The sums of this name, an array.  Raises AttributeError if it has none."""
-    if name not in names(metric):
-        raise AttributeError(f"{type(metric).__name__} has no {name!r}.")
-    return np.reshape(metric.totals, (len(names(metric)), -1))[names(metric).index(name)]
-
-
-def all_sums(metric):
-    """The sums, an array for each name."""
-    return [sums(metric, name) for name in names(metric)]
-
-
-for name in ("total", "count", *CELLS):
-    setattr(Metric, name, property(functools.partial(sums, name=name)))
-setattr(Metric, "weights", property(all_sums))
+setattr(Metric, "__getattr__", sums_of)
 setattr(Metric, "stateful", True)

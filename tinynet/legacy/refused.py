@@ -43,6 +43,8 @@ NAMES = {
         "tinynet trains in several processes, each with its GPU: see tinynet.distributed.": "multi_gpu_model",
         "Read the arrays with h5py, and pass them to fit, or a tinynet.utils.Sequence of them.": "HDF5Matrix H5Dict",
         "tinynet makes batches one by one, without queues: pass the generator or Sequence to fit.": "*Enqueuer"},
+    "metrics": {
+        "It is for images of classes: write a function of y_true and y_pred, which any metric may be.": "MeanIoU"},
     "optimizers": {
         "Write an Optimizer with step(p, g, lr, *slots): a formula for two vectors.": "TFOptimizer"},
     "preprocessing": {NO_IMAGES: "image ImageDataGenerator", NO_TEXT: "text sequence Tokenizer pad_sequences"},

@@ -22,6 +22,9 @@ class ConfusionMetric(Metric):
             list is an array, a number for each.
         top_k: only the k largest outputs of a sample are positive.
         class_id: only this output counts.
+
+    Raises ValueError for a threshold outside [0, 1], a top_k below 1 and a class_id below 0.
+    Source: keras/metrics.py and keras/utils/metrics_utils.py of Keras 2.3.1.
     """
 
     cells: tuple[str, ...] = ()
@@ -49,15 +52,14 @@ class ConfusionMetric(Metric):
             weights = None if weights is None else weights[..., self.class_id]
         true = y_true.astype(bool).reshape(1, -1)
         above = y_pred.reshape(1, -1) > self._levels.astype(y_pred.dtype)       # (levels, N)
-        found = {"true_positives": lambda: true & above, "false_positives": lambda: ~true & above,
-                 "true_negatives": lambda: ~true & ~above, "false_negatives": lambda: true & ~above}
-        counts = [found[cell]().astype(float) for cell in self.cells]
+        found = {"true_positives": (true, above), "false_positives": (~true, above), "true_negatives": (~true, ~above),
+                 "false_negatives": (true, ~above)}
+        counts = [(found[cell][0] & found[cell][1]).astype(float) for cell in self.cells]
         return tuple((each if weights is None else each * weights.reshape(1, -1)).sum(axis=1) for each in counts)
 
     def compute(self, *sums):
         result = self.ratio(*np.reshape(sums, (len(self.cells), len(self.levels))))
-        return result if np.ndim(result) and isinstance(self.thresholds, (list, tuple)) and len(result) > 1 else (
-            float(np.ravel(result)[0]))
+        return result if np.size(result) > 1 else float(np.ravel(result)[0])
 
     def ratio(self, *cells: Any) -> Any:
         """The result of the cells: the only one by default."""
@@ -73,7 +75,9 @@ def share(part, rest):
 def levels(thresholds):
     """A list of thresholds, each from 0 to 1."""
     given = thresholds if isinstance(thresholds, (list, tuple)) else [thresholds]
-    return [number("thresholds", level, below=1 + 1e-12) for level in given]
+    if not given:
+        raise ValueError("thresholds must be a number or a list of them, got an empty list.")
+    return [number("thresholds", level, most=1) for level in given]
 
 
 class Precision(ConfusionMetric):
@@ -91,7 +95,7 @@ class Precision(ConfusionMetric):
 
 
 class Recall(ConfusionMetric):
-    """true positives / (true positives + false negatives); 0 without true classes.
+    """true positives / (true positives + false negatives); 0 without positive labels.
 
     Parameters as for `ConfusionMetric`.
 
@@ -104,19 +108,35 @@ class Recall(ConfusionMetric):
     ratio = staticmethod(share)
 
 
-def _count_of(class_name, cell, higher_is_better):
-    """The class that counts one cell: TruePositives(thresholds=[0.3, 0.7])."""
+class Count(ConfusionMetric):
+    """The base class of those that count one cell, weighted.  thresholds: as for `ConfusionMetric`."""
+
     def __init__(self, thresholds=None, name=None, dtype=None):
-        ConfusionMetric.__init__(self, thresholds, name=name, dtype=dtype)
-    return type(class_name, (ConfusionMetric,), {
-        "__init__": __init__, "__doc__": f"The number of {cell.replace('_', ' ')}, weighted", "__module__": __name__,
-        "cells": (cell,), "higher_is_better": higher_is_better})
+        super().__init__(thresholds, name=name, dtype=dtype)
 
 
-TruePositives = _count_of("TruePositives", "true_positives", True)
-FalsePositives = _count_of("FalsePositives", "false_positives", False)
-TrueNegatives = _count_of("TrueNegatives", "true_negatives", True)
-FalseNegatives = _count_of("FalseNegatives", "false_negatives", False)
+class TruePositives(Count):
+    """The number of positive labels whose output is above the threshold, weighted."""
+
+    cells, higher_is_better = ("true_positives",), True
+
+
+class FalsePositives(Count):
+    """The number of negative labels whose output is above the threshold, weighted."""
+
+    cells, higher_is_better = ("false_positives",), False
+
+
+class TrueNegatives(Count):
+    """The number of negative labels whose output is not above the threshold, weighted."""
+
+    cells, higher_is_better = ("true_negatives",), True
+
+
+class FalseNegatives(Count):
+    """The number of positive labels whose output is not above the threshold, weighted."""
+
+    cells, higher_is_better = ("false_negatives",), False
 
 
 class CurveMetric(ConfusionMetric):
@@ -152,6 +172,7 @@ class AUC(CurveMetric):
         summation_method: between two thresholds the curve is a line ("interpolation"; on PR as in Davis and Goadrich,
             ICML 2006), or its lower end ("minoring"), or its higher one ("majoring").
 
+    Raises ValueError for fewer than two thresholds, one outside [0, 1], and an unknown curve or method.
     Source: keras/metrics.py of Keras 2.3.1.
 
     >>> AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9])
@@ -192,10 +213,14 @@ class AUC(CurveMetric):
 
 
 class SensitivityAtSpecificity(CurveMetric):
-    """The recall, tp / (tp + fn), at the threshold where tn / (tn + fp) is nearest to `specificity`, from 0 to 1."""
+    """The recall, tp / (tp + fn), at the threshold where tn / (tn + fp) is nearest to `specificity`, from 0 to 1.
+
+    num_thresholds: of which the nearest is taken.  Raises ValueError for a number out of range.
+    Source: keras/metrics.py of Keras 2.3.1.
+    """
 
     def __init__(self, specificity, num_thresholds=200, name=None, dtype=None):
-        self.specificity = number("specificity", specificity, below=1 + 1e-12)
+        self.specificity = number("specificity", specificity, most=1)
         super().__init__(spread(num_thresholds), name, dtype)
 
     def ratio(self, tp, fp, tn, fn):
@@ -203,10 +228,14 @@ class SensitivityAtSpecificity(CurveMetric):
 
 
 class SpecificityAtSensitivity(CurveMetric):
-    """tn / (tn + fp), at the threshold where the recall, tp / (tp + fn), is nearest to `sensitivity`, from 0 to 1."""
+    """tn / (tn + fp), at the threshold where the recall, tp / (tp + fn), is nearest to `sensitivity`, from 0 to 1.
+
+    num_thresholds: of which the nearest is taken.  Raises ValueError for a number out of range.
+    Source: keras/metrics.py of Keras 2.3.1.
+    """
 
     def __init__(self, sensitivity, num_thresholds=200, name=None, dtype=None):
-        self.sensitivity = number("sensitivity", sensitivity, below=1 + 1e-12)
+        self.sensitivity = number("sensitivity", sensitivity, most=1)
         super().__init__(spread(num_thresholds), name, dtype)
 
     def ratio(self, tp, fp, tn, fn):

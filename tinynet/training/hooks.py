@@ -20,7 +20,7 @@ def fit_hooks(model, verbose, callbacks, history, epochs, data, validation) -> C
     return CallbackList([*logger, *callbacks, history], model, params_of(data) | params, validation_data)
 
 
-def test_hooks(model, verbose, callbacks, data) -> CallbackList:
+def evaluate_hooks(model, verbose, callbacks, data) -> CallbackList:
     """Those of evaluate and predict.  Raises TypeError for anything but callbacks."""
     check_callbacks(callbacks)
     return CallbackList([*([TestLogger()] if verbose else []), *(callbacks or [])], model, params_of(data))

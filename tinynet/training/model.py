@@ -16,7 +16,7 @@ from tinynet.training.data_adapter import (checked_arrays, checked_inputs, epoch
                                            split_validation)
 from tinynet.training.dataset import Dataset
 from tinynet.training.epoch import fit_epochs
-from tinynet.training.hooks import fit_hooks, test_hooks
+from tinynet.training.hooks import fit_hooks, evaluate_hooks
 from tinynet.training.step import Trainable
 from tinynet.training.strategy import SingleProcess, between_batches, exclusive, remembered, trains
 from tinynet.validation import reject_unknown, whole_number
@@ -106,7 +106,7 @@ class Model(OlderMethods, Trainable):
         """
         reject_unknown("Unrecognized keyword arguments", Model.evaluate, unknown)
         data = make_data(self, x, y, batch_size, steps, "steps", sample_weight)
-        hooks = test_hooks(self, verbose, callbacks, data)
+        hooks = evaluate_hooks(self, verbose, callbacks, data)
         logs = SingleProcess().epoch("test", self, data).run(hooks)
         return list(logs.values()) if self.metrics else logs["loss"]
 
@@ -119,7 +119,7 @@ class Model(OlderMethods, Trainable):
         """
         reject_unknown("Unrecognized keyword arguments", Model.predict, unknown)
         data = make_inputs(self, x, batch_size, steps)
-        hooks = test_hooks(self, verbose, callbacks, data)
+        hooks = evaluate_hooks(self, verbose, callbacks, data)
         results, forward = [], SingleProcess.forward_of(self)
         hooks("on_predict_begin", {})
         for batch, size in enumerate(data.batches()):

@@ -11,7 +11,7 @@ from tinynet.layers import Layer
 from tinynet.losses.fused import from_logits, metric_of_logits
 from tinynet.metrics.running import RunningMeans
 from tinynet.parameters import Parameter, ParameterVector
-from tinynet.training.reported import as_list, of_output, reported
+from tinynet.training.compiled_metrics import as_list, of_output, reported
 from tinynet.validation import check_rules, reject_renamed, reject_unknown
 
 

@@ -73,16 +73,20 @@ class BaseWrapper(BaseEstimator):
             raise TypeError(f"{type(self).__name__} needs build_fn, a function that returns a compiled model.")
         self.model = builder(**self.filter_sk_params(builder))
         y = self._one_hot(np.asarray(y))
-        return self.model.fit(x, y, **copy.deepcopy(self.filter_sk_params(Sequential.fit)) | kwargs)
+        own = copy.deepcopy(self.filter_sk_params(Sequential.fit))      # callbacks keep the state of one fit
+        return self.model.fit(x, y, **own | kwargs)
 
     def _one_hot(self, y):
         """The targets as the loss of the model needs them."""
-        of_rows = getattr(self.model.loss, "function", None) is losses.categorical_crossentropy
-        return to_categorical(y) if of_rows and y.ndim != 2 else y
+        if getattr(self.model.loss, "function", None) is not losses.categorical_crossentropy or y.ndim == 2:
+            return y
+        return to_categorical(y, self.model.output_shape[-1] if self.model.built else None)
 
 
 class KerasClassifier(ClassifierMixin, BaseWrapper):
     """A classifier; the labels y (N,) may be of any kind, or one-hot rows (N, C). `classes_` lists them after fit.
+
+    Parameters as for `BaseWrapper`.
 
     >>> from tinynet.layers import Dense
     >>> def network():
@@ -131,7 +135,7 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
 
 
 class KerasRegressor(RegressorMixin, BaseWrapper):
-    """A regressor; the score is the loss with a minus sign, as in Keras."""
+    """A regressor; the score is the loss with a minus sign, as in Keras.  Parameters as for `BaseWrapper`."""
 
     def predict(self, x, **kwargs) -> np.ndarray:
         """The outputs, (N,) for a single one."""
