@@ -5,6 +5,7 @@ from tinynet import chain, layers
 from tinynet.backend import unique_name
 from tinynet.layers import InputLayer
 from tinynet.models import Model, Sequential
+from tinynet.nested import Nested
 
 
 class Functional(Sequential):
@@ -82,12 +83,11 @@ class Functional(Sequential):
 
     def get_config(self):
         """The layers as plain data, in Keras's format: each names the one that it reads."""
-        own, entries = self.layers, []
-        for i, layer in enumerate(own):
-            nodes = [[[own[i - 1].name, 0, 0, {}]]] if i else []
-            entries.append({"name": layer.name, **layers.serialize(layer), "inbound_nodes": nodes})
-        return {"name": self.name, "layers": entries, "input_layers": [[own[0].name, 0, 0]],
-                "output_layers": [[own[-1].name, 0, 0]]}
+        # A model inside is called a second time in Keras, after its own making; so its node is number one.
+        ends = [[layer.name, int(isinstance(layer, Nested)), 0] for layer in self.layers]
+        entries = [{"name": layer.name, **layers.serialize(layer), "inbound_nodes": [[[*before, {}]]] if before else []}
+                   for layer, before in zip(self.layers, [None, *ends])]
+        return {"name": self.name, "layers": entries, "input_layers": ends[:1], "output_layers": ends[-1:]}
 
     @classmethod
     def of_layers(cls, stack, config):

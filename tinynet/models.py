@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tinynet import chain, layers
+from tinynet import layers
 from tinynet.backend import kernels, unique_name
 from tinynet.layers import Input, InputLayer, Layer      # noqa: F401: Keras has Input here too
 from tinynet.fused_layers import fuse
@@ -61,11 +61,12 @@ class Sequential(ModelTensors, Model):
     # The list of layers
 
     def add(self, layer):
-        """Add a layer at the end."""
+        """Add a layer at the end.  Raises RuntimeError for a model that is a part of another one."""
+        self._check_alone()
         self._extend([layer])
 
     def _extend(self, layers):
-        used = {id(layer) for layer in self.layers} | {layer.name for layer in self.layers}
+        used = {*map(id, self.layers), *map(id, self.flat_stack()), *(layer.name for layer in self.layers)}
         for layer in map(as_layer, layers):
             if not isinstance(layer, (Layer, Nested)):
                 raise TypeError(f"The added layer must be an instance of class Layer. Found: {layer!r}")
@@ -73,14 +74,14 @@ class Sequential(ModelTensors, Model):
             if isinstance(layer, InputLayer):
                 self._declare(layer)
                 continue
-            reject_used(layer, used, self.name)
+            stack = layer.stack()
+            reject_used(layer, stack, used, self.name)
             if not self._stacks and self._declared:
                 if layer.batch_input_shape not in (None, self._declared):
                     raise ValueError(f"{layer.name} declares the shape {layer.batch_input_shape}, and the InputLayer "
                                      f"before it {self._declared}.")
                 layer.batch_input_shape = self._declared
             shape = self.output_shape if self._stacks else layer.batch_input_shape or layer.input_shape
-            stack = layer.stack()
             if shape is not None:
                 _build(stack, shape)
             self._layers.append(layer)
@@ -95,7 +96,8 @@ class Sequential(ModelTensors, Model):
         self._declared = layer.batch_input_shape
 
     def pop(self):
-        """Remove the last layer.  Raises TypeError if there is none."""
+        """Remove the last layer.  Raises TypeError if there is none, RuntimeError like `add`."""
+        self._check_alone()
         if not self.layers:
             raise TypeError("There are no layers in the model.")
         self._layers.pop()
@@ -183,17 +185,13 @@ class Sequential(ModelTensors, Model):
 
         Raises ValueError, and changes nothing, if their number or a shape is not the model's.
         """
-        checked = self.checked_weights(weights)
-        for p, w in zip([p for layer in self.layers for p in layer.parameters], checked):
+        parameters = [p for layer in self.layers for p in layer.parameters]
+        check_weight_list("model", self.name, weights, len(parameters))
+        rest, checked = iter(weights), list[Any]()
+        for layer in self.layers:
+            checked += layer.checked_weights([next(rest) for _ in layer.parameters])
+        for p, w in zip(parameters, checked):
             p.value = w
-
-    def checked_weights(self, weights):
-        """The same weights as arrays, checked to fit."""
-        counts = [len(layer.parameters) for layer in self.layers]
-        check_weight_list("model", self.name, weights, sum(counts))
-        rest = iter(weights)
-        parts = [[next(rest) for _ in range(count)] for count in counts]
-        return [w for layer, part in zip(self.layers, parts) for w in layer.checked_weights(part)]
 
     summary = print_summary
 
@@ -216,6 +214,7 @@ class Sequential(ModelTensors, Model):
         for layer in stack:
             layer.saved_weight = saved_weight
         model = cls.of_layers(stack, config)
+        model.trainable = config.get("trainable", True)
         if config.get("build_input_shape") and not model.built:
             model.build(config["build_input_shape"])
         for layer in stack:

@@ -1,9 +1,12 @@
 """A model as a layer of another model, and the tensors that it has as a chain of layers."""
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from tinynet import chain
+from tinynet.device.threads import LOCKS, Lock
+from tinynet.layers.base import Layer
 from tinynet.registry import Configurable, class_name
 
 
@@ -19,6 +22,7 @@ class Nested(chain.LayerTensors, Configurable):
 
     def __init__(self, model):
         self.model, self.keras_class = model, class_name(model)
+        vars(model)["_is_part"] = True
 
     def __getattr__(self, name):
         if name.startswith("_") or name == "model":
@@ -40,8 +44,11 @@ class Nested(chain.LayerTensors, Configurable):
 
     @property
     def parameters(self) -> list:
-        """Those of all layers, in order."""
-        return [p for layer in self.model.layers for p in layer.parameters]
+        """Those that a gradient moves, layer by layer, then the others: Keras's order for a model inside a model."""
+        own = [p for layer in self.model.layers for p in layer.parameters]
+        return [p for p in own if p.trainable] + [p for p in own if not p.trainable]
+
+    get_weights, set_weights, checked_weights = Layer.get_weights, Layer.set_weights, Layer.checked_weights
 
     @property
     def losses(self) -> list:
@@ -52,7 +59,7 @@ class Nested(chain.LayerTensors, Configurable):
         """The layers inside do."""
 
     def get_config(self):
-        return self.model.get_config()
+        return self.model.get_config() | ({} if self.trainable else {"trainable": False})
 
 
 class ModelTensors:
@@ -62,10 +69,18 @@ class ModelTensors:
     layers: Any
     predict: Any
     _output: chain.Tensor | None = None
+    _is_part = False        # of another model
 
     def _link(self: Any):
         """Find the tensors, now that the layers are known."""
+        if self._stacks:
+            share_lock(self)
         self._output = chain.through(self.layers, self._stacks) if self.built else None
+
+    def _check_alone(self):
+        if self._is_part:
+            raise RuntimeError(f"{self.name} is a part of another model, which would not notice: change its layers "
+                               "before, or make a new model of them.")
 
     @property
     def input(self) -> chain.Tensor:
@@ -97,3 +112,27 @@ def as_layer(thing):
     if isinstance(thing, chain.Tensor) and thing.previous is None:
         return thing.layer
     return Nested(thing) if isinstance(thing, ModelTensors) else thing
+
+
+def learning_layers(model):
+    """The layers that training changes: those that are not frozen, nor in a model that is."""
+    for layer in model.layers if model.trainable else []:
+        if layer.trainable:
+            yield from learning_layers(layer.model) if isinstance(layer, Nested) else [layer]
+
+
+_sharing = threading.Lock()
+
+
+def share_lock(model) -> Lock:
+    """The lock under which a model computes; models with a layer in common share it: a layer has one set of buffers."""
+    with _sharing:
+        layers = model.flat_stack()
+        found = {LOCKS[layer]: None for layer in layers if layer in LOCKS}
+        own = vars(model).get("_model_lock")
+        lock = own if own in found else next(iter(found), None) or Lock()
+        lock.shared = lock.shared or len(found) > 1 or bool(found) and own is not lock
+        joined = [layer for layer, other in LOCKS.items() if other in found] if len(found) > 1 else []
+        LOCKS.update(dict.fromkeys([*layers, *joined], lock))
+        vars(model)["_model_lock"] = lock
+        return lock

@@ -6,6 +6,7 @@ import os
 
 from tinynet.registry import class_name
 
+ESCAPED = {ord('"'): '\\"', ord("\\"): "\\\\"}
 EDGE, FILL, TEXT = "#1f5fa8", "#eef3f9", "#222222"
 
 
@@ -74,10 +75,10 @@ class Dot:
 
     def to_string(self) -> str:
         """The graph in graphviz's language."""
-        lines = [f'digraph "{self.name}" {{', f"  rankdir={self.rankdir}; node [shape=record];"]
+        lines = [f'digraph "{self.name.translate(ESCAPED)}" {{', f"  rankdir={self.rankdir}; node [shape=record];"]
         for i, (title, shapes) in enumerate(self.boxes):
             label = title if shapes is None else f"{title}|{{input:|output:}}|{{{{{shapes[0]}}}|{{{shapes[1]}}}}}"
-            lines.append(f'  {i} [label="{label}"];')
+            lines.append(f'  {i} [label="{label.translate(ESCAPED)}"];')
         lines += [f"  {i} -> {i + 1};" for i in range(len(self.boxes) - 1)]
         return "\n".join([*lines, "}", ""])
 

@@ -143,14 +143,17 @@ def check_rules(parameters) -> None:
                                  f"{p.value.shape}, got shapes {shapes[0]} and {shapes[1]}.")
 
 
-def reject_used(layer, used, model_name) -> None:
-    """Raise ValueError if a layer, or one of its name, is among those used already, ids and names; else add it."""
-    if id(layer) in used:
+def reject_used(layer, stack, used, model_name) -> None:
+    """Raise ValueError if a layer, one that it runs, or its name is among those used already; else add ids and name."""
+    if not stack:
+        raise ValueError(f"{layer.name} has no layers yet. Add some before it becomes a part of {model_name}.")
+    ids = {id(each) for each in (layer, *stack)}
+    if ids & used:
         raise ValueError(f"{layer.name} is in {model_name} already. A layer keeps what its backward needs, so it can "
                          "be used only once in a model: add a new layer.")
     if layer.name in used:
         raise ValueError(f'The name "{layer.name}" is used 2 times in the model. All layer names should be unique.')
-    used |= {id(layer), layer.name}
+    used |= ids | {layer.name}
 
 
 def reject_renamed(thing, **renamed):
@@ -200,3 +203,25 @@ def shape_text(shape):
     '(N, 784)'
     """
     return f"({', '.join('N' if d is None else str(d) for d in shape)}{',' if len(shape) == 1 else ''})"
+
+
+def as_pair(y_true, y_pred, takes_classes, name):
+    """[y_true, y_pred], without a last axis of length 1 that only one of them has.
+
+    Raises ValueError unless they have the same shape, or y_true holds integer classes and the loss takes classes.
+    """
+    if y_pred.ndim == y_true.ndim + 1 and y_pred.shape[-1] == 1:
+        y_pred = y_pred[..., 0]
+    elif y_true.ndim == y_pred.ndim + 1 and y_true.shape[-1] == 1:
+        y_true = y_true[..., 0]
+    if takes_classes:
+        classes = y_true.reshape(-1)
+        if y_pred.ndim and classes.size == y_pred.size // y_pred.shape[-1] and classes.size and bool(
+                ((classes >= 0) & (classes < y_pred.shape[-1]) & (classes == classes.astype(int))).all()):
+            return [y_true, y_pred]
+        raise ValueError(f"{name} expects a class number from 0 for each row of y_pred {y_pred.shape}, below its "
+                         f"length, got an array of shape {y_true.shape}.")
+    if y_true.shape != y_pred.shape or not y_pred.size:
+        raise ValueError(f"{name} expects y_true and y_pred of one shape, and at least one sample, got {y_true.shape} "
+                         f"and {y_pred.shape}.")
+    return [y_true, y_pred]

@@ -16,7 +16,7 @@ __all__ = ["bad_call"]
 MODULES = (activations, backend, callbacks, constraints, initializers, layers, losses, metrics, models, optimizers,
            regularizers, utils)
 NOT_CALLED = {"set_floatx", "set_epsilon", "set_threads", "clear_session", "working", "synchronize", "xp", "Sequence",
-              "get_file", "CallbackList", "RunningMeans"}
+              "get_file", "CallbackList", "RunningMeans", "save_model"}
 ENDLESS = {"epochs", "steps_per_epoch", "steps", "validation_steps", "nb_epoch"}     # nobody waits for 2**70 epochs
 METHODS = ["fit", "evaluate", "predict", "predict_classes", "train_on_batch", "test_on_batch", "predict_on_batch",
            "set_weights", "load_weights", "save", "save_weights", "compile", "add", "get_layer", "fit_generator",

@@ -46,6 +46,9 @@ class Monitor(Pasteable, Callback):
         if value is None:
             warnings.warn(f"{self.what} conditioned on metric `{self.monitor}` which is not available. "
                           f"Available metrics are: {','.join(logs or {})}", RuntimeWarning, stacklevel=3)
+        if isinstance(value, list):
+            raise ValueError(f"{self.what} cannot monitor {self.monitor}, which has {len(value)} values. Give its "
+                             "metric a single threshold.")
         return value
 
     def improved(self, value) -> bool:

@@ -73,7 +73,8 @@ class RecordedStep:
         """Before an epoch: if only tinynet's own code runs between its steps, the first one looks for changes."""
         self.look = True
         self.disturbed = not self.others[0].samples or any(map(callbacks.listen_to, BATCH_HOOKS)) or any(
-            not callback.progress.__module__.startswith("tinynet.") for callback in callbacks.callbacks)
+            not callback.progress.__module__.startswith("tinynet.") for callback in callbacks.callbacks) or any(
+            layer in threads.LOCKS and threads.LOCKS[layer].shared for layer in self.model.stack)   # with other models
 
     def _record(self, size):
         """Do the work and record it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -171,13 +172,17 @@ _threads = _threads_at_start()
 
 
 class Lock:
-    """A lock, which the thread that holds it may take again; a copy of the object has a new one."""
+    """A lock, which the thread that holds it may take again; a copy of the object has a new one.
+
+    A model's lock is that of its layers, in LOCKS; `shared` says that other models have some of them too.
+    """
 
     waiting: dict[int, Lock] = {}       # for which lock each thread waits
 
     def __init__(self):
         self.lock = threading.RLock()
         self.owner = 0
+        self.shared = False
 
     def __reduce__(self):
         return Lock, ()
@@ -226,6 +231,9 @@ class Lock:
                                    "callback, the model of the other one. Do that after fit, evaluate or predict.")
             seen.add(lock.owner)
             lock = self.waiting.get(lock.owner)
+
+
+LOCKS: weakref.WeakKeyDictionary[Any, Lock] = weakref.WeakKeyDictionary()       # {layer: its lock}
 
 
 if hasattr(os, "register_at_fork"):

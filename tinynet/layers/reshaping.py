@@ -84,6 +84,14 @@ class InputLayer(Layer):
     (None, 784)
     """
 
+    def __init__(self, name=None, sparse=False, **kwargs):
+        super().__init__(name, **kwargs)
+        if sparse:
+            raise ValueError(f"{self.name}: tinynet has no sparse arrays. Make them dense: x.toarray().")
+
+    def get_config(self):
+        return {"name": self.name, "batch_input_shape": list(self.batch_input_shape), "sparse": False}
+
     def forward(self, x, training=False):
         return x
 

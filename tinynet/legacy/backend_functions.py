@@ -211,10 +211,10 @@ def reverse(x, axes):
 
 
 def slice(x, start, size):
-    """The part of x that begins at start and has this size, given for each axis."""
+    """The part of x that begins at start and has this size, given for each axis; -1 is the rest of an axis."""
     if not len(start) == len(size) == ndim(x):
         raise ValueError(f"slice expects a start and a size for each axis of {int_shape(x)}, got {start} and {size}.")
-    return x[tuple(np.s_[first:first + count] for first, count in zip(start, size))]
+    return x[tuple(np.s_[first:None if count == -1 else first + count] for first, count in zip(start, size))]
 
 
 def gather(reference, indices):
@@ -273,6 +273,7 @@ def logsumexp(x, axis=None, keepdims=False):
     """log(sum(exp(x))), of which no exp can overflow."""
     x = _floats(x)
     top = xp.max(x, axis=_axes(axis), keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0)
     result = xp.log(xp.sum(xp.exp(x - top), axis=_axes(axis), keepdims=True)) + top
     return result if keepdims else xp.squeeze(result, _axes(axis))
 
@@ -468,6 +469,9 @@ class Function:
                     build(self.stacks[tensor], tensor.previous.shape)
 
     def __call__(self, inputs) -> list:
+        inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        if len(inputs) != 1 + len(self.phase_at):
+            raise ValueError(f"This K.function takes a list of {1 + len(self.phase_at)} inputs, got {len(inputs)}.")
         training = bool(inputs[self.phase_at[0]] if self.phase_at else _learning_phase.value)
         values = {self.input: xp.asarray(inputs[self.input_at], dtype=floatx())}
         for tensor, stack in self.stacks.items():

@@ -73,24 +73,29 @@ def reason(module, name) -> str | None:
 
 
 def refuse(module, name, why):
-    """Raise ImportError for a name of Keras; or return a stand-in if a script only imports it and never uses it.
+    """Raise ImportError for a name of Keras, or AttributeError if it is not imported but asked for, as by hasattr.
 
-    Old scripts often import more than they need.
+    Old scripts often import more than they need: what a script only imports and never uses becomes a stand-in.
     """
     message = f"tinynet.{module} has no {name}. {why}"
-    if _is_needed(name):
-        raise ImportError(message)
-    if not sys._getframe(2).f_code.co_filename.startswith("<frozen"):       # which asks first whether there is one
-        warnings.warn(f"{message} Nothing here uses it, so the import is ignored.", stacklevel=3)
+    frame: Any = sys._getframe(2)
+    asks_first = frame.f_code.co_filename.startswith("<frozen importlib")       # import, whether there is such a name
+    while frame.f_code.co_filename.startswith(("<frozen importlib", __file__[:-len("refused.py")])):
+        frame = frame.f_back
+    if _needs(frame, name):
+        raise (ImportError if asks_first else AttributeError)(message)
+    if not asks_first:
+        warnings.warn_explicit(f"{message} Nothing here uses it, so the import is ignored.", UserWarning,
+                               frame.f_code.co_filename, frame.f_lineno)
     return Unused(message)
 
 
-def _is_needed(name) -> bool:
-    """Whether the file that imports a name uses it too. True if that cannot be known: only what a statement at the top
-    of a file imports, and no other line mentions, is certainly not needed."""
-    frame: Any = sys._getframe(2)
-    while frame.f_code.co_filename.startswith(("<frozen importlib", __file__[:-len("refused.py")])):
-        frame = frame.f_back
+def _needs(frame, name) -> bool:
+    """Whether the file of this frame uses a name that it imports.
+
+    True if that cannot be known: only what a statement at the top of a file imports, and no other line mentions, is
+    certainly not needed.
+    """
     source = "" if frame.f_code.co_filename.startswith("<") else "".join(linecache.getlines(frame.f_code.co_filename))
     tree = ast.parse(source) if source else ast.Module([], [])
     imported = [alias.asname or name for statement in tree.body if isinstance(statement, ast.ImportFrom)

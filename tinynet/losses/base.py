@@ -5,7 +5,7 @@ from typing import Any
 
 from tinynet.backend import floatx, xp
 from tinynet.registry import Configurable
-from tinynet.validation import find
+from tinynet.validation import as_pair, find
 
 
 class Reduction:
@@ -99,25 +99,3 @@ class Loss(Configurable):
 
     def _reduced(self, losses):
         return losses.sum() / self.batch_share if self.reduction == "sum" else losses.mean()
-
-
-def as_pair(y_true, y_pred, takes_classes, name):
-    """[y_true, y_pred], without a last axis of length 1 that only one of them has.
-
-    Raises ValueError unless they have the same shape, or y_true holds integer classes and the loss takes classes.
-    """
-    if y_pred.ndim == y_true.ndim + 1 and y_pred.shape[-1] == 1:
-        y_pred = y_pred[..., 0]
-    elif y_true.ndim == y_pred.ndim + 1 and y_true.shape[-1] == 1:
-        y_true = y_true[..., 0]
-    if takes_classes:
-        classes = y_true.reshape(-1)
-        if y_pred.ndim and classes.size == y_pred.size // y_pred.shape[-1] and classes.size and bool(
-                ((classes >= 0) & (classes < y_pred.shape[-1]) & (classes == classes.astype(int))).all()):
-            return [y_true, y_pred]
-        raise ValueError(f"{name} expects a class number from 0 for each row of y_pred {y_pred.shape}, below its "
-                         f"length, got an array of shape {y_true.shape}.")
-    if y_true.shape != y_pred.shape or not y_pred.size:
-        raise ValueError(f"{name} expects y_true and y_pred of one shape, and at least one sample, got {y_true.shape} "
-                         f"and {y_pred.shape}.")
-    return [y_true, y_pred]

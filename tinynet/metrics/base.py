@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinynet.backend import floatx, to_numpy, unique_name, xp
-from tinynet.losses.base import as_pair
 from tinynet.registry import Configurable, lookup, serialize
+from tinynet.validation import as_pair
 
 
 class Metric(Configurable):

@@ -174,7 +174,8 @@ class TrainingState:
 def _without_names(config):
     """A config without names, whose numbers count on in a process, and without the rate, which training may change."""
     if isinstance(config, dict):
-        return {key: _without_names(value) for key, value in config.items() if key not in ("name", "learning_rate")}
+        return {key: _without_names(value) for key, value in config.items() if key not in (
+            "name", "learning_rate", "inbound_nodes")}
     return [_without_names(item) for item in config] if isinstance(config, list) else config
 
 

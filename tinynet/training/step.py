@@ -10,6 +10,7 @@ from tinynet.backend import floatx, in_order, xp
 from tinynet.layers import Layer
 from tinynet.losses.fused import from_logits, metric_of_logits
 from tinynet.metrics.running import RunningMeans
+from tinynet.nested import learning_layers
 from tinynet.parameters import Parameter, ParameterVector
 from tinynet.training.compiled_metrics import as_list, of_output, reported
 from tinynet.validation import check_rules, reject_renamed, reject_unknown
@@ -147,7 +148,7 @@ class Trainable:
         self.stack_to_z = self.stack[:len(self.stack) - len(self.stack_after_z)]
         self.parameters = ParameterVector(weights)
         self.optimizer.bind(self.parameters)
-        learning = [layer for layer in self.layers if self.trainable and layer.trainable]
+        learning = list(learning_layers(self))
         inside = (p.layer for layer in learning for p in layer.parameters if p.layer and p.layer.trainable)
         self.updating = list(dict.fromkeys([*learning, *inside]))
         # The backward pass ends at the first layer that has a trainable weight.

@@ -12,15 +12,18 @@ import sys
 from tinynet.device import launcher, on_gpu, working
 from tinynet.device.capture import captured, forward_of, predicted_again
 from tinynet.device.recorded_step import RecordedStep
-from tinynet.device.threads import Lock
+from tinynet.device.threads import LOCKS, Lock
 from tinynet.metrics import RunningMeans
+from tinynet.nested import share_lock
 from tinynet.saving import atomic_write, file_format
 from tinynet.training.data_adapter import check_compiled
 from tinynet.training.epoch import Epoch
 
 
 def lock_of(model, name) -> Lock:
-    """One of the locks of a model."""
+    """One of the locks of a model. For "_model_lock", models that have a layer in common have the same one."""
+    if name == "_model_lock" and getattr(model, "_stacks", None):
+        return LOCKS.get(model._stacks[0][0]) or share_lock(model)
     return vars(model).get(name) or vars(model).setdefault(name, Lock())
 
 

@@ -48,6 +48,9 @@ class BaseWrapper(BaseEstimator):
                 raise ValueError(f"{name} is not a legal parameter. Expected an argument of build_fn, or of fit, "
                                  "predict or evaluate of a Sequential.")
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.model is not None
+
     def _builder(self):
         return getattr(self, "__call__", None) if self.build_fn is None else self.build_fn
 
@@ -57,9 +60,10 @@ class BaseWrapper(BaseEstimator):
 
     def set_params(self, **params):
         """Change parameters."""
-        self.build_fn = params.pop("build_fn", self.build_fn)
-        self.check_params(params)
-        self.sk_params = self.sk_params | params
+        changed = {"build_fn": self.build_fn} | self.sk_params | params
+        type(self)(**changed)       # raises for what no parameter is
+        self.build_fn = changed.pop("build_fn")
+        self.sk_params = changed
         return self
 
     def filter_sk_params(self, function, override=None) -> dict[str, Any]:
