@@ -342,6 +342,7 @@ def test_a_layer_may_be_given_as_an_activation_and_is_used_once_each(path):
     ("from tinynet.layers.recurrent import GRU", "has no GRU. tinynet has no recurrent"),
     ("from tinynet.layers.embeddings import Embedding", "has no Embedding. .*word counts"),
     ("from tinynet.layers import Lambda", "tinynet.layers has no Lambda. .*Write a Layer with forward and backward"),
+    ("from tinynet.layers import Normalization", "StandardScaler, fitted on the training data alone"),
     ("from tinynet.layers.merge import concatenate", "has no concatenate. .*np.concatenate"),
     ("from tinynet.callbacks import TensorBoard", "has no TensorBoard. .*CSVLogger.*plot_history"),
     ("from tinynet.preprocessing.image import ImageDataGenerator", "has no ImageDataGenerator. .*Sequence of your own"),

@@ -33,7 +33,9 @@ NAMES = {
         NO_RECURRENCE: "*RNN* *GRU* *LSTM* *Recurrent* Bidirectional TimeDistributed Masking RepeatVector Permute "
                        "Embedding",
         NO_BRANCHES: "[aA]dd [sS]ubtract [mM]ultiply [aA]verage [mM]aximum [mM]inimum [cC]oncatenate [dD]ot [mM]erge",
-        NO_DERIVATIVES: "Lambda MaxoutDense Highway"},
+        NO_DERIVATIVES: "Lambda MaxoutDense Highway",
+        "Scale the data before training: sklearn.preprocessing.StandardScaler, fitted on the training data alone.":
+            "Normalization"},
     "callbacks": {
         "tinynet writes no files for TensorBoard: CSVLogger writes each epoch's numbers, tinynet.plotting.plot_history "
         "draws them, and model.explain_step(x, y) shows every gradient.": "TensorBoard",

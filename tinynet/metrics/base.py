@@ -20,7 +20,8 @@ class Metric(Configurable):
     of its `num_accumulators` sums, and `compute(*sums)`, the result. The default name is "my_metric_1" and so on.
 
     A model sums over batches by itself. By hand: `update_state(y_true, y_pred)` for each batch, then `result()`;
-    `reset_states()` starts again; calling the metric does the first two.
+    `reset_states()` starts again; calling the metric does the first two. A sample_weight of one number counts for every
+    value (with it Keras 2.3.1 divides by the number alone: an accuracy of 4).
 
     Source: keras/metrics.py of Keras 2.3.1.
     """
