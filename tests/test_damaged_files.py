@@ -83,9 +83,12 @@ def test_thousands_of_layers_load_in_linear_time(tmp_path):
         model = Sequential([Dense(2, input_shape=(2,), name=f"d{i}") for i in range(count)])
         model.compile("adam", "mse")
         model.save(tmp_path / name)
-        start = time.perf_counter()
-        load_model(tmp_path / name)
-        seconds[count] = time.perf_counter() - start
+        times = []
+        for _ in range(3):      # the shortest of three: other work on the machine only adds
+            start = time.perf_counter()
+            load_model(tmp_path / name)
+            times.append(time.perf_counter() - start)
+        seconds[count] = min(times)
     assert seconds[2400] < 8 * seconds[600], seconds       # four times the layers; squared it were sixteen
 
 
