@@ -115,4 +115,4 @@ def test_without_cupy_the_default_is_numpy_and_asking_for_cupy_an_error():
     assert "computes with numpy on" in import_tinynet(TINYNET_BACKEND="auto")
     said = import_tinynet(TINYNET_BACKEND="cupy")
     assert "TINYNET_BACKEND=cupy cannot be used, the package failed: No module named 'cupy'." in said
-    assert 'pip install "tinynet[cuda12]"' in said
+    assert 'pip install "tinynet-backprop[cuda12]"' in said

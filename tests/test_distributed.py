@@ -533,7 +533,7 @@ def test_mpiexec_without_mpi4py_says_what_to_install(monkeypatch):
     monkeypatch.setitem(launcher.environment, "PMI_RANK", "1")
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     assert launcher.launched() and launcher.rank() == 1
-    with pytest.raises(ImportError, match=r'needs mpi4py and an MPI: .* pip install "tinynet\[mpi\]"'):
+    with pytest.raises(ImportError, match=r'needs mpi4py and an MPI: .* pip install "tinynet-backprop\[mpi\]"'):
         distributed.init()
     assert not distributed.active()
 

@@ -269,6 +269,6 @@ def test_a_name_that_hdf5_reads_as_a_path_is_refused_and_another_format_keeps_it
 
 def test_without_h5py_the_error_says_what_to_install(model, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(ImportError, match=r'pip install "tinynet\[keras\]"'):
+    with pytest.raises(ImportError, match=r'pip install "tinynet-backprop\[keras\]"'):
         model.save_weights(tmp_path / "w.h5")
     assert os.listdir(tmp_path) == []

@@ -113,5 +113,5 @@ def test_gradient_flow_shows_layers_and_parameters_and_changes_nothing():
 
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r'pip install "tinynet\[plot\]"'):
+    with pytest.raises(ImportError, match=r'pip install "tinynet-backprop\[plot\]"'):
         plotting.plot_samples(images)

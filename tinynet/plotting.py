@@ -220,7 +220,7 @@ def _figure(width, height):
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError('tinynet.plotting draws with matplotlib, which is not installed. Install it with: '
-                          'python -m pip install "tinynet[plot]"') from error
+                          'python -m pip install "tinynet-backprop[plot]"') from error
     return Figure(figsize=(width, height), dpi=120, layout="constrained")
 
 

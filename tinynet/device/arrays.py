@@ -28,7 +28,7 @@ def _choose() -> tuple[Any, Any, str]:
     find("TINYNET_BACKEND", choice, dict.fromkeys(("auto", "cupy", "numpy")))
     if choice == "numpy" or choice == "auto" and importlib.util.find_spec("cupy") is None:
         return np, None, f"{threads.threads()} CPU threads"
-    step, cure = "package", 'Install it with: python -m pip install "tinynet[cuda12]" or "tinynet[cuda13]".'
+    step, cure = "package", 'Install it with: python -m pip install "tinynet-backprop[cuda12]", or [cuda13].'
     try:
         import cupy
         step, cure = "driver", "Is the NVIDIA driver installed, and new enough for CuPy's CUDA? Ask `nvidia-smi`."
@@ -38,7 +38,7 @@ def _choose() -> tuple[Any, Any, str]:
         if launcher.launched():     # the processes of one machine share its GPUs
             cupy.cuda.Device(launcher.local_rank() % cupy.cuda.runtime.getDeviceCount()).use()
         device = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())["name"].decode()
-        step, cure = "compiler or cuBLAS", 'Install them: python -m pip install "tinynet[cuda12]" or "tinynet[cuda13]".'
+        step, cure = "compiler or cuBLAS", 'Install them: python -m pip install "tinynet-backprop[cuda12]", or [cuda13]'
         float((cupy.matmul(cupy.ones((1, 1)), cupy.ones((1, 1))) + 1)[0, 0])
         # Work on the default stream cannot be captured into a CUDA graph.
         return cupy, cupy.cuda.Stream(non_blocking=True), device

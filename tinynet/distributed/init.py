@@ -67,12 +67,12 @@ def _joined():
             from mpi4py import MPI
         except (ImportError, RuntimeError) as error:    # no mpi4py, or no MPI that it could load
             raise ImportError(f"Training in several processes needs mpi4py and an MPI: {error}. Install them with: "
-                              'python -m pip install "tinynet[mpi]"') from error
+                              'python -m pip install "tinynet-backprop[mpi]"') from error
         world = MPI.COMM_WORLD
         if launcher.size() not in (None, world.size):
             raise RuntimeError(f"mpiexec has started {launcher.size()} processes, and mpi4py sees {world.size}: they "
                                "belong to different MPIs. Use the mpiexec in the folder of this Python; "
-                               'python -m pip install "tinynet[mpi]" puts one there.')
+                               'python -m pip install "tinynet-backprop[mpi]" puts one there.')
         comm = world.Dup()
         if comm.size > 1:
             _end_together(comm)

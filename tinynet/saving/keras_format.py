@@ -219,7 +219,7 @@ def _h5py() -> Any:
         import h5py
     except ImportError:
         raise ImportError("Files of Keras need h5py. Install it with: "
-                          'python -m pip install "tinynet[keras]".') from None
+                          'python -m pip install "tinynet-backprop[keras]".') from None
     return h5py
 
 
