@@ -9,7 +9,7 @@ from tinynet import (activations, backend, callbacks, constraints, initializers,
                      optimizers, regularizers, utils)
 from tinynet.layers import Input
 from tinynet.functional import Functional       # noqa: F401: Model(inputs, outputs)
-from tinynet.legacy import functions, keras_1, metric_attributes, module_names      # noqa: F401: add them
+from tinynet.legacy import backend_names, functions, keras_1, metric_attributes, module_names     # noqa: F401: add them
 from tinynet.models import Model, Sequential
 
 __version__ = "0.1.0"

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import itertools
 import math
 import re
@@ -173,16 +172,15 @@ eval = get_value
 
 
 def set_value(x, value) -> None:
-    """Set a weight, an array or a number of an optimizer: `set_value(optimizer.lr, 0.1)`.
+    """Set a weight, an array or the learning rate of an optimizer: `set_value(optimizer.lr, 0.1)`.
 
-    Raises TypeError for any other number.
+    Since tinynet imports `tinynet.legacy`, also another number of an optimizer, such as decay.  Raises TypeError for a
+    plain number.
     """
     if hasattr(x, "assign"):
         x.assign(value)
     elif isinstance(x, xp.ndarray):
         x[...] = xp.asarray(value)
-    elif isinstance(x, float):
-        importlib.import_module("tinynet.legacy.optimizer_numbers").assign(x, value)
     else:
         raise TypeError(f"set_value expects a weight, an array or an optimizer's lr, got {x!r}.")
 
@@ -204,12 +202,3 @@ def in_order(x, dtype=None):
     result = xp.empty_like(x, dtype=dtype, order="C")
     result[...] = x
     return result
-
-
-def __getattr__(name):
-    if not name.startswith("_"):        # by its name, since legacy knows all modules, and this one hardly any
-        functions = importlib.import_module("tinynet.legacy.backend_functions")     # Keras's, for metrics of one's own
-        if name in vars(functions):
-            return getattr(functions, name)
-    raise AttributeError(f"tinynet.backend has no {name!r}. Keras's functions of arrays that it has are listed in "
-                         "tinynet/legacy/backend_functions.py.")
