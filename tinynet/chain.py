@@ -69,11 +69,7 @@ class LayerTensors:
         if not isinstance(x, Tensor):
             raise TypeError(f"{self.name} was called on {type(x).__name__}; it takes what Input() or another layer "
                             "returned. Arrays go through model.predict(x), or through layer.forward(x).")
-        shape, stack = x.shape, self.stack()
-        for layer in stack:
-            layer.build_once(shape)
-            shape = layer.output_shape
-        return Tensor(self, x, shape)
+        return Tensor(self, x, build_stack(self.stack(), x.shape))
 
     @property
     def output(self) -> Tensor:
@@ -87,6 +83,20 @@ class LayerTensors:
     def input(self) -> Tensor:
         """What this layer is called on, in the model that it was first used in."""
         return self.output.previous or self.output
+
+
+def build_stack(stack, shape):
+    """Build layers of which one reads the other, or none of them; the shape of what the last one returns."""
+    unbuilt = [layer for layer in stack if not layer.built]
+    try:
+        for layer in stack:
+            layer.build_once(shape)
+            shape = layer.output_shape
+    except BaseException:
+        for layer in unbuilt:
+            layer.unbuild()
+        raise
+    return shape
 
 
 def first(tensor) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tinynet import layers
 from tinynet.backend import kernels, unique_name
+from tinynet.chain import build_stack
 from tinynet.layers import Input, InputLayer, Layer      # noqa: F401: Keras has Input here too
 from tinynet.fused_layers import fuse
 from tinynet.nested import ModelTensors, Nested, as_layer
@@ -83,7 +84,7 @@ class Sequential(ModelTensors, Model):
                 layer.batch_input_shape = self._declared
             shape = self.output_shape if self._stacks else layer.batch_input_shape or layer.input_shape
             if shape is not None:
-                _build(stack, shape)
+                build_stack(stack, shape)
             self._layers.append(layer)
             self._stacks.append(stack)
         self._join()
@@ -152,7 +153,7 @@ class Sequential(ModelTensors, Model):
         if not isinstance(input_shape, (tuple, list)) or len(input_shape) < 2 or not all(
                 isinstance(n, int) and n > 0 for n in input_shape[1:]):
             raise ValueError(f"build expects the shape of a batch, such as (None, 784), got {input_shape!r}.")
-        _build(self.flat_stack(), (None, *input_shape[1:]))
+        build_stack(self.flat_stack(), (None, *input_shape[1:]))
         self._link()
 
     def compute_output_shape(self, input_shape):
@@ -232,19 +233,6 @@ class Sequential(ModelTensors, Model):
 
 
 NESTED = {"Sequential": Sequential, "Model": Sequential}     # by the name of their class in the config of another model
-
-
-def _build(stack, shape):
-    """Build all layers, in order, or none of them."""
-    unbuilt = [layer for layer in stack if not layer.built]
-    try:
-        for layer in stack:
-            layer.build_once(shape)
-            shape = layer.output_shape
-    except BaseException:
-        for layer in unbuilt:
-            layer.unbuild()
-        raise
 
 
 def load_model(filepath, custom_objects=None, compile=True) -> Sequential:

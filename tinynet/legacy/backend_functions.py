@@ -465,8 +465,8 @@ class Function:
         for output in outputs:
             for tensor in chain.path(self.input, output)[1:]:
                 if tensor not in self.stacks:
-                    self.stacks[tensor] = tensor.layer.stack()
-                    build(self.stacks[tensor], tensor.previous.shape)
+                    self.stacks[tensor] = tensor.layer.stack()     # its activation is new
+                    chain.build_stack(self.stacks[tensor], tensor.previous.shape)
 
     def __call__(self, inputs) -> list:
         inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
@@ -477,13 +477,6 @@ class Function:
         for tensor, stack in self.stacks.items():
             values[tensor] = forward_layers(stack, values[tensor.previous], training)
         return [to_numpy(values[output]) for output in self.outputs]
-
-
-def build(stack, shape) -> None:
-    """Build layers that read one another, for inputs of this shape; activations among them are new."""
-    for layer in stack:
-        layer.build_once(shape)
-        shape = layer.output_shape
 
 
 def function(inputs, outputs, updates=None, **options):

@@ -18,7 +18,5 @@ def model_from_yaml(yaml_string, custom_objects=None):
     return models.model_from_config(yaml.safe_load(yaml_string), custom_objects)
 
 
-FUNCTIONS = {models: (model_from_yaml,), utils: (plot_model.plot_model, plot_model.model_to_dot)}
-for module, functions in FUNCTIONS.items():
-    for function in functions:
-        setattr(module, function.__name__, function)
+vars(models)["model_from_yaml"] = model_from_yaml
+vars(utils).update(plot_model=plot_model.plot_model, model_to_dot=plot_model.model_to_dot)

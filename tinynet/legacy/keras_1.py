@@ -10,6 +10,7 @@ import warnings
 from tinynet import callbacks, layers
 from tinynet.functional import Functional
 from tinynet.models import Model
+from tinynet.registry import class_name
 
 GENERATOR = {"samples_per_epoch": "steps_per_epoch", "val_samples": "steps", "nb_epoch": "epochs",
              "nb_val_samples": "validation_steps", "nb_worker": "workers", "pickle_safe": "use_multiprocessing",
@@ -43,7 +44,7 @@ def accepting(names, function):
         if names.keys().isdisjoint(kwargs):
             return function(self, *args, **kwargs)
         of_object = function.__name__ == "__init__"
-        what = getattr(self, "keras_class", type(self).__name__) if of_object else function.__name__
+        what = class_name(self) if of_object else function.__name__
         if names is GENERATOR:
             _warn_of_steps(args, kwargs)
         for old in [old for old in names if old in kwargs]:
