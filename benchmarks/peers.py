@@ -30,7 +30,7 @@ def tinynet(x, y, sizes, batch):
 
     model = Sequential()
     for d, u in zip(sizes[:-2], sizes[1:-1]):
-        model.add(Dense(u, activation="relu", **({} if model.layers else {"input_shape": (d,)})))
+        model.add(Dense(u, activation="relu", input_shape=None if model.layers else (d,)))
         model.add(Dropout(RATE))
     model.add(Dense(sizes[-1], activation="softmax"))
     model.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy"])

@@ -23,18 +23,19 @@ ROOT = Path(tinynet.__file__).parent
 
 # Each room, a module or a folder, imports only from the rooms of the rows above it.
 FLOORS = [
+    ["types"],
     ["validation", "datasets", "explain_page", "chain"],
     ["legacy/methods"],     # which Model inherits; the rest of legacy knows all modules
     ["registry", "device", "callbacks"],
     ["backend"],
-    ["pickling"],
+    ["pickling", "plot_model"],
     ["random", "parameters", "activations", "initializers", "regularizers", "constraints", "optimizers"],
     ["layers"],
     ["nested", "fused_layers"],
     ["losses", "explain"],
     ["metrics", "saving"],
     ["training"],
-    ["utils", "distributed", "gradient_check", "plot_model"],
+    ["utils", "distributed", "gradient_check"],
     ["models", "plotting"],
     ["functional", "wrappers"],
     ["legacy"],
@@ -47,8 +48,8 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
         "optimizers", "models", "training/step", "training/epoch", "training/model"]
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
-BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1925, "recorded steps": 840, "the rest": 1900,
-           "Keras's names and data": 1315, "gradient checks": 940, "kernels": 120, "around the kernels on a CPU": 185}
+BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1945, "recorded steps": 840, "the rest": 2050,
+           "Keras's names and data": 1365, "gradient checks": 940, "kernels": 120, "around the kernels on a CPU": 185}
 KERAS = ("legacy", "functional", "chain", "nested", "wrappers", "plot_model", "datasets")
 RECORDED = ("capture", "compile", "plan", "record", "recorded_step")
 
@@ -59,8 +60,13 @@ def parts(path):
 
 
 def imports(path):
-    """(module of tinynet, name) of everything that a file imports from tinynet, also inside functions."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """(module of tinynet, name) of everything that a file imports from tinynet, also inside functions.
+
+    Not what only type checkers import.
+    """
+    tree = ast.parse(path.read_text())
+    tree.body = [n for n in tree.body if not isinstance(n, ast.If) or "TYPE_CHECKING" not in ast.dump(n.test)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tinynet":
             yield from ((node.module, alias.name) for alias in node.names)
         elif isinstance(node, ast.Import):
@@ -157,7 +163,7 @@ def test_no_part_has_more_lines_of_code_than_its_budget():
 
 def test_lines_of_code_are_counted():
     assert code_lines(ROOT / "legacy" / "__init__.py") == 0
-    assert code_lines(ROOT / "optimizers" / "sgd.py") == 16
+    assert code_lines(ROOT / "optimizers" / "sgd.py") == 17
 
 
 def test_one_training_step_is_written_once():
@@ -166,7 +172,7 @@ def test_one_training_step_is_written_once():
              if re.search(r"(self|model)\.loss(_of_z)?\.backward\(", path.read_text())}
     assert found == {("training", "step")}
     assert [cls.__name__ for cls in Sequential.__mro__] == [
-        "Sequential", "ModelTensors", "Model", "OlderMethods", "Trainable", "object"]
+        "Sequential", "ModelTensors", "Model", "OlderMethods", "Trainable", "PickledModel", "object"]
 
 
 def test_importing_tinynet_loads_no_optional_package():

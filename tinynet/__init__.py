@@ -11,6 +11,7 @@ from tinynet.layers import Input
 from tinynet.functional import Functional       # noqa: F401: Model(inputs, outputs)
 from tinynet.legacy import backend_names, functions, keras_1, metric_attributes, module_names     # noqa: F401: add them
 from tinynet.models import Model, Sequential
+from tinynet.types import Any
 
 __version__ = "0.1.0"
 
@@ -19,7 +20,7 @@ __all__ = ["Input", "Model", "Sequential", "activations", "backend", "callbacks"
            "plotting", "regularizers", "utils"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in ("datasets", "distributed", "gradient_check", "plotting"):      # which most training does not need
         return importlib.import_module(f"tinynet.{name}")
     raise AttributeError(f"tinynet has no {name!r}. It has: {', '.join(__all__)}.")

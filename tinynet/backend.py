@@ -9,13 +9,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from tinynet.device import kernels
 from tinynet.device.arrays import known_nonfinite, on_gpu, synchronize, to_numpy, working, xp
 from tinynet.device.matmul import matmul
 from tinynet.device.record import Recorded
 from tinynet.device.threads import set_threads, threads
+from tinynet.types import Any, Array, ArrayLike, Shape
 from tinynet.validation import number
+
+if TYPE_CHECKING:
+    def __getattr__(name: str) -> Any: ...      # Keras's functions of arrays, which tinynet.legacy gives
 
 __all__ = ["xp", "on_gpu", "working", "kernels", "matmul", "to_numpy", "known_nonfinite", "synchronize", "floatx",
            "set_floatx", "in_order", "epsilon", "set_epsilon", "set_threads", "threads", "get_uid", "unique_name",
@@ -128,7 +133,7 @@ def image_data_format() -> str:
     return "channels_last"
 
 
-def variable(value, dtype=None, name=None):
+def variable(value: Any, dtype: Any = None, name: str | None = None) -> Array:
     """A new array that holds the value.
 
     >>> set_value(v := variable([1.0, 2.0]), [3.0, 4.0]); get_value(v)
@@ -137,13 +142,13 @@ def variable(value, dtype=None, name=None):
     return xp.array(value, dtype=dtype or floatx())
 
 
-def constant(value, dtype=None, shape=None, name=None):
+def constant(value: Any, dtype: Any = None, shape: Shape | None = None, name: str | None = None) -> Array:
     """An array of the value: in this shape if one is given, a single number as often as it takes."""
     array = variable(value, dtype)
     return array if shape is None else xp.full(shape, array) if array.size == 1 else array.reshape(shape)
 
 
-def cast(x, dtype):
+def cast(x: ArrayLike, dtype: Any) -> Array:
     """x as another type.
 
     >>> cast(variable(1.5), "int32")
@@ -152,12 +157,12 @@ def cast(x, dtype):
     return xp.asarray(x).astype(dtype)
 
 
-def cast_to_floatx(x):
+def cast_to_floatx(x: ArrayLike) -> Array:
     """x as a NumPy array of `floatx()`."""
     return to_numpy(x).astype(floatx())
 
 
-def get_value(x):
+def get_value(x: ArrayLike) -> Any:
     """The value of a weight, an array or the learning rate of an optimizer: a NumPy array, or a number.
 
     >>> get_value(variable([1.0]))
@@ -171,7 +176,7 @@ def get_value(x):
 eval = get_value
 
 
-def set_value(x, value) -> None:
+def set_value(x: ArrayLike, value: Any) -> None:
     """Set a weight, an array or the learning rate of an optimizer: `set_value(optimizer.lr, 0.1)`.
 
     Since tinynet imports `tinynet.legacy`, also another number of an optimizer, such as decay.  Raises TypeError for a
@@ -185,12 +190,12 @@ def set_value(x, value) -> None:
         raise TypeError(f"set_value expects a weight, an array or an optimizer's lr, got {x!r}.")
 
 
-def count_params(x) -> int:
+def count_params(x: ArrayLike) -> int:
     """The number of elements of a weight or array."""
     return math.prod(x.shape)
 
 
-def in_order(x, dtype=None):
+def in_order(x: ArrayLike, dtype: Any = None) -> Array:
     """x as an array in C order and of this type: itself if it is one.
 
     >>> in_order(xp.ones((2, 3)).T).flags.c_contiguous

@@ -1,7 +1,7 @@
 """Chains of layers, each called on what the one before it returns: x = Input((784,)); y = Dense(10)(x)."""
 from __future__ import annotations
 
-from typing import Any
+from tinynet.types import Any, Shape
 
 CHAINS = ("tinynet's functional models are chains, in which each layer reads the output of one other layer: no "
           "branches, no layer used twice in one model, no arithmetic between tensors. One stack of layers is enough to "
@@ -16,21 +16,22 @@ class Tensor:
     shape: (None, ...), with None for the unknown number of samples.
     """
 
-    def __init__(self, layer, previous, shape):
-        self.previous, self.shape = previous, tuple(shape)
+    def __init__(self, layer: Any, previous: Any, shape: Shape):
+        self.previous = previous
+        self.shape: Shape = tuple(shape)
         self.set_layer(layer)
 
-    def set_layer(self, layer):
+    def set_layer(self, layer: Any) -> None:
         """Set the layer that returns this; of its first call the layer knows the tensor too."""
         self.layer = layer
         if layer is not None and layer._tensor is None:
             layer._tensor = self
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self.set_layer(self.layer)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Tensor(shape={self.shape}, of {self.layer.name if self.layer else 'the inputs'})"
 
     @property
@@ -39,19 +40,21 @@ class Tensor:
         return self.layer.name if self.layer else "inputs"
 
     @property
-    def batch_input_shape(self):
+    def batch_input_shape(self) -> tuple[Any, ...]:
         """`shape`, as of an InputLayer, which Input() returned before it returned a tensor."""
         return self.shape
 
-    def get_shape(self):
+    def get_shape(self) -> Any:
         """`shape`, as a method."""
         return self.shape
 
     def _holds_no_numbers(self, *others, **options):
         raise TypeError(f"{self!r} holds no numbers yet. {CHAINS}")
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _holds_no_numbers
-    __neg__ = __pow__ = __matmul__ = __getitem__ = __iter__ = __array__ = __float__ = _holds_no_numbers
+
+for operator in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "neg", "pow", "matmul", "getitem",
+                 "iter", "array", "float"):
+    setattr(Tensor, f"__{operator}__", Tensor._holds_no_numbers)
 
 
 class LayerTensors:
@@ -60,7 +63,7 @@ class LayerTensors:
     name: str
     _tensor: Tensor | None = None
 
-    def __call__(self: Any, x):
+    def __call__(self: Any, x: Any) -> Any:
         """The tensor that this layer makes of another one; its weights are made at once.
 
         Raises TypeError for anything else, ValueError for several tensors.
@@ -85,7 +88,7 @@ class LayerTensors:
         return self.output.previous or self.output
 
 
-def build_stack(stack, shape):
+def build_stack(stack: list[Any], shape: Shape) -> tuple[Any, ...]:
     """Build layers of which one reads the other, or none of them; the shape of what the last one returns."""
     unbuilt = [layer for layer in stack if not layer.built]
     try:
@@ -99,14 +102,14 @@ def build_stack(stack, shape):
     return shape
 
 
-def first(tensor) -> Tensor:
+def first(tensor: Any) -> Tensor:
     """The inputs that a tensor comes from."""
     while tensor.previous is not None:
         tensor = tensor.previous
     return tensor
 
 
-def only(things, what):
+def only(things: Any, what: str) -> Any:
     """The single one of a list, or what is no list.  Raises ValueError for several."""
     if isinstance(things, (list, tuple)):
         if len(things) != 1:
@@ -115,7 +118,7 @@ def only(things, what):
     return things
 
 
-def through(layers, stacks) -> Tensor:
+def through(layers: Any, stacks: list[Any]) -> Tensor:
     """The output of layers of which one reads the other, each with its stack; tensors are used again."""
     tensor = layers[0]._tensor.previous if layers[0]._tensor else None
     tensor = tensor or Tensor(None, None, layers[0].input_shape)
@@ -125,7 +128,7 @@ def through(layers, stacks) -> Tensor:
     return tensor
 
 
-def path(inputs, outputs) -> list[Tensor]:
+def path(inputs: Any, outputs: Any) -> list[Tensor]:
     """All tensors from inputs to outputs.  Raises ValueError if outputs do not come from inputs."""
     inputs, outputs = only(inputs, "The inputs of a Model are"), only(outputs, "The outputs of a Model are")
     if not isinstance(inputs, Tensor) or not isinstance(outputs, Tensor):

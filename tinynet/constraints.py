@@ -4,6 +4,7 @@ from __future__ import annotations
 from tinynet import registry
 from tinynet.backend import epsilon, xp
 from tinynet.registry import Configurable, serialize
+from tinynet.types import Any, Array, Identifier, Objects
 from tinynet.validation import number
 
 __all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm",
@@ -13,7 +14,7 @@ __all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deseria
 class Constraint(Configurable):
     """The base class: your own, or any function, takes a weight w and returns the new weight, of the same shape."""
 
-    def __call__(self, w):
+    def __call__(self, w: Array) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define __call__(w).")
 
 
@@ -31,11 +32,11 @@ class MaxNorm(Constraint):
            [1.6, 0.4]])
     """
 
-    def __init__(self, max_value=2, axis=0):
-        self.max_value = number("max_value", max_value)
+    def __init__(self, max_value: float = 2, axis: Any = 0):
+        self.max_value: float = number("max_value", max_value)
         self.axis = axis
 
-    def __call__(self, w):
+    def __call__(self, w: Array) -> Array:
         n = norms(w, self.axis)
         return w * (xp.minimum(n, self.max_value) / (epsilon() + n))
 
@@ -51,13 +52,13 @@ class MinMaxNorm(Constraint):
            [1.6, 0.8]])
     """
 
-    def __init__(self, min_value=0.0, max_value=1.0, rate=1.0, axis=0):
-        self.min_value = number("min_value", min_value)
-        self.max_value = number("max_value", max_value, least=self.min_value)
-        self.rate = number("rate", rate)
+    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0):
+        self.min_value: float = number("min_value", min_value)
+        self.max_value: float = number("max_value", max_value, least=self.min_value)
+        self.rate: float = number("rate", rate)
         self.axis = axis
 
-    def __call__(self, w):
+    def __call__(self, w: Array) -> Array:
         n = norms(w, self.axis)
         desired = self.rate * xp.clip(n, self.min_value, self.max_value) + (1 - self.rate) * n
         return w * (desired / (epsilon() + n))
@@ -71,10 +72,10 @@ class UnitNorm(Constraint):
            [0.8]])
     """
 
-    def __init__(self, axis=0):
+    def __init__(self, axis: Any = 0):
         self.axis = axis
 
-    def __call__(self, w):
+    def __call__(self, w: Array) -> Array:
         return w / (epsilon() + norms(w, self.axis))
 
 
@@ -85,11 +86,11 @@ class NonNeg(Constraint):
     array([0., 2.])
     """
 
-    def __call__(self, w):
+    def __call__(self, w: Array) -> Array:
         return xp.maximum(w, 0)
 
 
-def norms(w, axis):
+def norms(w: Array, axis: Any) -> Array:
     """sqrt(sum w^2) along the axis (or a list of axes), which is kept with length 1."""
     return xp.sqrt((w * w).sum(axis=tuple(axis) if isinstance(axis, list) else axis, keepdims=True))
 
@@ -99,17 +100,18 @@ min_max_norm = MinMaxNorm
 non_neg = nonneg = NonNeg
 unit_norm = unitnorm = UnitNorm
 
-CONSTRAINTS = {"MaxNorm": MaxNorm, "MinMaxNorm": MinMaxNorm, "NonNeg": NonNeg, "UnitNorm": UnitNorm,
-               "max_norm": MaxNorm, "min_max_norm": MinMaxNorm, "non_neg": NonNeg, "unit_norm": UnitNorm,
-               "maxnorm": MaxNorm, "nonneg": NonNeg, "unitnorm": UnitNorm}
+CONSTRAINTS: dict[str, Any] = {
+    "MaxNorm": MaxNorm, "MinMaxNorm": MinMaxNorm, "NonNeg": NonNeg, "UnitNorm": UnitNorm, "max_norm": MaxNorm,
+    "min_max_norm": MinMaxNorm, "non_neg": NonNeg, "unit_norm": UnitNorm, "maxnorm": MaxNorm, "nonneg": NonNeg,
+    "unitnorm": UnitNorm}
 
 
-def deserialize(config, custom_objects=None):
+def deserialize(config: Identifier, custom_objects: Objects = None) -> Any:
     """The constraint of a name or a config."""
     return registry.deserialize("constraint", config, CONSTRAINTS, custom_objects)
 
 
-def get(identifier):
+def get(identifier: Identifier) -> Any:
     """The constraint of a name such as "max_norm", a config, a function of w or None.
 
     Raises ValueError for an unknown name, TypeError for anything else.

@@ -15,6 +15,7 @@ from tinynet import activations
 from tinynet.backend import to_numpy, working, xp
 from tinynet.layers import Activation
 from tinynet.fused_layers import unfuse
+from tinynet.types import Any, Array, ArrayLike, Identifier
 from tinynet.validation import shortened
 
 
@@ -77,7 +78,7 @@ class Explanation:
         return explain_page.page(self)
 
 
-def explain_step(model, x, y, sample_weight=None) -> Explanation:
+def explain_step(model: Any, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike = None) -> Explanation:
     """A record of the training step that comes next on these samples; the model does not change.
 
     Raises like `fit`.
@@ -88,7 +89,7 @@ def explain_step(model, x, y, sample_weight=None) -> Explanation:
         return _explain(model, *model.checked_batch(x, y, sample_weight))
 
 
-def gradients(model, x, y, sample_weight=None) -> dict[str, np.ndarray]:
+def gradients(model: Any, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike = None) -> dict[str, np.ndarray]:
     """The gradient of the loss with respect to each trainable parameter, by name, as in the next step.
 
     Raises like `fit`.
@@ -96,7 +97,8 @@ def gradients(model, x, y, sample_weight=None) -> dict[str, np.ndarray]:
     return explain_step(model, x, y, sample_weight).gradients
 
 
-def loss_and_gradient(model, theta, x, y, sample_weight=None) -> tuple[float, np.ndarray]:
+def loss_and_gradient(model: Any, theta: Array, x: ArrayLike, y: ArrayLike,
+                      sample_weight: ArrayLike = None) -> tuple[float, np.ndarray]:
     """The loss, and its gradient with respect to theta, all trainable weights end to end, without dropout.
 
     An objective for scipy.optimize.minimize(model.loss_and_gradient, theta, args=(x, y), jac=True), from the initial
@@ -116,10 +118,7 @@ def loss_and_gradient(model, theta, x, y, sample_weight=None) -> tuple[float, np
         return float(loss), to_numpy(model.parameters.grad).astype(float)
 
 
-METHODS = explain_step, gradients, loss_and_gradient        # of a model
-
-
-def raise_nonfinite_loss(model, state, batch, loss):
+def raise_nonfinite_loss(model: Any, state: Any, batch: int, loss: Identifier) -> None:
     """Raise FloatingPointError for a loss that is NaN or infinite; it names the first layer whose output is."""
     where = "No output that a layer keeps is NaN or infinite: look at the loss, the targets and layers of your own."
     stack = model.stack

@@ -5,13 +5,16 @@ import html
 
 import numpy as np
 
+from tinynet.types import Any, Array
+
+
 BINS, WIDTH, HEIGHT = 31, 124, 26
 FORWARD, BACKWARD = "#1f5fa8", "#e0702d"        # blue and orange, which the colour-blind can tell apart
 CELL = "padding:3px 10px;text-align:left;vertical-align:middle;white-space:nowrap"
 FORMULA = "display:inline-block;width:34em;font-family:monospace;white-space:normal"
 
 
-def page(explanation) -> str:
+def page(explanation: Any) -> str:
     """The tables of an `Explanation`."""
     rows = [_row("x", "the data", explanation.x, FORWARD)]
     rows += [_row(layer.name, layer.forward, layer.y, FORWARD) for layer in explanation.layers]
@@ -46,7 +49,7 @@ def _table(titles, rows) -> str:
     return f"<table style='margin-top:8px'><tr>{head}</tr>{''.join(rows)}</table>"
 
 
-def histogram(array, colour) -> str:
+def histogram(array: Array, colour: str) -> str:
     """An SVG of how the numbers are distributed between -m and m, where m is the largest of them; a line is at 0."""
     numbers = array[np.isfinite(array)]
     largest = float(np.abs(numbers).max(initial=0.0))

@@ -6,6 +6,7 @@ from tinynet.backend import unique_name
 from tinynet.layers import InputLayer
 from tinynet.models import Model, Sequential
 from tinynet.nested import Nested
+from tinynet.types import Any, Config
 
 
 class Functional(Sequential):
@@ -30,7 +31,7 @@ class Functional(Sequential):
 
     keras_class = "Model"
 
-    def __init__(self, inputs, outputs, name=None):
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None):
         tensors = chain.path(inputs, outputs)
         self._first, self._last = tensors[0], tensors[-1]
         own = [tensor.layer for tensor in tensors[1:]]
@@ -45,43 +46,43 @@ class Functional(Sequential):
         self._input_layer.build_once(self._first.shape)
         super().__init__(own, name or unique_name("Model"))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Model {self.name}: {', '.join(layer.name for layer in self.layers)}>"
 
     @property
-    def layers(self):
+    def layers(self) -> list[Any]:
         """A list of the layers: the InputLayer, then the others."""
         return [self._input_layer, *super().layers]
 
     @property
-    def input_names(self):
+    def input_names(self) -> list[str]:
         """The name of the InputLayer, in a list."""
         return [self._input_layer.name]
 
     @property
-    def input(self):
+    def input(self) -> Any:
         """The tensor of the inputs."""
         return self._first
 
     @property
-    def output(self):
+    def output(self) -> Any:
         """The tensor of the outputs."""
         return self._last
 
     def _link(self):
         """The tensors are given."""
 
-    def add(self, layer):
+    def add(self, layer: Any) -> Any:
         """Raise TypeError: another model is made instead."""
         raise TypeError(f"A Model has no add: Model(model.input, layer(model.output)) has one layer more than "
                         f"{self.name}.")
 
-    def pop(self):
+    def pop(self) -> Any:
         """Raise TypeError: another model is made instead."""
         raise TypeError(f"A Model has no pop: Model(model.input, model.layers[-2].output) has one layer less than "
                         f"{self.name}.")
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The layers as plain data, in Keras's format: each names the one that it reads."""
         # A model inside is called a second time in Keras, after its own making; so its node is number one.
         ends = [[layer.name, int(isinstance(layer, Nested)), 0] for layer in self.layers]
@@ -90,7 +91,7 @@ class Functional(Sequential):
         return {"name": self.name, "layers": entries, "input_layers": ends[:1], "output_layers": ends[-1:]}
 
     @classmethod
-    def of_layers(cls, stack, config):
+    def of_layers(cls, stack: list[Any], config: Config) -> Any:
         """A model of new layers, in the order of a config."""
         by_name = {entry.get("name"): layer for entry, layer in zip(config["layers"], stack)}
         reads = {entry.get("name"): entry.get("inbound_nodes") for entry in config["layers"]}

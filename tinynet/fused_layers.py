@@ -7,6 +7,7 @@ from tinynet.layers.activation import Activation
 from tinynet.layers.base import Layer
 from tinynet.layers.dense import Dense
 from tinynet.layers.dropout import Dropout
+from tinynet.types import Any, Array, Shape
 
 
 class DenseReluDropout(Layer):
@@ -21,17 +22,17 @@ class DenseReluDropout(Layer):
     array([[3., 3.]])
     """
 
-    def __init__(self, dense, dropout=None):
+    def __init__(self, dense: Any, dropout: Any = None):
         super().__init__(name=dense.name)
         self.dense, self.dropout = dense, dropout
         self.separate = [dense, Activation("relu", name=f"{dense.name}/relu"), *([dropout] if dropout else [])]
         self.parameters = dense.parameters
         pickling.remember(self)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.dense.compute_output_shape(input_shape)
 
-    def forward(self, x, training=False):
+    def forward(self, x: Array, training: bool = False) -> Array:
         self.dense.x = x
         y = self.dense.buffer("y", (*x.shape[:-1], self.dense.units), like=x)
         matmul(x, self.dense.kernel.value, out=y)
@@ -46,13 +47,13 @@ class DenseReluDropout(Layer):
         self.y = y
         return y
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dz = dy / (1 - rate) where y > 0, else 0; then backward of the Dense"""
         self.dense.needs_dx = self.needs_dx
         return self.dense.backward(kernels.relu_dropout_backward(dy, self.y, self._rate))
 
 
-def fuse(stack):
+def fuse(stack: list[Any]) -> list[Any]:
     """The stack with each Dense that a relu follows, and the Dropout after that, as one layer."""
     layers: list[Layer] = []
     for layer in stack:
@@ -68,7 +69,7 @@ def fuse(stack):
     return layers
 
 
-def unfuse(model):
+def unfuse(model: Any) -> None:
     """Let the layers of a model run separately again, as a student reads them: the same bits by more operations."""
     for name in ("stack", "stack_to_z", "backward_stack", "connected_stack"):
         setattr(model, name, [layer for each in getattr(model, name) for layer in getattr(each, "separate", [each])])

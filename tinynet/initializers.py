@@ -12,6 +12,7 @@ import numpy as np
 from tinynet import registry
 from tinynet.backend import floatx, xp
 from tinynet.registry import Configurable, serialize
+from tinynet.types import Any, Array, Identifier, Objects, Shape
 from tinynet.validation import find, number, whole_number
 
 __all__ = ["Constant", "Identity", "Initializer", "Ones", "Orthogonal", "RandomNormal", "RandomUniform",
@@ -24,13 +25,13 @@ class Initializer(Configurable):
 
     seed: int | None = None
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Shape, dtype: Any = None) -> Array:
         return xp.asarray(self.draw(shape), dtype=dtype or floatx())
 
-    def draw(self, shape):
+    def draw(self, shape: Shape) -> Array:
         raise NotImplementedError(f"{type(self).__name__} must define draw(shape).")
 
-    def generator(self):
+    def generator(self) -> Any:
         """The generator of one call."""
         if self.seed is None:
             return np.random
@@ -45,24 +46,24 @@ def _seed(seed):
 class Constant(Initializer):
     """w = value"""
 
-    def __init__(self, value=0.0):
+    def __init__(self, value: Any = 0.0):
         self.value = value
 
-    def draw(self, shape):
+    def draw(self, shape: Shape) -> Array:
         return np.full(shape, self.value)
 
 
 class Zeros(Initializer):
     """w = 0"""
 
-    def draw(self, shape):
+    def draw(self, shape: Shape) -> Array:
         return np.zeros(shape)
 
 
 class Ones(Initializer):
     """w = 1"""
 
-    def draw(self, shape):
+    def draw(self, shape: Shape) -> Array:
         return np.ones(shape)
 
 
@@ -74,10 +75,10 @@ class Identity(Initializer):
            [0., 1., 0.]], dtype=float32)
     """
 
-    def __init__(self, gain=1.0):
-        self.gain = number("gain", gain, least=-math.inf)
+    def __init__(self, gain: float = 1.0):
+        self.gain: float = number("gain", gain, least=-math.inf)
 
-    def draw(self, shape):
+    def draw(self, shape: Shape) -> Array:
         if len(shape) != 2:
             raise ValueError(f"The Identity initializer makes matrices (D, U), got the shape {tuple(shape)}.")
         return self.gain * np.eye(*shape)
@@ -86,29 +87,31 @@ class Identity(Initializer):
 class RandomNormal(Initializer):
     """w ~ N(mean, stddev^2)"""
 
-    def __init__(self, mean=0.0, stddev=0.05, seed=None):
-        self.mean = number("mean", mean, least=-math.inf)
-        self.stddev, self.seed = number("stddev", stddev), _seed(seed)
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None):
+        self.mean: float = number("mean", mean, least=-math.inf)
+        self.stddev: float = number("stddev", stddev)
+        self.seed: Any = _seed(seed)
 
-    def draw(self, shape):
+    def draw(self, shape: Shape) -> Array:
         return self.generator().normal(self.mean, self.stddev, shape)
 
 
 class TruncatedNormal(RandomNormal):
     """w ~ N(mean, stddev^2), redrawn beyond two standard deviations"""
 
-    def draw(self, shape):
+    def draw(self, shape: Shape) -> Array:
         return self.mean + self.stddev * within_two_deviations(self.generator(), shape)
 
 
 class RandomUniform(Initializer):
     """w ~ U(minval, maxval)"""
 
-    def __init__(self, minval=-0.05, maxval=0.05, seed=None):
-        self.minval, self.seed = number("minval", minval, least=-math.inf), _seed(seed)
-        self.maxval = number("maxval", maxval, least=self.minval)
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None):
+        self.minval: float = number("minval", minval, least=-math.inf)
+        self.seed: Any = _seed(seed)
+        self.maxval: float = number("maxval", maxval, least=self.minval)
 
-    def draw(self, shape):
+    def draw(self, shape: Shape) -> Array:
         return self.generator().uniform(self.minval, self.maxval, shape)
 
 
@@ -123,10 +126,11 @@ class Orthogonal(Initializer):
            [0., 1.]])
     """
 
-    def __init__(self, gain=1.0, seed=None):
-        self.gain, self.seed = number("gain", gain, least=-math.inf), _seed(seed)
+    def __init__(self, gain: float = 1.0, seed: int | None = None):
+        self.gain: float = number("gain", gain, least=-math.inf)
+        self.seed: Any = _seed(seed)
 
-    def draw(self, shape):
+    def draw(self, shape: Shape) -> Array:
         if len(shape) < 2:
             raise ValueError(f"The Orthogonal initializer makes matrices (D, U), got the shape {tuple(shape)}.")
         flat = (math.prod(shape[:-1]), shape[-1])
@@ -151,13 +155,13 @@ class VarianceScaling(Initializer):
     True
     """
 
-    def __init__(self, scale=1.0, mode="fan_in", distribution="normal", seed=None):
+    def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "normal", seed: int | None = None):
         find("mode", mode, dict.fromkeys(("fan_in", "fan_out", "fan_avg")))
         find("distribution", distribution, dict.fromkeys(("uniform", "normal")))
-        self.scale = number("scale", scale, positive=True)
+        self.scale: float = number("scale", scale, positive=True)
         self.mode, self.distribution, self.seed = mode, distribution, _seed(seed)
 
-    def draw(self, shape):
+    def draw(self, shape: Shape) -> Array:
         fan_in, fan_out = fans(shape)
         n = max(1, {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode])
         if self.distribution == "uniform":
@@ -166,7 +170,7 @@ class VarianceScaling(Initializer):
         return np.sqrt(self.scale / n) / 0.87962566103423978 * within_two_deviations(self.generator(), shape)
 
 
-def fans(shape):
+def fans(shape: Shape) -> tuple[Any, ...]:
     """(fan_in, fan_out) of a weight: D and U of a kernel (D, U), each times the lengths of the axes before.
 
     >>> fans((784, 512))
@@ -177,7 +181,7 @@ def fans(shape):
     return math.prod(shape[:-1]), math.prod(shape[:-2]) * shape[-1]
 
 
-def within_two_deviations(generator, shape):
+def within_two_deviations(generator: Any, shape: Shape) -> Array:
     """Standard normal numbers, redrawn until each lies within two deviations."""
     w = generator.normal(size=shape)
     while (outside := np.abs(w) > 2).any():
@@ -185,7 +189,7 @@ def within_two_deviations(generator, shape):
     return w
 
 
-def glorot_uniform(seed=None):
+def glorot_uniform(seed: int | None = None) -> VarianceScaling:
     """w ~ U(-l, l), l = sqrt(6 / (D + U)); Dense's default.  Source: Glorot and Bengio, AISTATS 2010.
 
     >>> glorot_uniform(seed=1)
@@ -194,32 +198,32 @@ def glorot_uniform(seed=None):
     return VarianceScaling(1.0, "fan_avg", "uniform", seed)
 
 
-def glorot_normal(seed=None):
+def glorot_normal(seed: int | None = None) -> VarianceScaling:
     """w ~ N(0, 2 / (D + U)), truncated.  Source: Glorot and Bengio, AISTATS 2010."""
     return VarianceScaling(1.0, "fan_avg", "normal", seed)
 
 
-def he_uniform(seed=None):
+def he_uniform(seed: int | None = None) -> VarianceScaling:
     """w ~ U(-l, l), l = sqrt(6 / D), for relu.  Source: He et al., ICCV 2015."""
     return VarianceScaling(2.0, "fan_in", "uniform", seed)
 
 
-def he_normal(seed=None):
+def he_normal(seed: int | None = None) -> VarianceScaling:
     """w ~ N(0, 2 / D), truncated, for relu.  Source: He et al., ICCV 2015."""
     return VarianceScaling(2.0, "fan_in", "normal", seed)
 
 
-def lecun_uniform(seed=None):
+def lecun_uniform(seed: int | None = None) -> VarianceScaling:
     """w ~ U(-l, l), l = sqrt(3 / D).  Source: LeCun et al., "Efficient BackProp", 1998."""
     return VarianceScaling(1.0, "fan_in", "uniform", seed)
 
 
-def lecun_normal(seed=None):
+def lecun_normal(seed: int | None = None) -> VarianceScaling:
     """w ~ N(0, 1 / D), truncated.  Source: LeCun et al., "Efficient BackProp", 1998."""
     return VarianceScaling(1.0, "fan_in", "normal", seed)
 
 
-INITIALIZERS: dict = {maker.__name__: maker for maker in (
+INITIALIZERS: dict[Any, Any] = {maker.__name__: maker for maker in (
     Zeros, Ones, Constant, Identity, RandomNormal, RandomUniform, TruncatedNormal, Orthogonal, VarianceScaling,
     glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal)}
 
@@ -236,12 +240,12 @@ INITIALIZERS |= {
     "truncated_normal": TruncatedNormal, "orthogonal": Orthogonal}
 
 
-def deserialize(config, custom_objects=None):
+def deserialize(config: Identifier, custom_objects: Objects = None) -> Any:
     """The initializer of a name or a config."""
     return registry.deserialize("initializer", config, INITIALIZERS, custom_objects)
 
 
-def get(identifier):
+def get(identifier: Identifier) -> Any:
     """The initializer of a name, a config or a callable `f(shape)`.
 
     Raises ValueError for an unknown name, TypeError for anything else.

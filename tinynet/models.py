@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from tinynet import layers
 from tinynet.backend import kernels, unique_name
@@ -15,8 +14,10 @@ from tinynet.registry import class_name
 from tinynet.saving import file_format, model_file
 from tinynet.training.model import Model
 from tinynet.training.strategy import between_batches
+from tinynet.types import Any, Array, Config, Function, Objects, Path, Shape
 from tinynet.utils import print_summary
-from tinynet.validation import check_weight_list, reject_renamed, reject_used
+from tinynet.validation import (check_batch_shape, check_declared, check_first, check_layer_index, check_weight_list,
+                                reject_renamed, reject_used)
 
 __all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json",
            "save_model"]
@@ -41,17 +42,17 @@ class Sequential(ModelTensors, Model):
     407050
     """
 
-    def __init__(self, layers=None, name=None):
-        self.name = name or unique_name(type(self).__name__)
+    def __init__(self, layers: Any = None, name: str | None = None):
+        self.name: str = name or unique_name(type(self).__name__)
         self._layers: list[Any] = []
         self._stacks: list[list[Layer]] = []    # of each layer: itself and its activation, or the layers inside it
-        self.stack = []
+        self.stack: Any = []
         self._declared = None                   # the shape of an InputLayer
         if isinstance(layers, Layer):
             raise TypeError(f"Sequential expects a list of layers, got {layers!r}. Put it in brackets.")
         self._extend(layers or [])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({self.layers!r}, name={self.name!r})"
 
     @property
@@ -61,7 +62,7 @@ class Sequential(ModelTensors, Model):
 
     # The list of layers
 
-    def add(self, layer):
+    def add(self, layer: Any) -> None:
         """Add a layer at the end.  Raises RuntimeError for a model that is a part of another one."""
         self._check_alone()
         self._extend([layer])
@@ -78,9 +79,7 @@ class Sequential(ModelTensors, Model):
             stack = layer.stack()
             reject_used(layer, stack, used, self.name)
             if not self._stacks and self._declared:
-                if layer.batch_input_shape not in (None, self._declared):
-                    raise ValueError(f"{layer.name} declares the shape {layer.batch_input_shape}, and the InputLayer "
-                                     f"before it {self._declared}.")
+                check_declared(layer, self._declared)
                 layer.batch_input_shape = self._declared
             shape = self.output_shape if self._stacks else layer.batch_input_shape or layer.input_shape
             if shape is not None:
@@ -91,12 +90,10 @@ class Sequential(ModelTensors, Model):
 
     def _declare(self, layer):
         """Take the shape of the samples from an InputLayer."""
-        if self._stacks or self._declared or layer.batch_input_shape is None:
-            raise ValueError(f"{layer.name} must come first in {self.name}, with an input_shape: it declares the shape "
-                             "of the samples and does nothing else.")
+        check_first(layer, self.name, bool(self._stacks or self._declared))
         self._declared = layer.batch_input_shape
 
-    def pop(self):
+    def pop(self) -> None:
         """Remove the last layer.  Raises TypeError if there is none, RuntimeError like `add`."""
         self._check_alone()
         if not self.layers:
@@ -114,12 +111,10 @@ class Sequential(ModelTensors, Model):
         """The layers that run, in order, those that are arguments of others among them."""
         return [layer for stack in self._stacks for layer in stack]
 
-    def get_layer(self, name=None, index=None) -> Layer:
+    def get_layer(self, name: str | None = None, index: Any = None) -> Layer:
         """The layer of this name, or at this index.  Raises ValueError if there is none."""
         if index is not None:
-            if not -len(self.layers) <= index < len(self.layers):
-                raise ValueError(f"Was asked to retrieve layer at index {index}, but {self.name} has "
-                                 f"{len(self.layers)} layers.")
+            check_layer_index(index, self)
             return self.layers[index]
         for layer in self.layers:
             if layer.name == name:
@@ -134,29 +129,27 @@ class Sequential(ModelTensors, Model):
         return bool(self.layers) and all(layer.built for layer in self.layers)
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> Any:
         """The shape of a batch of inputs, (None, ...); None before the model is built."""
         return self._stacks[0][0].input_shape if self._stacks else None
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Any:
         """The shape of a batch of outputs, (None, ...); None before the model is built."""
         return self._stacks[-1][-1].output_shape if self._stacks else None
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         """Make the weights for batches of this shape, such as (None, 784)."""
         if input_shape is None:
             if not self.built:
                 raise ValueError("Input shape must be defined when calling build on an unbuilt model: "
                                  "model.build((None, D)).")
             return
-        if not isinstance(input_shape, (tuple, list)) or len(input_shape) < 2 or not all(
-                isinstance(n, int) and n > 0 for n in input_shape[1:]):
-            raise ValueError(f"build expects the shape of a batch, such as (None, 784), got {input_shape!r}.")
+        check_batch_shape(input_shape)
         build_stack(self.flat_stack(), (None, *input_shape[1:]))
         self._link()
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the outputs for a batch of inputs of this shape."""
         if not isinstance(input_shape, (tuple, list)):
             raise ValueError(f"A batch's shape is a tuple such as (None, 784), got {input_shape!r}.")
@@ -176,12 +169,12 @@ class Sequential(ModelTensors, Model):
         return sum(layer.count_params() for layer in self.layers)
 
     @between_batches
-    def get_weights(self):
+    def get_weights(self) -> list[Array]:
         """Copies of all parameters' values, layer by layer."""
         return [w for layer in self.layers for w in layer.get_weights()]
 
     @between_batches
-    def set_weights(self, weights):
+    def set_weights(self, weights: Any) -> None:
         """Set the parameters to arrays, in the order of `get_weights()`.
 
         Raises ValueError, and changes nothing, if their number or a shape is not the model's.
@@ -198,13 +191,14 @@ class Sequential(ModelTensors, Model):
 
     # The layers as plain data
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The layers as plain data, without weights and without the arguments of compile."""
         config = {"name": self.name, "layers": [layers.serialize(layer) for layer in self.layers]}
         return config | ({"build_input_shape": list(self.input_shape)} if self.built else {})
 
     @classmethod
-    def from_config(cls, config, custom_objects=None, saved_weight=None):
+    def from_config(cls, config: Config, custom_objects: Objects = None,
+                    saved_weight: Function | None = None) -> Any:
         """A model of what `get_config` returned; saved_weight(layer, shape) gives its weights, by default new ones."""
         config = {"layers": config} if isinstance(config, list) else config
         if not isinstance(config, dict) or "layers" not in config:
@@ -223,11 +217,11 @@ class Sequential(ModelTensors, Model):
         return model
 
     @classmethod
-    def of_layers(cls, stack, config):
+    def of_layers(cls, stack: list[Any], config: Config) -> Any:
         """A model of new layers."""
         return cls(stack, name=config.get("name"))
 
-    def to_json(self, **options) -> str:
+    def to_json(self, **options: Any) -> str:
         """`get_config` as JSON text, for `model_from_json`; options are those of json.dumps."""
         return json.dumps({"class_name": class_name(self), "config": self.get_config()}, **options)
 
@@ -235,7 +229,7 @@ class Sequential(ModelTensors, Model):
 NESTED = {"Sequential": Sequential, "Model": Sequential}     # by the name of their class in the config of another model
 
 
-def load_model(filepath, custom_objects=None, compile=True) -> Sequential:
+def load_model(filepath: Path, custom_objects: Objects = None, compile: bool = True) -> Sequential:
     """The model of a file of `save`, of Keras 2.3.1 (.h5) or of Keras 3 (.keras), ready to predict or train.
 
     Parameters
@@ -247,12 +241,12 @@ def load_model(filepath, custom_objects=None, compile=True) -> Sequential:
     return model_file.load(Sequential, filepath, custom_objects, compile)
 
 
-def save_model(model, filepath, overwrite=True, include_optimizer=True):
+def save_model(model: Any, filepath: Path, overwrite: bool = True, include_optimizer: bool = True) -> None:
     """model.save(filepath)"""
     model.save(filepath, overwrite, include_optimizer)
 
 
-def model_from_json(text, custom_objects=None) -> Sequential:
+def model_from_json(text: str, custom_objects: Objects = None) -> Sequential:
     """A model of what `to_json` returned, with new weights.  Raises ValueError for another text.
 
     >>> from tinynet.layers import Dense
@@ -262,14 +256,14 @@ def model_from_json(text, custom_objects=None) -> Sequential:
     return model_from_config(file_format.parse(text), custom_objects)
 
 
-def model_from_config(config, custom_objects=None) -> Sequential:
+def model_from_config(config: Config, custom_objects: Objects = None) -> Sequential:
     """A model of {"class_name": "Sequential", "config": its get_config()}, with new weights."""
     if not isinstance(config, dict) or config.get("class_name") not in NESTED or "config" not in config:
         raise ValueError("model_from_json expects the text of a model's to_json().")
     return Sequential.from_config(config["config"], custom_objects)
 
 
-def clone_model(model) -> Sequential:
+def clone_model(model: Any) -> Sequential:
     """A model of the same layers with new weights.  Raises TypeError unless it is a Sequential or a chain."""
     if not isinstance(model, Sequential):
         raise TypeError(f"clone_model expects a Sequential, got {model!r}.")

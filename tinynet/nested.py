@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Iterator
 
 from tinynet import chain
 from tinynet.device.threads import LOCKS, Lock
 from tinynet.layers.base import Layer
 from tinynet.registry import Configurable, class_name
+from tinynet.types import Any, ArrayLike, Config
 
 
 class Nested(chain.LayerTensors, Configurable):
@@ -20,11 +21,11 @@ class Nested(chain.LayerTensors, Configurable):
     batch_input_shape: Any = None       # its first layer may have declared one
     input_shape = property(lambda self: self.model.input_shape)
 
-    def __init__(self, model):
+    def __init__(self, model: Any):
         self.model, self.keras_class = model, class_name(model)
         vars(model)["_is_part"] = True
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name == "model":
             raise AttributeError(name)
         return getattr(self.model, name)
@@ -35,15 +36,15 @@ class Nested(chain.LayerTensors, Configurable):
         return self.model.trainable
 
     @trainable.setter
-    def trainable(self, value):
+    def trainable(self, value: Any) -> None:
         self.model.trainable = value
 
-    def stack(self) -> list:
+    def stack(self) -> list[Any]:
         """The layers that run for this one."""
         return self.model.flat_stack()
 
     @property
-    def parameters(self) -> list:
+    def parameters(self) -> list[Any]:
         """Those that a gradient moves, layer by layer, then the others: Keras's order for a model inside a model."""
         own = [p for layer in self.model.layers for p in layer.parameters]
         return [p for p in own if p.trainable] + [p for p in own if not p.trainable]
@@ -51,14 +52,14 @@ class Nested(chain.LayerTensors, Configurable):
     get_weights, set_weights, checked_weights = Layer.get_weights, Layer.set_weights, Layer.checked_weights
 
     @property
-    def losses(self) -> list:
+    def losses(self) -> list[Any]:
         """The penalties of its weights; those of activities belong to the layers that run."""
         return [penalty for layer in self.model.layers for penalty in layer.losses]
 
-    def update_state(self):
+    def update_state(self) -> None:
         """The layers inside do."""
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return self.model.get_config() | ({} if self.trainable else {"trainable": False})
 
 
@@ -66,8 +67,6 @@ class ModelTensors:
     """What a model has as a chain: its inputs and outputs, as in Model(model.input, model.layers[1].output)."""
 
     name: str
-    layers: Any
-    predict: Any
     _output: chain.Tensor | None = None
     _is_part = False        # of another model
 
@@ -98,23 +97,23 @@ class ModelTensors:
         return self._output
 
     @property
-    def input_names(self) -> list[str]:
+    def input_names(self: Any) -> list[str]:
         """The name that error messages give to the inputs, in a list."""
         return [f"{layer.name}_input" for layer in self.layers[:1]]
 
-    def __call__(self, x):
+    def __call__(self: Any, x: ArrayLike) -> Any:
         """The predictions for an array; for what `Input` or a layer returned, the output of this model as a layer."""
         return Nested(self)(x) if isinstance(chain.only(x, "A model is called on"), chain.Tensor) else self.predict(x)
 
 
-def as_layer(thing):
+def as_layer(thing: Any) -> Any:
     """What a model has as a layer for it: for Input() its InputLayer, for a model a `Nested`; else the thing itself."""
     if isinstance(thing, chain.Tensor) and thing.previous is None:
         return thing.layer
     return Nested(thing) if isinstance(thing, ModelTensors) else thing
 
 
-def learning_layers(model):
+def learning_layers(model: Any) -> Iterator[Any]:
     """The layers that training changes: those that are not frozen, nor in a model that is."""
     for layer in model.layers if model.trainable else []:
         if layer.trainable:
@@ -124,7 +123,7 @@ def learning_layers(model):
 _sharing = threading.Lock()
 
 
-def share_lock(model) -> Lock:
+def share_lock(model: Any) -> Lock:
     """The lock under which a model computes; models with a layer in common share it: a layer has one set of buffers."""
     with _sharing:
         layers = model.flat_stack()

@@ -5,13 +5,13 @@ global norm of the gradient is one dot product.
 """
 from __future__ import annotations
 
-from typing import Any
-
 from tinynet import pickling
 from tinynet.backend import xp
+from tinynet.types import Any, Array, Identifier
+from tinynet.validation import check_constrained
 
 
-class Parameter:
+class Parameter(pickling.PickledParameter):
     """A weight array, `value`, and the gradient of the loss with respect to it, `grad`.
 
     Both are arrays of their own at first and become parts of two long vectors when a model is compiled. Assigning to
@@ -29,7 +29,8 @@ class Parameter:
     array([1., 2., 3.])
     """
 
-    def __init__(self, name, value, regularizer=None, constraint=None, trainable=True):
+    def __init__(self, name: str, value: Any, regularizer: Identifier = None, constraint: Identifier = None,
+                 trainable: bool = True):
         self.name = name
         self.regularizer = regularizer
         self.constraint = constraint
@@ -37,31 +38,31 @@ class Parameter:
         self.layer: Any = None      # which made it
         self.move_to(value, xp.zeros(value.shape, value.dtype))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Parameter(name={self.name!r}, shape={self.value.shape})"
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[Any, ...]:
         return self._value.shape
 
     @property
-    def dtype(self):
+    def dtype(self) -> Any:
         return self._value.dtype
 
     @property
-    def value(self):
+    def value(self) -> Array:
         return self._value
 
     @value.setter
-    def value(self, numbers):
+    def value(self, numbers: Array) -> None:
         self._value[...] = self._checked(numbers, "value")
 
     @property
-    def grad(self):
+    def grad(self) -> Array:
         return self._grad
 
     @grad.setter
-    def grad(self, numbers):
+    def grad(self, numbers: Any) -> None:
         self._grad[...] = self._checked(numbers, "gradient")
 
     def _checked(self, numbers, what):
@@ -72,7 +73,7 @@ class Parameter:
             raise ValueError(f"The {what} of {self.name} must have the shape {self.shape}, got {array.shape}.{hint}")
         return array
 
-    def assign(self, numbers):
+    def assign(self, numbers: Array) -> None:
         """Set the value.  Raises ValueError unless these are real numbers of its shape."""
         array = xp.asarray(numbers)
         if array.shape != self.value.shape or array.dtype.kind not in "fiub":
@@ -80,21 +81,16 @@ class Parameter:
                              f"{array.shape}.")
         self.value = array
 
-    def constrained(self):
+    def constrained(self) -> Array:
         """The value after its constraint.  Raises ValueError if the constraint returns anything else."""
         value = self.constraint(self.value)
-        shape, kind = getattr(value, "shape", None), getattr(getattr(value, "dtype", None), "kind", None)
-        if shape != self.value.shape or kind not in tuple("fiub"):
-            raise ValueError(f"The constraint of {self.name} must return numbers of its shape {self.value.shape}, got "
-                             f"{type(value).__name__} of shape {shape}.")
+        check_constrained(self, value)
         return value
 
-    def __array__(self, *arguments, **options):
+    def __array__(self, *arguments: Any, **options: Any) -> Any:
         raise TypeError(f"{self.name} is a Parameter: its numbers are in its .value.")
 
-    __getstate__, __setstate__ = pickling.state_of_parameter, pickling.restore_parameter
-
-    def move_to(self, value, grad):
+    def move_to(self, value: Any, grad: Array) -> None:
         """Use these two arrays from now on."""
         self._value, self._grad = value, grad
 
@@ -110,12 +106,13 @@ class ParameterVector:
     array([1.])
     """
 
-    def __init__(self, parameters, slots=None):
-        self.parameters = list(parameters)
-        self.slots: dict[tuple, Any] = {} if slots is None else slots
+    def __init__(self, parameters: list[Any], slots: Any = None):
+        self.parameters: list[Any] = list(parameters)
+        self.slots: dict[tuple[Any, str], Any] = {} if slots is None else slots
         size = sum(p.value.size for p in self.parameters)
         dtype = self.parameters[0].value.dtype if self.parameters else None
-        self.value, self.grad = xp.zeros(size, dtype), xp.zeros(size, dtype)
+        self.value: Array = xp.zeros(size, dtype)
+        self.grad: Array = xp.zeros(size, dtype)
         start = 0
         for p in self.parameters:
             part = slice(start, start + p.value.size)
@@ -125,7 +122,7 @@ class ParameterVector:
             p.move_to(self.value[part].reshape(p.value.shape), self.grad[part].reshape(p.value.shape))
             start = part.stop
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return pickling.restored_vector, (type(self), self.parameters, self.slots)
 
     def contiguous(self) -> ParameterVector:
@@ -133,13 +130,13 @@ class ParameterVector:
         intact = all(p.value.base is self.value for p in self.parameters)
         return self if intact else ParameterVector(self.parameters, self.slots)
 
-    def regularize(self):
+    def regularize(self) -> None:
         """Add to each gradient that of its parameter's penalty: dw += dR/dw."""
         for p in self.parameters:
             if p.regularizer is not None:
                 xp.add(p.grad, p.regularizer.gradient(p.value), out=p.grad)
 
-    def constrain(self):
+    def constrain(self) -> None:
         """Apply the constraint of each parameter."""
         for p in self.parameters:
             if p.constraint is not None:

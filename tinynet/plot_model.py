@@ -5,13 +5,14 @@ import io
 import os
 
 from tinynet.registry import class_name
+from tinynet.types import Any, Path
 
 ESCAPED = {ord('"'): '\\"', ord("\\"): "\\\\"}
 EDGE, FILL, TEXT = "#1f5fa8", "#eef3f9", "#222222"
 
 
-def plot_model(model, to_file="model.png", show_shapes=False, show_layer_names=True, rankdir="TB", expand_nested=False,
-               dpi=96):
+def plot_model(model: Any, to_file: str = "model.png", show_shapes: bool = False, show_layer_names: bool = True,
+               rankdir: str = "TB", expand_nested: bool = False, dpi: int = 96) -> Any:
     """Write a picture of the layers of a model to a file; returns IPython's Image of a .png, if IPython is installed.
 
     Parameters
@@ -37,11 +38,14 @@ def plot_model(model, to_file="model.png", show_shapes=False, show_layer_names=T
     return display.Image(to_file) if to_file.endswith(".png") else None
 
 
-def model_to_dot(model, show_shapes=False, show_layer_names=True, rankdir="TB", expand_nested=False, dpi=96):
+def model_to_dot(model: Any, show_shapes: bool = False, show_layer_names: bool = True, rankdir: str = "TB",
+                 expand_nested: bool = False, dpi: int = 96) -> Any:
     """The layers of a model as a graph: `to_string()` is text for graphviz, `create(format="svg")` a picture.
 
     Parameters and errors as for `plot_model`.
     """
+    if not hasattr(model, "layers"):
+        raise TypeError(f"A model is drawn, got {model!r}.")
     if not model.built:
         raise ValueError("This model has not yet been built. Build it first by calling build((None, D)) or fit() with "
                          "some data, or give the first layer an input_shape.")
@@ -54,9 +58,9 @@ def model_to_dot(model, show_shapes=False, show_layer_names=True, rankdir="TB", 
     return Dot(model.name, boxes, rankdir, dpi)
 
 
-def shown_layers(model, expand_nested) -> list:
+def shown_layers(model: Any, expand_nested: bool) -> list[Any]:
     """The layers of a model; with expand_nested those of models inside it in their place, without their inputs."""
-    layers: list = []
+    layers: list[Any] = []
     for layer in model.layers:
         inside = shown_layers(layer.model, True) if expand_nested and hasattr(layer, "model") else [layer]
         layers += [each for each in inside if not layers or class_name(each) != "InputLayer"]
@@ -70,7 +74,7 @@ class Dot:
     'digraph "model" {'
     """
 
-    def __init__(self, name, boxes, rankdir, dpi):
+    def __init__(self, name: str, boxes: list[Any], rankdir: str, dpi: int):
         self.name, self.boxes, self.rankdir, self.dpi = name, boxes, rankdir, dpi
 
     def to_string(self) -> str:
@@ -82,7 +86,7 @@ class Dot:
         lines += [f"  {i} -> {i + 1};" for i in range(len(self.boxes) - 1)]
         return "\n".join([*lines, "}", ""])
 
-    def create(self, prog=None, format="svg") -> bytes:
+    def create(self, prog: str | None = None, format: str = "svg") -> bytes:
         """The picture as the bytes of a file of this format; prog is Keras's and not needed."""
         if format in ("dot", "raw", "gv"):
             return self.to_string().encode()
@@ -90,7 +94,7 @@ class Dot:
         self._drawn().savefig(memory, format=format, dpi=self.dpi)
         return memory.getvalue()
 
-    def write(self, path, prog=None, format=None) -> None:
+    def write(self, path: Path, prog: Any = None, format: Any = None) -> None:
         """Write the picture to a file; the format is its ending, or given."""
         with open(path, "wb") as file:
             file.write(self.create(format=format or os.path.splitext(path)[1][1:] or "dot"))

@@ -8,11 +8,12 @@ import numpy as np
 
 from tinynet.callbacks.monitors import higher_is_better
 from tinynet.gradient_check import numeric
+from tinynet.types import Any, Array, ArrayLike, Function
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#e0702d", "#8a8a8a"
 
 
-def plot_samples(images, labels=None, columns=8):
+def plot_samples(images: Array, labels: Array | None = None, columns: int = 8) -> Any:
     """Images (N, H, W) in rows of `columns`, each below its label."""
     rows = -(-len(images) // columns)
     figure = _figure(1.1 * columns, 1.3 * rows)
@@ -23,7 +24,7 @@ def plot_samples(images, labels=None, columns=8):
     return figure
 
 
-def plot_history(history, name="accuracy"):
+def plot_history(history: Any, name: str = "accuracy") -> Any:
     """A metric or the loss by epoch, for training and, if it is in the history, for validation.
 
     Parameters
@@ -52,7 +53,7 @@ def plot_history(history, name="accuracy"):
     return figure
 
 
-def plot_comparison(histories, name="loss", columns=4):
+def plot_comparison(histories: dict[str, Any], name: str = "loss", columns: int = 4) -> Any:
     """A metric or the loss by epoch of several runs, each in its own plot, with the first one in grey behind it.
 
     Parameters
@@ -86,7 +87,7 @@ def plot_comparison(histories, name="loss", columns=4):
     return figure
 
 
-def plot_gradient_flow(model, x, y):
+def plot_gradient_flow(model: Any, x: ArrayLike, y: ArrayLike) -> Any:
     """The size of the gradient, layer by layer: with respect to the output y of each layer, and to each weight w.
 
     The left plot shows, from the data to the loss, the root mean square of dL/dy; the right one
@@ -123,7 +124,7 @@ def plot_gradient_flow(model, x, y):
     return figure
 
 
-def plot_step_size(f=None, x=1.5, derivative=None):
+def plot_step_size(f: Function | None = None, x: ArrayLike = 1.5, derivative: Any = None) -> Any:
     """The error of f'(x) by the three methods of the gradient check, against the size h of the step.
 
     From right to left: a shorter step cuts less off the series, h^2 or h^4 of it, until the rounding error of the
@@ -153,7 +154,7 @@ def plot_step_size(f=None, x=1.5, derivative=None):
     return figure
 
 
-def plot_confusion_matrix(y_true, y_pred, classes=None):
+def plot_confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, classes: list[str] | None = None) -> Any:
     """How often each true class (row) was predicted as each class (column): correct in blue, wrong in orange.
 
     Parameters
@@ -185,7 +186,7 @@ def plot_confusion_matrix(y_true, y_pred, classes=None):
     return figure
 
 
-def plot_mistakes(images, y_true, probabilities, columns=8, rows=3):
+def plot_mistakes(images: Array, y_true: ArrayLike, probabilities: Array, columns: int = 8, rows: int = 3) -> Any:
     """The images (N, H, W) that were predicted wrong with the least probability for the true class.
 
     Parameters

@@ -10,11 +10,11 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 import numpy as np
 
 from tinynet.backend import kernels, xp
+from tinynet.types import Any, Array, Shape
 
 
 def set_random_seed(seed: int) -> None:
@@ -37,7 +37,7 @@ def last_seed() -> int | None:
     return _last_seed
 
 
-def global_state():
+def global_state() -> Any:
     """The state of NumPy's global generator, for np.random.set_state: (kind, keys, position, has_gauss, gauss).
 
     Raises ValueError if the generator is not NumPy's own, MT19937.
@@ -79,7 +79,7 @@ class MaskStream:
 
     def __init__(self, seed: int):
         self.seed = seed
-        self.counter = xp.zeros(1, np.int64)    # the step: an array, so that a captured training step can increase it
+        self.counter: Array = xp.zeros(1, np.int64)     # the step: an array that a captured training step can increase
         self.first_row = 0                      # in the batch, of the rows that are drawn for: not 0 in a shard
 
     @property
@@ -88,14 +88,14 @@ class MaskStream:
         return int(self.counter[0])
 
     @step.setter
-    def step(self, step):
+    def step(self, step: int) -> None:
         self.counter[...] = step
 
-    def position(self, shape) -> int:
+    def position(self, shape: Shape) -> int:
         """The position in the stream of the first element of a mask of this shape."""
         return self.first_row * math.prod(shape[1:])
 
-    def dropout_mask(self, shape: tuple[int, ...], rate: float, same_for_all=False):
+    def dropout_mask(self, shape: tuple[int, ...], rate: float, same_for_all: bool = False) -> Array:
         """True with probability 1 - rate, for each element; then one step on.
 
         same_for_all: the mask has one row, for all samples.
@@ -105,7 +105,7 @@ class MaskStream:
         self.advance()
         return mask
 
-    def normal(self, shape: tuple[int, ...], dtype):
+    def normal(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """Numbers u ~ N(0, 1), one for each element; then one step on.
 
         u = sqrt(-2 log a) cos(2 pi b), with a in (0, 1] and b in [0, 1) from the halves of a 64-bit number.
@@ -117,6 +117,6 @@ class MaskStream:
         self.advance()
         return (xp.sqrt(-2 * xp.log(a)) * xp.cos(2 * np.pi * b)).reshape(shape).astype(dtype)
 
-    def advance(self):
+    def advance(self) -> None:
         """One step on."""
         self.counter += 1

@@ -8,8 +8,8 @@ import inspect
 from collections import ChainMap
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
-from typing import Any
 
+from tinynet.types import Any, Config, Objects
 from tinynet.validation import Pasteable, argument_names, find
 
 # By name. In a scope, of which only its own thread knows, those of the scope come first.
@@ -36,16 +36,18 @@ class CustomObjectScope:
     42
     """
 
-    def __init__(self, *custom_objects):
+    def __init__(self, *custom_objects: Any):
         if not all(isinstance(objects, (Mapping, type(None))) for objects in custom_objects):
             raise TypeError(f"Custom objects are a dict {{name: object}}, got {custom_objects!r}.")
-        self.added = {name: value for objects in custom_objects for name, value in (objects or {}).items()}
+        self.added: dict[str, Any] = {}
+        for objects in custom_objects:
+            self.added |= objects or {}
 
-    def __enter__(self):
-        self.before = _custom_objects.set(ChainMap(dict(self.added), _custom_objects.get()))
+    def __enter__(self) -> Any:
+        self.before: Any = _custom_objects.set(ChainMap(dict(self.added), _custom_objects.get()))
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         _custom_objects.reset(self.before)
 
 
@@ -58,7 +60,7 @@ def lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
     return custom_objects[name] if name in custom_objects else find(kind, name, table)
 
 
-def deserialize(kind: str, config: Any, table: Mapping[str, Any], custom_objects: Mapping | None = None) -> Any:
+def deserialize(kind: str, config: Any, table: Mapping[str, Any], custom_objects: Objects = None) -> Any:
     """The object of a name, or of a config {"class_name": name, "config": arguments}.
 
     A class is instantiated, a function is returned as it is.
@@ -105,7 +107,7 @@ class Configurable(Pasteable):
         """The constructor arguments as plain data that json can write."""
         return self.config_of(argument_names(type(self)))
 
-    def config_of(self, names) -> dict[str, Any]:
+    def config_of(self, names: list[Any]) -> dict[str, Any]:
         """The arguments of these names.  Raises NotImplementedError if one is not kept as an attribute."""
         for name in names:
             if not hasattr(self, name):
@@ -114,6 +116,6 @@ class Configurable(Pasteable):
         return {name: serialize(getattr(self, name)) for name in names}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Any:
         """An object made from what `get_config` returned."""
         return cls(**config)

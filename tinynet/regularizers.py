@@ -4,6 +4,7 @@ from __future__ import annotations
 from tinynet import registry
 from tinynet.backend import xp
 from tinynet.registry import Configurable, serialize
+from tinynet.types import Any, Array, Identifier, Objects
 from tinynet.validation import number
 
 __all__ = ["L1L2", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "serialize"]
@@ -12,10 +13,10 @@ __all__ = ["L1L2", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "se
 class Regularizer(Configurable):
     """The base class: your own defines the penalty `__call__(w)` and its derivative `gradient(w)`, shaped like w."""
 
-    def __call__(self, w):
+    def __call__(self, w: Array) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define __call__(w), the penalty.")
 
-    def gradient(self, w):
+    def gradient(self, w: Array) -> Any:
         """dR/dw"""
         raise NotImplementedError(f"{type(self).__name__} must define gradient(w), the derivative of its penalty.")
 
@@ -34,28 +35,28 @@ class L1L2(Regularizer):
     (53.0, array([ 21., -41.]))
     """
 
-    def __init__(self, l1=0.0, l2=0.0):
-        self.l1 = number("l1", l1)
-        self.l2 = number("l2", l2)
+    def __init__(self, l1: float = 0.0, l2: float = 0.0):
+        self.l1: float = number("l1", l1)
+        self.l2: float = number("l2", l2)
 
-    def __call__(self, w):
+    def __call__(self, w: Array) -> Any:
         return self.l1 * (xp.sign(w.real) * w).sum() + self.l2 * (w * w).sum()
 
-    def gradient(self, w):
+    def gradient(self, w: Array) -> Array:
         return self.l1 * xp.sign(w.real) + 2 * self.l2 * w
 
 
-def l1(l=0.01):     # noqa: E741: Keras's name for it
+def l1(l: float = 0.01) -> Any:  # noqa: E741: Keras's name for it
     """R = l sum |w|"""
     return L1L2(l1=l)
 
 
-def l2(l=0.01):     # noqa: E741
+def l2(l: float = 0.01) -> Any:  # noqa: E741
     """R = l sum w^2"""
     return L1L2(l2=l)
 
 
-def l1_l2(l1=0.01, l2=0.01):
+def l1_l2(l1: float = 0.01, l2: float = 0.01) -> Any:
     """R = l1 sum |w| + l2 sum w^2"""
     return L1L2(l1, l2)
 
@@ -63,12 +64,12 @@ def l1_l2(l1=0.01, l2=0.01):
 REGULARIZERS = {made.__name__: made for made in (L1L2, l1, l2, l1_l2)}
 
 
-def deserialize(config, custom_objects=None):
+def deserialize(config: Identifier, custom_objects: Objects = None) -> Any:
     """The regularizer of a name or a config."""
     return registry.deserialize("regularizer", config, REGULARIZERS, custom_objects)
 
 
-def get(identifier):
+def get(identifier: Identifier) -> Any:
     """The regularizer of a name ("l1", "l2", "l1_l2"), a config, a `Regularizer` or None.
 
     Raises ValueError for an unknown name, TypeError for anything else, such as a function without its derivative.

@@ -6,16 +6,18 @@ import numpy as np
 from tinynet.backend import to_numpy
 from tinynet.callbacks.progress import ProgressBar, as_text
 from tinynet.datasets.download import get_file
+from tinynet.plot_model import model_to_dot, plot_model
 from tinynet.random import set_random_seed
 from tinynet.registry import CustomObjectScope, class_name, custom_object_scope, get_custom_objects
 from tinynet.training.dataset import Sequence
+from tinynet.types import Any, Array, ArrayLike, Function
 from tinynet.validation import whole_number
 
 __all__ = ["CustomObjectScope", "Progbar", "Sequence", "custom_object_scope", "get_custom_objects", "get_file",
-           "normalize", "set_random_seed", "to_categorical"]
+           "model_to_dot", "normalize", "plot_model", "set_random_seed", "to_categorical"]
 
 
-def to_categorical(y, num_classes=None, dtype="float32"):
+def to_categorical(y: ArrayLike, num_classes: int | None = None, dtype: Any = "float32") -> Array:
     """One-hot rows of integer classes.
 
     Parameters
@@ -53,7 +55,7 @@ def to_categorical(y, num_classes=None, dtype="float32"):
     return result
 
 
-def normalize(x, axis=-1, order=2):
+def normalize(x: ArrayLike, axis: int = -1, order: float = 2) -> Array:
     """x divided by its norm of that order along `axis`; vectors of zeros stay as they are.
 
     Raises ValueError for an axis that x does not have.
@@ -85,13 +87,16 @@ class Progbar:
     2/2 - 0s - loss: 0.5000
     """
 
-    def __init__(self, target, width=30, verbose=1, interval=0.05, stateful_metrics=()):
-        self.target, self.verbose, self.stateful_metrics = target, verbose, set(stateful_metrics or ())
-        self.bar = ProgressBar("", target, shown=verbose == 1)
-        self.seen = 0
+    def __init__(self, target: int | None, width: int = 30, verbose: int = 1, interval: float = 0.05,
+                 stateful_metrics: Any = ()):
+        self.target = target
+        self.verbose = verbose
+        self.stateful_metrics: set[str] = set(stateful_metrics or ())
+        self.bar: ProgressBar = ProgressBar("", target, shown=verbose == 1)
+        self.seen: int = 0
         self.sums: dict[str, list[float]] = {}
 
-    def update(self, current, values=()):
+    def update(self, current: int, values: Any = ()) -> None:
         """Set the bar to step `current`; values are (name, value) of the steps since the last call."""
         for name, value in values or ():
             steps = current - self.seen
@@ -106,12 +111,13 @@ class Progbar:
             if self.verbose:
                 print(f"{current}/{self.target} - {seconds:.0f}s" + (f" - {text}" if text else ""), flush=True)
 
-    def add(self, n, values=()):
+    def add(self, n: int, values: Any = ()) -> None:
         """Advance the bar by n steps."""
         self.update(self.seen + n, values)
 
 
-def print_summary(model, line_length=None, positions=None, print_fn=None):
+def print_summary(model: Any, line_length: Any = None, positions: Any = None,
+                  print_fn: Function | None = None) -> None:
     """Print the layers, their output shapes and numbers of parameters.
 
     Parameters

@@ -1,8 +1,8 @@
 """Callback: the base class, and the list of callbacks that fit calls."""
 from __future__ import annotations
 
-from typing import Any
 
+from tinynet.types import Any, Logs
 from tinynet.validation import find, reject_renamed
 
 
@@ -29,37 +29,37 @@ class Callback:
     """
 
     model: Any = None
-    params: dict = {}
-    validation_data: list | None = None
+    params: dict[Any, Any] = {}
+    validation_data: list[Any] | None = None
     state_attributes: tuple[str, ...] = ()      # which a backup keeps: numbers, None, or lists of arrays
     is_writer = True
 
-    def set_params(self, params):
-        self.params = params
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params: Any = params
 
-    def set_model(self, model):
+    def set_model(self, model: Any) -> None:
         self.model = model
 
-    def on_train_begin(self, logs=None): pass
-    def on_resume(self, state): pass
-    def on_checkpoint(self, state): pass
-    def on_train_end(self, logs=None): pass
-    def on_train_interrupted(self): pass
-    def on_epoch_begin(self, epoch, logs=None): pass
-    def on_epoch_end(self, epoch, logs=None): pass
-    def on_batch_begin(self, batch, logs=None): pass
-    def on_batch_end(self, batch, logs=None): pass
-    def on_train_batch_begin(self, batch, logs=None): self.on_batch_begin(batch, logs)
-    def on_train_batch_end(self, batch, logs=None): self.on_batch_end(batch, logs)
-    def on_test_begin(self, logs=None): pass
-    def on_test_end(self, logs=None): pass
-    def on_test_batch_begin(self, batch, logs=None): pass
-    def on_test_batch_end(self, batch, logs=None): pass
-    def on_predict_begin(self, logs=None): pass
-    def on_predict_end(self, logs=None): pass
-    def on_predict_batch_begin(self, batch, logs=None): pass
-    def on_predict_batch_end(self, batch, logs=None): pass
-    def progress(self, means): pass
+    def on_train_begin(self, logs: Logs = None) -> None: pass
+    def on_resume(self, state: Any) -> None: pass
+    def on_checkpoint(self, state: Any) -> None: pass
+    def on_train_end(self, logs: Logs = None) -> None: pass
+    def on_train_interrupted(self) -> None: pass
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None: pass
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None: pass
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None: pass
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None: pass
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None: self.on_batch_begin(batch, logs)
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None: self.on_batch_end(batch, logs)
+    def on_test_begin(self, logs: Logs = None) -> None: pass
+    def on_test_end(self, logs: Logs = None) -> None: pass
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None: pass
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None: pass
+    def on_predict_begin(self, logs: Logs = None) -> None: pass
+    def on_predict_end(self, logs: Logs = None) -> None: pass
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None: pass
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None: pass
+    def progress(self, means: Any) -> None: pass
 
 
 class CallbackList:
@@ -67,8 +67,8 @@ class CallbackList:
 
     state: Any = None           # the `TrainingState` of fit
 
-    def __init__(self, callbacks, model, params, validation_data=None):
-        self.callbacks = list(callbacks)
+    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any], validation_data: Any = None):
+        self.callbacks: list[Any] = list(callbacks)
         self.started: list[Callback] = []         # whose on_train_begin has been called
         for callback in self.callbacks:
             callback.set_params(params)
@@ -76,13 +76,13 @@ class CallbackList:
             callback.validation_data = validation_data
             callback.is_writer = model.strategy.is_writer
 
-    def __call__(self, hook, *arguments):
+    def __call__(self, hook: str, *arguments: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, hook)(*arguments)
             if hook == "on_train_begin":
                 self.started.append(callback)
 
-    def begin_training(self):
+    def begin_training(self) -> None:
         """on_train_begin; then an earlier run may be restored."""
         self("on_train_begin", {})
         self.state.model.stop_training = False
@@ -90,20 +90,20 @@ class CallbackList:
         if not self.state.resumed:
             self("on_checkpoint", self.state)
 
-    def begin_epoch(self, epoch):
+    def begin_epoch(self, epoch: int) -> None:
         """on_epoch_begin; an epoch that an earlier run has started is then restored again."""
         self("on_epoch_begin", epoch, {})
         if self.state.means.batches:
             self("on_resume", self.state)
 
-    def end_epoch(self, epoch, logs):
+    def end_epoch(self, epoch: int, logs: Logs) -> None:
         """on_epoch_end, after a look at the weights; then the epoch is complete."""
         self.state.check_weights(epoch)
         self("on_epoch_end", epoch, logs)
         self.state.end_epoch(epoch)
         self("on_checkpoint", self.state)
 
-    def interrupted(self):
+    def interrupted(self) -> None:
         """Call on_train_interrupted of all whose on_train_begin has been called; then raise the first error of one."""
         errors = []
         for callback in self.started:
@@ -114,7 +114,7 @@ class CallbackList:
         if errors:
             raise errors[0]
 
-    def listen_to(self, hook) -> bool:
+    def listen_to(self, hook: str) -> bool:
         """Whether any callback defines this hook; if none does, the logs of a batch are not needed."""
         return any(getattr(getattr(callback, name), "__func__", None) is not getattr(Callback, name)
                    for callback in self.callbacks for name in {hook, hook.replace("on_train_batch", "on_batch")})
@@ -126,7 +126,7 @@ class LambdaCallback(Callback):
     Raises ValueError for a hook that does not exist.
     """
 
-    def __init__(self, **hooks):
+    def __init__(self, **hooks: Any):
         known = {name: None for name in dir(Callback) if name.startswith("on_")}
         for name, function in hooks.items():
             find("hook", name, known)
@@ -136,7 +136,7 @@ class LambdaCallback(Callback):
                 setattr(self, name, function)
 
 
-def check_callbacks(callbacks):
+def check_callbacks(callbacks: Any) -> None:
     """Raise TypeError unless it is a list of callbacks, or None."""
     if not isinstance(callbacks, (list, tuple, type(None))):
         raise TypeError(f"callbacks must be a list of Callback objects, got {callbacks!r}. Put it in brackets.")

@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 import threading
-from typing import Any
 
 from tinynet.callbacks.base import Callback
 from tinynet.callbacks.monitors import Monitor
+from tinynet.types import Any, Logs, Path
 from tinynet.validation import Pasteable, whole_number
 
 
@@ -30,22 +30,23 @@ class ModelCheckpoint(Monitor):
     """
 
     what = "Model checkpoint"
-    state_attributes = ("wait", "best", "since")
+    state_attributes: tuple[str, ...] = ("wait", "best", "since")
 
-    def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False,
-                 mode="auto", period=1):
+    def __init__(self, filepath: Path, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False,
+                 save_weights_only: bool = False, mode: str = "auto", period: int = 1):
         super().__init__(monitor, 0.0, 0, verbose, mode)
-        self.filepath = os.fsdecode(filepath)
-        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
-        self.period = whole_number("period", period, least=1)
+        self.filepath: str = os.fsdecode(filepath)
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.period: int = whole_number("period", period, least=1)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         best = self.best        # another fit goes on from it, as in Keras
         super().on_train_begin()
-        self.best = best if math.isfinite(best) else self.best
-        self.since = 0
+        self.best: Any = best if math.isfinite(best) else self.best
+        self.since: int = 0
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.since += 1
         if self.since < self.period:
             return
@@ -94,8 +95,8 @@ class BackupAndRestore(Pasteable, Callback):
     Source: the callback of this name in TensorFlow 2.3, which keeps neither shuffling nor random streams.
     """
 
-    def __init__(self, backup_dir, save_freq: Any = "epoch"):
-        self.backup_dir = os.fsdecode(backup_dir)
+    def __init__(self, backup_dir: Any, save_freq: Any = "epoch"):
+        self.backup_dir: str = os.fsdecode(backup_dir)
         if save_freq != "epoch":
             save_freq = whole_number("save_freq, unless it is 'epoch',", save_freq, least=1)
         self.save_freq = save_freq
@@ -105,7 +106,7 @@ class BackupAndRestore(Pasteable, Callback):
         """The file."""
         return os.path.join(self.backup_dir, "backup.safetensors")
 
-    def on_resume(self, state):
+    def on_resume(self, state: Any) -> None:
         self.state = state
         if self.save_freq != "epoch" and not state.can_resume_batches:
             raise ValueError("save_freq in batches needs samples in arrays: a generator cannot go back to a batch. "
@@ -115,18 +116,18 @@ class BackupAndRestore(Pasteable, Callback):
             print(f"{self.path} holds this run, complete with {state.epoch} epochs: nothing is trained. To train "
                   "again, use another folder or remove this one; to train on, ask for more epochs.", file=sys.stderr)
 
-    def on_train_begin(self, logs=None):
-        self.interrupts = 0
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self.interrupts: int = 0
         self.handler: Any = None
         if threading.current_thread() is threading.main_thread() and (
                 signal.getsignal(signal.SIGINT) is signal.default_int_handler):     # else another handler is in charge
             self.handler = signal.signal(signal.SIGINT, self._interrupt)
 
-    def on_checkpoint(self, state):
+    def on_checkpoint(self, state: Any) -> None:
         state.save(self.path)
         self._end_if(state.strategy.any(self.interrupts))
 
-    def progress(self, means):
+    def progress(self, means: Any) -> None:
         interrupted = self.state.strategy.any(self.interrupts)
         due = means is self.state.means and self.save_freq != "epoch" and means.batches % self.save_freq == 0
         if due or interrupted and self.state.can_resume_batches:
@@ -138,10 +139,10 @@ class BackupAndRestore(Pasteable, Callback):
             done = "batches" if self.state.can_resume_batches else "epochs"
             raise KeyboardInterrupt(f"{self.path} holds all complete {done}; the same command continues from there.")
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         self.on_train_interrupted()
 
-    def on_train_interrupted(self):
+    def on_train_interrupted(self) -> None:
         if self.handler is not None:
             signal.signal(signal.SIGINT, self.handler)
             self.handler = None

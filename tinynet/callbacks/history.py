@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from tinynet.callbacks.base import Callback
+from tinynet.types import Any, Logs
 from tinynet.validation import Pasteable
 
 
@@ -17,18 +17,18 @@ class History(Callback):
     {'loss': [0.5]}
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.on_train_begin()
 
-    def __getstate__(self):     # without the data
+    def __getstate__(self) -> dict[str, Any]:  # without the data
         return vars(self) | {"validation_data": None}
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self.epoch: list[int] = []
         self.history: dict[str, list[float]] = {}
         self.epochs_of: dict[str, list[int]] = {}
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
@@ -50,20 +50,22 @@ class CSVLogger(Pasteable, Callback):
     file: Any = None
     writer: Any = None
 
-    def __init__(self, filename, separator=",", append=False):
+    def __init__(self, filename: Any, separator: str = ",", append: bool = False):
         if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
             raise ValueError(f"separator must be a single character, such as ';', got {separator!r}.")
-        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+        self.filename: str = os.fspath(filename)
+        self.separator = separator
+        self.append = append
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self.file = open(self.filename, "a", newline="") if self.is_writer else None
         self.state: Any = None
-        self.file_started = False
+        self.file_started: bool = False
 
-    def on_resume(self, state):
+    def on_resume(self, state: Any) -> None:
         self.state = state
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.file is not None:
             self._begin(epoch)
             self._write(epoch, logs or {})
@@ -85,7 +87,7 @@ class CSVLogger(Pasteable, Callback):
                 lines[-1:] = [] if resumed else [lines[-1] + "\n"]
             if resumed and lines and self._epoch_of(lines[-1]) == epoch:
                 lines.pop()
-        self.names = next(csv.reader(lines[:1], delimiter=self.separator), [])[1:]
+        self.names: Any = next(csv.reader(lines[:1], delimiter=self.separator), [])[1:]
         self.file.truncate(0)
         self.file.writelines(lines)
         self.writer = csv.writer(self.file, delimiter=self.separator, lineterminator="\n")
@@ -112,12 +114,12 @@ class CSVLogger(Pasteable, Callback):
         self.file.flush()
         os.fsync(self.file.fileno())
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         if self.file is not None:
             self._begin(self.params.get("epochs"))
         self.on_train_interrupted()
 
-    def on_train_interrupted(self):
+    def on_train_interrupted(self) -> None:
         if self.file is not None:
             self.file.close()
         self.file = self.writer = None

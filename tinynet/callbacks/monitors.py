@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from tinynet.callbacks.base import Callback
+from tinynet.types import Any, Function, Logs
 from tinynet.validation import Pasteable, argument_names, find, number, whole_number
 
 
@@ -21,26 +22,28 @@ class Monitor(Pasteable, Callback):
     what = ""
     state_attributes: tuple[str, ...] = ("wait", "best")
 
-    def __init__(self, monitor, min_delta, patience, verbose, mode):
+    def __init__(self, monitor: str, min_delta: float, patience: int, verbose: int, mode: str):
         find("mode", mode, dict.fromkeys(("auto", "min", "max")))
         if not isinstance(monitor, str):
             raise TypeError(f"monitor must be a name in the logs, such as 'val_loss', got {monitor!r}.")
-        self.monitor, self.verbose, self.mode = monitor, verbose, mode
-        self.patience = whole_number("patience", patience, least=0)
-        self.min_delta = number("min_delta", min_delta, least=-math.inf)
+        self.monitor = monitor
+        self.verbose = verbose
+        self.mode = mode
+        self.patience: int = whole_number("patience", patience, least=0)
+        self.min_delta: float = number("min_delta", min_delta, least=-math.inf)
         Monitor.on_train_begin(self)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         maximum = self.mode == "max" or self.mode == "auto" and higher_is_better(self.monitor, self.model)
         self.sign = 1 if maximum else -1
         self.wait, self.best = 0, -self.sign * np.inf
 
     @property
-    def monitor_op(self):
+    def monitor_op(self) -> Function:
         """np.greater or np.less, of which callbacks of one's own ask whether a value is better."""
         return np.greater if self.sign > 0 else np.less
 
-    def value(self, logs):
+    def value(self, logs: Logs) -> Any:
         """The monitored value, or None, with a warning."""
         value = (logs or {}).get(self.monitor)
         if value is None:
@@ -51,15 +54,16 @@ class Monitor(Pasteable, Callback):
                              "metric a single threshold.")
         return value
 
-    def improved(self, value) -> bool:
+    def improved(self, value: Any) -> bool:
         """Whether this is the best value so far by more than min_delta; if so it is kept."""
         if self.sign * (value - self.best) <= self.min_delta or math.isnan(value):
             return False
-        self.best, self.wait = value, 0
+        self.best = value
+        self.wait = 0
         return True
 
 
-def higher_is_better(name, model=None) -> bool:
+def higher_is_better(name: str, model: Any = None) -> bool:
     """Whether higher values of this name in the logs are better: as the model's metric says, else by the name.
 
     >>> higher_is_better("val_accuracy"), higher_is_better("val_loss")
@@ -97,41 +101,42 @@ class EarlyStopping(Monitor):
     """
 
     what = "Early stopping"
-    state_attributes = ("wait", "best", "stopped_epoch", "stopped", "best_weights")
-    best_weights: list | None = None
+    state_attributes: tuple[str, ...] = ("wait", "best", "stopped_epoch", "stopped", "best_weights")
+    best_weights: list[Any] | None = None
 
-    def __init__(self, monitor="val_loss", min_delta=0.0, patience=0, verbose=0, mode="auto", baseline=None,
-                 restore_best_weights=False):
+    def __init__(self, monitor: str = "val_loss", min_delta: float = 0.0, patience: int = 0, verbose: int = 0,
+                 mode: str = "auto", baseline: float | None = None, restore_best_weights: bool = False):
         super().__init__(monitor, min_delta, patience, verbose, mode)
-        self.baseline = None if baseline is None else number("baseline", baseline, least=-math.inf)
+        self.baseline: float | None = None if baseline is None else number("baseline", baseline, least=-math.inf)
         self.restore_best_weights = restore_best_weights
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         super().on_train_begin()
         self.stopped_epoch, self.stopped, self.best_weights = 0, False, None
         if self.baseline is not None:
-            self.best = self.baseline
+            self.best: Any = self.baseline
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         value = self.value(logs)
         if value is None:
             return
         if self.improved(value):
             if self.restore_best_weights:
-                self.best_weights = self.model.get_weights()
+                self.best_weights: Any = self.model.get_weights()
             return
         self.wait += 1
         if self.wait >= self.patience:
-            self.stopped_epoch, self.stopped = epoch, True
+            self.stopped_epoch = epoch
+            self.stopped = True
             self.model.stop_training = True
             self.on_train_interrupted()     # callbacks after this one see the best weights
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         self.on_train_interrupted()
         if self.stopped and self.verbose:
             print(f"Epoch {self.stopped_epoch + 1:05d}: early stopping")
 
-    def on_train_interrupted(self):
+    def on_train_interrupted(self) -> None:
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
             self.best_weights = None
@@ -156,21 +161,21 @@ class ReduceLROnPlateau(Monitor):
     """
 
     what = "Reduce LR on plateau"
-    cooldown_counter = 0
-    state_attributes = ("wait", "best", "cooldown_counter")
+    cooldown_counter: int = 0
+    state_attributes: tuple[str, ...] = ("wait", "best", "cooldown_counter")
 
-    def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4, cooldown=0,
-                 min_lr=0.0):
+    def __init__(self, monitor: str = "val_loss", factor: float = 0.1, patience: int = 10, verbose: int = 0,
+                 mode: str = "auto", min_delta: float = 1e-4, cooldown: int = 0, min_lr: float = 0.0):
         super().__init__(monitor, min_delta, patience, verbose, mode)
-        self.factor = number("factor", factor, below=1)
-        self.cooldown = whole_number("cooldown", cooldown, least=0)
-        self.min_lr = number("min_lr", min_lr)
+        self.factor: float = number("factor", factor, below=1)
+        self.cooldown: int = whole_number("cooldown", cooldown, least=0)
+        self.min_lr: float = number("min_lr", min_lr)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         super().on_train_begin()
         self.cooldown_counter = 0
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         rate = float(self.model.optimizer.lr)
         if logs is not None:
             logs["lr"] = rate
@@ -179,7 +184,7 @@ class ReduceLROnPlateau(Monitor):
             return
         if self.cooldown_counter:
             self.cooldown_counter -= 1
-            self.wait = 0
+            self.wait: int = 0
         if self.improved(value) or self.cooldown_counter:
             return
         self.wait += 1
@@ -198,12 +203,13 @@ class LearningRateScheduler(Pasteable, Callback):
     Source: keras/callbacks/callbacks.py of Keras 2.3.1.
     """
 
-    def __init__(self, schedule, verbose=0):
+    def __init__(self, schedule: Any, verbose: int = 0):
         if not callable(schedule):
             raise TypeError(f"LearningRateScheduler expects a function of the epoch, got {schedule!r}.")
-        self.schedule, self.verbose = schedule, verbose
+        self.schedule = schedule
+        self.verbose = verbose
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         takes_rate = len(argument_names(self.schedule)) > 1
         rate = self.schedule(epoch, float(self.model.optimizer.lr)) if takes_rate else self.schedule(epoch)
         if not isinstance(rate, numbers.Real):
@@ -212,7 +218,7 @@ class LearningRateScheduler(Pasteable, Callback):
         if self.verbose:
             print(f"\nEpoch {epoch + 1:05d}: LearningRateScheduler setting learning rate to {float(rate)}.")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if logs is not None:
             logs["lr"] = float(self.model.optimizer.lr)
 
@@ -220,7 +226,7 @@ class LearningRateScheduler(Pasteable, Callback):
 class TerminateOnNaN(Callback):
     """End training as soon as the loss of a batch is NaN or infinite."""
 
-    def on_batch_end(self, batch, logs=None):
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
         if not math.isfinite((logs or {}).get("loss", 0.0)):
             print(f"Batch {batch}: Invalid loss, terminating training")
             self.model.stop_training = True

@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
 
 import numpy as np
 
 from tinynet.callbacks.base import Callback
+from tinynet.types import Any, Logs
 
 # At most 79 columns wide with loss and accuracy.
 FORMAT = "{desc}: {percentage:3.0f}%|{bar:20}| {remaining}{postfix}"
@@ -18,8 +18,9 @@ class ProgressBar:
 
     shown: Any = None
 
-    def __init__(self, title, total, shown):
-        self.started = self.drawn = time.perf_counter()
+    def __init__(self, title: str, total: Any, shown: bool):
+        self.started: float = time.perf_counter()
+        self.drawn: float = self.started
         self.tqdm: Any = None
         if shown and _is_interactive():
             from tqdm.auto import tqdm      # here, because it doubles the time of `import tinynet`
@@ -32,7 +33,7 @@ class ProgressBar:
         """Whether it is time to draw: ten times a second."""
         return self.tqdm is not None and time.perf_counter() - self.drawn > 0.1
 
-    def move(self, done, text=""):
+    def move(self, done: int, text: str = "") -> None:
         """Draw the bar at `done` of `total`, with a text after it."""
         if self.tqdm is not None:
             self.drawn = time.perf_counter()
@@ -47,7 +48,7 @@ class ProgressBar:
         return time.perf_counter() - self.started
 
 
-def as_text(logs) -> str:
+def as_text(logs: Logs) -> str:
     """Logs as Keras prints them.
 
     >>> as_text({"loss": 0.25, "accuracy": 0.0001})
@@ -69,30 +70,31 @@ class ProgbarLogger(Callback):
     The bar is tqdm's, in a terminal or a notebook; to a pipe or a file only the lines are written.
     """
 
-    def __init__(self, verbose=1, validation_samples=None):
-        self.verbose, self.validation_samples = verbose, validation_samples
+    def __init__(self, verbose: int = 1, validation_samples: int | None = None):
+        self.verbose = verbose
+        self.validation_samples = validation_samples
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         if self.params["samples"] and self.validation_samples:
             print(f"Train on {self.params['samples']} samples, validate on {self.validation_samples} samples",
                   flush=True)
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.title = f"Epoch {epoch + 1}/{self.params['epochs']}"
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self.title: str = f"Epoch {epoch + 1}/{self.params['epochs']}"
         if self.verbose == 2:
             print(self.title, flush=True)
-        self.bar = ProgressBar(self.title, total(self.params), shown=self.verbose == 1)
-        self.validating = False
+        self.bar: ProgressBar = ProgressBar(self.title, total(self.params), shown=self.verbose == 1)
+        self.validating: bool = False
 
-    def progress(self, means):
+    def progress(self, means: Any) -> None:
         if not self.validating and self.bar.due():
             self.bar.move(done(means, self.params), as_text(means.result()))
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: Logs = None) -> None:
         self.validating = True
         self.bar.move(total(self.params), "validating")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         seconds = self.bar.close()
         training_first = sorted(logs, key=lambda name: name.startswith("val_"))
         line = f" - {seconds:.0f}s - {as_text({name: logs[name] for name in training_first})}"
@@ -102,28 +104,32 @@ class ProgbarLogger(Callback):
 class TestLogger(Callback):
     """A live bar for evaluate or predict, and then a line."""
 
-    def on_test_begin(self, logs=None):
-        self.bar = ProgressBar("", total(self.params), shown=True)
+    def on_test_begin(self, logs: Logs = None) -> None:
+        self.bar: ProgressBar = ProgressBar("", total(self.params), shown=True)
         self.means: Any = None
 
-    def progress(self, means):
+    def progress(self, means: Any) -> None:
         self.means = means
         if self.bar.due():
             self.bar.move(done(means, self.params))
 
-    def on_test_end(self, logs=None):
+    def on_test_end(self, logs: Logs = None) -> None:
         seconds, count = self.bar.close(), total(self.params)
         text = f" - {as_text(self.means.result())}" if self.means else ""
         print(f"{count}/{count} - {seconds:.0f}s{text}", flush=True)
 
-    on_predict_begin, on_predict_end = on_test_begin, on_test_end
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        self.on_test_begin()
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        self.on_test_end()
 
 
-def total(params) -> int:
+def total(params: dict[str, Any]) -> int:
     """The length of a bar: the number of samples, or of steps if a generator does not tell."""
     return params["samples"] or params["steps"]
 
 
-def done(means, params) -> int:
+def done(means: Any, params: dict[str, Any]) -> int:
     """The position in the bar."""
     return means.samples if params["samples"] else means.batches

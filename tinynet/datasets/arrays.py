@@ -10,16 +10,16 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tinynet.datasets.download import get_file, keras_folder
+from tinynet.types import Any
 
 KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
 
-def data_file(path, name, file_hash) -> str | Path:
+def data_file(path: str | None, name: str, file_hash: str) -> str:
     """The file at path, or else Keras's file of this name in ~/.keras/datasets, downloaded if it is not there.
 
     Raises OSError if it cannot be downloaded, which says where to put it by hand.
@@ -29,12 +29,12 @@ def data_file(path, name, file_hash) -> str | Path:
     return get_file(path or name, KERAS + name, file_hash=file_hash)
 
 
-def data_folder(name) -> Path:
+def data_folder(name: str) -> Path:
     """A folder among Keras's data sets."""
     return keras_folder() / "datasets" / name
 
 
-def read_npz(path, names) -> list[np.ndarray]:
+def read_npz(path: str, names: list[str]) -> list[np.ndarray]:
     """The arrays of these names in a .npz file.
 
     Raises ValueError for a damaged file, one without these arrays, and one that holds other objects; OSError if it
@@ -61,7 +61,7 @@ def _read_npy(file) -> np.ndarray:
     return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def unpickled(file, encoding="latin1") -> Any:
+def unpickled(file: Any, encoding: str = "latin1") -> Any:
     """The array of a pickle, or its dict of arrays and lists.
 
     Raises ValueError if it is damaged, or names anything that an array does not need.
@@ -87,10 +87,10 @@ class _Array:
 
     array: Any
 
-    def __init__(self, *unused):
+    def __init__(self, *unused: Any):
         """What pickles give here is the class and the shape of an empty array."""
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, dtype, in_columns, content = state
         if not all(type(n) is int and n >= 0 for n in shape):
             raise ValueError(f"an array has the shape {shape!r}")
@@ -107,12 +107,12 @@ class _Array:
 class _Type:
     """The type of an array that is being read: numbers, or objects."""
 
-    def __init__(self, name, *unused):
+    def __init__(self, name: str, *unused: Any):
         if not re.fullmatch(r"[biuf][1248]|O8?", name):
             raise ValueError(f"an array has the type {name!r}")
         self.numpy = np.dtype(object if name[0] == "O" else name)
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.numpy = self.numpy.newbyteorder(">" if state[1] == ">" else "<")
 
 
@@ -121,5 +121,6 @@ def _encoded(text, encoding="latin1"):
 
 
 # What a pickle of arrays names, in all versions of NumPy
-NEEDED = {("numpy.core.multiarray", "_reconstruct"): _Array, ("numpy._core.multiarray", "_reconstruct"): _Array,
-          ("numpy", "ndarray"): None, ("numpy", "dtype"): _Type, ("_codecs", "encode"): _encoded}
+NEEDED: dict[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): _Array, ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("numpy", "ndarray"): None, ("numpy", "dtype"): _Type, ("_codecs", "encode"): _encoded}

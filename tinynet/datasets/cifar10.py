@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from tinynet.datasets.arrays import data_folder, unpickled
+from tinynet.types import Split
 
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 
 
-def load_data(path=None):
+def load_data(path: str | Path | None = None) -> Split:
     """`(x_train, y_train), (x_test, y_test)`: uint8 images (50000, 32, 32, 3) and (10000, 32, 32, 3), and their classes
     (50000, 1) and (10000, 1).
 

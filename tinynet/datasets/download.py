@@ -4,9 +4,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tinynet.types import Any
 
-def get_file(fname, origin, md5_hash=None, file_hash=None, cache_subdir="datasets", hash_algorithm="auto",
-             cache_dir=None):
+
+def get_file(fname: str, origin: str, md5_hash: str | None = None, file_hash: str | None = None,
+             cache_subdir: str = "datasets", hash_algorithm: str = "auto", cache_dir: Any = None) -> str:
     """The path of a file that is downloaded once, from the URL `origin`, into a folder of the user.
 
     Parameters

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from tinynet.datasets.download import keras_folder
 from tinynet.datasets.mnist import FILES, read_idx
+from tinynet.types import Split
 
 
-def load_data(path=None):
+def load_data(path: str | Path | None = None) -> Split:
     """`(x_train, y_train), (x_test, y_test)`, shaped like MNIST's; the classes 0 to 9 are T-shirt, trouser, pullover,
     dress, coat, sandal, shirt, sneaker, bag and ankle boot.
 

@@ -5,10 +5,12 @@ import numpy as np
 
 from tinynet.datasets.arrays import data_file, read_npz
 from tinynet.datasets.words import as_array, numbered, read_index
+from tinynet.types import Any, Split
 
 
-def load_data(path=None, num_words=None, skip_top=0, maxlen=None, seed=113, start_char=1, oov_char=2, index_from=3,
-              **unknown):
+def load_data(path: str | None = None, num_words: int | None = None, skip_top: int = 0, maxlen: int | None = None,
+              seed: int | None = 113, start_char: int | None = 1, oov_char: int = 2, index_from: int = 3,
+              **unknown: Any) -> Split:
     """`(x_train, y_train), (x_test, y_test)`: 25,000 texts each, as arrays of lists of word numbers, and 0 or 1.
 
     Parameters as for `tinynet.datasets.reuters.load_data`, without test_split; the file is Keras's imdb.npz. With
@@ -32,6 +34,6 @@ def load_data(path=None, num_words=None, skip_top=0, maxlen=None, seed=113, star
     return (as_array(texts[:count]), labels[:count]), (as_array(texts[count:]), labels[count:])
 
 
-def get_word_index(path=None) -> dict[str, int]:
+def get_word_index(path: str | None = None) -> dict[str, int]:
     """{word: its number}, of Keras's imdb_word_index.json."""
     return read_index(data_file(path, "imdb_word_index.json", "bfafd718b763782e994055a2d397834f"))

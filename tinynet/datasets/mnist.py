@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tinynet.types import Any, Array, Shape, Split
+
 FOLDER = Path(__file__).parent / "mnist_data"
 
 # SHA-256 of each file, uncompressed, and the shape of its array.
-FILES = {
+FILES: dict[Any, Any] = {
     "train-images-idx3-ubyte.gz": ("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", (60000, 28, 28)),
     "train-labels-idx1-ubyte.gz": ("65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", (60000,)),
     "t10k-images-idx3-ubyte.gz": ("0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", (10000, 28, 28)),
@@ -20,7 +22,7 @@ FILES = {
 }
 
 
-def load_data(path=None):
+def load_data(path: str | Path | None = None) -> Split:
     """`(x_train, y_train), (x_test, y_test)`: uint8 images (60000, 28, 28) and (10000, 28, 28), 0 white to 255
     black, and their digits (60000,) and (10000,).
 
@@ -44,7 +46,7 @@ def load_data(path=None):
     return (images, labels), (test_images, test_labels)
 
 
-def read_idx(path, sha256, shape):
+def read_idx(path: Path, sha256: str | None, shape: Shape) -> Array:
     """The uint8 array of a gzipped IDX file, checked by the SHA-256 of its content, or by gzip's if it is None.
 
     The format: two zero bytes, 8 for uint8, the number of axes; the length of each axis in four bytes, the highest

@@ -6,8 +6,11 @@ import warnings
 
 import numpy as np
 
+from tinynet.types import Any, Path
 
-def numbered(texts, labels, num_words, skip_top, maxlen, start_char, oov_char, index_from, **unknown):
+
+def numbered(texts: Any, labels: Any, num_words: int | None, skip_top: int, maxlen: int | None,
+             start_char: int | None, oov_char: int, index_from: int, **unknown: Any) -> tuple[Any, Any]:
     """The texts with Keras's numbers: a start mark, all words moved up by index_from, rare ones replaced by oov_char.
 
     Raises ValueError if no text is shorter than maxlen, TypeError for an unknown argument.
@@ -33,14 +36,14 @@ def numbered(texts, labels, num_words, skip_top, maxlen, start_char, oov_char, i
     return texts, labels
 
 
-def as_array(texts) -> np.ndarray:
+def as_array(texts: list[Any]) -> np.ndarray:
     """An array of lists."""
     result = np.empty(len(texts), dtype=object)
     result[:] = texts
     return result
 
 
-def read_index(path) -> dict[str, int]:
+def read_index(path: Path) -> dict[str, int]:
     """{word: its number} of a JSON file."""
     with open(path, encoding="utf-8") as file:
         return json.load(file)

@@ -9,11 +9,11 @@ import os
 import sys
 import threading
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 import numpy as np
 
 from tinynet.device import launcher, threads
+from tinynet.types import Any, Array
 from tinynet.validation import find
 
 
@@ -49,12 +49,12 @@ def _choose() -> tuple[Any, Any, str]:
 
 
 xp, stream, device = _choose()
-on_gpu = xp is not np
+on_gpu: bool = xp is not np
 if not launcher.rank():
     print(f"tinynet computes with {xp.__name__} on {device}.", file=sys.stderr)
 
 
-def working() -> AbstractContextManager:
+def working() -> AbstractContextManager[Any]:
     """The context in which a model computes: all threads of the CPU, or the one stream of the GPU."""
     return _on_stream() if on_gpu else threads.workers()
 
@@ -78,7 +78,7 @@ def _on_stream():
             stream.synchronize()
 
 
-def to_numpy(array) -> np.ndarray:
+def to_numpy(array: Any) -> np.ndarray:
     """A copy of the array in the CPU's memory, after all work on it is complete.
 
     >>> to_numpy(xp.ones(2))
@@ -87,7 +87,7 @@ def to_numpy(array) -> np.ndarray:
     return xp.asnumpy(array) if on_gpu else np.array(array)
 
 
-def host_array(size, dtype) -> np.ndarray:
+def host_array(size: int, dtype: Any) -> np.ndarray:
     """An array in pinned memory of the CPU, to and from which the GPU copies at full speed."""
     memory = xp.cuda.alloc_pinned_memory(size * np.dtype(dtype).itemsize)
     return np.frombuffer(memory, dtype, size)
@@ -99,6 +99,6 @@ def synchronize() -> None:
         stream.synchronize()
 
 
-def known_nonfinite(number) -> bool:
+def known_nonfinite(number: Array) -> bool:
     """Whether a number is NaN or infinite; False for one on a GPU, which is not waited for."""
     return not (on_gpu and isinstance(number, xp.ndarray)) and not np.isfinite(number)

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 open_limits: list[OneThread] = []       # of all threads of Python
-_before: list[tuple] = []               # (set, number of threads) of each BLAS before the first of them
+_before: list[tuple[Any, ...]] = []               # (set, number of threads) of each BLAS before the first of them
 _lock = threading.RLock()               # a signal's handler may predict
 _forked = False
 
@@ -24,11 +24,11 @@ class OneThread:
     Ctrl-C may come at any point of both: `end` can be called again, and also if `begin` was not completed.
     """
 
-    def __init__(self):
-        self.thread = threading.get_ident()
-        self.before: list[tuple] = []       # of a BLAS whose number of threads is each thread's own
+    def __init__(self) -> None:
+        self.thread: int = threading.get_ident()
+        self.before: list[tuple[Any, ...]] = []       # of a BLAS whose number of threads is each thread's own
 
-    def begin(self):
+    def begin(self) -> None:
         """Raises RuntimeError like `check_fork`."""
         check_fork()
         with _lock:
@@ -39,7 +39,7 @@ class OneThread:
             for blas in _loaded():
                 blas.set(1)
 
-    def end(self):
+    def end(self) -> None:
         with _lock:
             if self in open_limits:
                 open_limits.remove(self)

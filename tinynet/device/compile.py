@@ -13,11 +13,11 @@ import struct
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tinynet.device.optimizer_kernels import all_kernels
+from tinynet.types import Any
 
 HERE = Path(__file__).parent
 # No fused multiply-add and no other order of sums: the numbers are NumPy's to the last bit.
@@ -36,19 +36,19 @@ class Library:
     `pack(name, arguments)` makes these words.
     """
 
-    def __init__(self, path, text, real):
-        self.functions = ctypes.CDLL(str(path))
-        self.real = REAL[real]
-        self.types = TYPES | {"T": real}
-        self.parameters = _kernels(text)
+    def __init__(self, path: Path, text: str, real: str):
+        self.functions: Any = ctypes.CDLL(str(path))
+        self.real: str = REAL[real]
+        self.types: dict[str, str] = TYPES | {"T": real}
+        self.parameters: dict[str, Any] = _kernels(text)
         exp, log = (loop_of(ufunc, np.dtype(real).char + "->" + np.dtype(real).char) for ufunc in (np.exp, np.log))
         self.functions.set_functions(*map(ctypes.c_uint64, (*exp, *log)))
 
-    def address(self, name) -> int:
+    def address(self, name: str) -> int:
         """The address of a function of the library."""
         return ctypes.cast(getattr(self.functions, name), ctypes.c_void_p).value or 0
 
-    def pack(self, name, arguments) -> bytes:
+    def pack(self, name: str, arguments: list[Any]) -> bytes:
         """The arguments of a kernel as 64-bit words: arrays, None, or numbers.
 
         Raises TypeError for arrays that the kernel would misread.
@@ -69,7 +69,7 @@ class Library:
 
 
 @cache
-def library(real) -> Any:
+def library(real: str) -> Any:
     """The `Library` for this float type; None without a compiler."""
     found = compiler()
     if not found:
@@ -136,7 +136,7 @@ def _by_words(name, types):
     return f"EXPORT call_{name}(const word* w) {{ TAKE_PIECE(w); {name}({values}); }}"
 
 
-def loop_of(ufunc, types) -> tuple[int, int]:
+def loop_of(ufunc: Any, types: str) -> tuple[int, int]:
     """(the address of a ufunc's loop for these types, such as "ff->f", the address of its data).
 
     The loop is the one that NumPy itself calls, so its bits are NumPy's.

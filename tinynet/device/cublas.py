@@ -5,7 +5,8 @@ CuPy does not allow matrix products while a CUDA graph is captured; cuBLAS itsel
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+
+from tinynet.types import Any
 
 Pointer = ctypes.c_void_p
 NO, TRANSPOSED = 0, 1           # CUBLAS_OP_N and CUBLAS_OP_T
@@ -32,14 +33,14 @@ class Handle:
         tf32: round inputs to ten bits of mantissa and use the tensor cores; the error is about 3e-4.
     """
 
-    def __init__(self, library, workspace, tf32=False):
+    def __init__(self, library: Any, workspace: Any, tf32: bool = False):
         self.library, self.workspace, self.stream = library, workspace, None
-        self.handle = ctypes.c_void_p()
+        self.handle: Any = ctypes.c_void_p()
         self._call("cublasCreate_v2", ctypes.byref(self.handle))
         if tf32:
             self._call("cublasSetMathMode", self.handle, TF32)
 
-    def matmul(self, a, b, out, stream):
+    def matmul(self, a: Any, b: Any, out: Any, stream: Any) -> Any:
         """out = a b, for 2-D arrays of one type with `data.ptr`, each C-contiguous or the transpose of one that is.
 
         cuBLAS stores matrices by columns, so an array that NumPy stores by rows is its own transpose there, and

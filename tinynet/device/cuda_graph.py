@@ -11,6 +11,7 @@ import numpy as np
 
 from tinynet.device import arrays
 from tinynet.device.arrays import xp
+from tinynet.types import Any
 
 STEPS_PER_CAPTURE, FREE_CAPTURES = 4, 20    # a capture costs about so many steps; so many may be in vain
 
@@ -24,16 +25,18 @@ class CapturedWork:
     stay what they were when the step was captured.
     """
 
-    def __init__(self, work, owners):
+    def __init__(self, work: Any, owners: Any):
         self.work, self.owners = work, owners
         self.seen: set[int] = set()
-        self.graphs: dict = {}      # size: (graph, what the work returned, its memory pool, arrays that it may use)
-        self.arrays: list = []
-        self.constants: list = []
+        # by size: (graph, what the work returned, its memory pool, arrays that it may use)
+        self.graphs: dict[int, Any] = {}
+        self.arrays: list[Any] = []
+        self.constants: list[Any] = []
         self.captures = self.replays = 0
-        self.disabled, self.changed = False, {}
+        self.disabled = False
+        self.changed: dict[Any, Any] = {}
 
-    def __call__(self, size):
+    def __call__(self, size: int) -> Any:
         if self.disabled or size not in self.seen:
             self.seen.add(size)
             return self.work(size)
@@ -79,10 +82,10 @@ class CapturedWork:
         return False
 
 
-def watched(layers, state):
+def watched(layers: Any, state: Any) -> Any:
     """(arrays, constants) of these objects: what a graph depends on. Private constants, `_name`, are left out."""
-    kept: list = []
-    constants: list = []
+    kept: list[Any] = []
+    constants: list[Any] = []
     for owner in (*layers, *state):
         for name, value in getattr(owner, "__dict__", {}).items():
             if isinstance(value, (int, float, str, np.number)) and not name.startswith("_"):
@@ -93,10 +96,10 @@ def watched(layers, state):
     return kept, constants
 
 
-def arrays_of(owners) -> list:
+def arrays_of(owners: Any) -> list[Any]:
     """All arrays that these objects hold, and those of layers inside layers: a graph writes to them, although they may
     be replaced."""
-    found: dict = {}
+    found: dict[Any, Any] = {}
     left = list(owners)
     while left:
         thing = left.pop()

@@ -12,6 +12,7 @@ from tinynet.device import compile, cuda, threads
 from tinynet.device.arrays import on_gpu, xp
 from tinynet.device.optimizer_kernels import formula, kernel_name, source
 from tinynet.device.record import Recorded, recorded, tape
+from tinynet.types import Any, Array, Function, Identifier, Shape
 
 CUDA = (Path(__file__).parent / "kernels.c").read_text()
 
@@ -21,12 +22,12 @@ def fusing_pays() -> bool:
     return on_gpu or bool(compile.compiler())
 
 
-def by_kernel(array) -> bool:
+def by_kernel(array: Array) -> bool:
     """Whether a kernel computes with this array: on a GPU, and while a step is recorded."""
     return on_gpu or isinstance(array, Recorded) and bool(tape())
 
 
-def launch(dtype, name, number, *arguments):
+def launch(dtype: Any, name: str, number: int, *arguments: Any) -> None:
     """Run a kernel for T of this type: on a GPU in this number of threads; on a CPU it is noted, too."""
     if on_gpu:
         cuda.launch(CUDA, dtype, name, number, *arguments)
@@ -39,7 +40,7 @@ def _new(shape, dtype):
     return xp.empty(shape, dtype) if on_gpu else recorded(np.empty(shape, dtype))
 
 
-def gather(array, order, position, size, buffer):
+def gather(array: Array, order: Array | None, position: Array, size: int, buffer: Function) -> Array:
     """`size` samples of the array: order[position], order[position + 1] ...; without an order as they are.
 
     `position` is an array of one integer, on the device of the samples: a captured step reads it anew. The result is
@@ -61,7 +62,7 @@ def gather(array, order, position, size, buffer):
 # Random numbers
 
 
-def random_bits(seed, step, count, first=0):
+def random_bits(seed: Any, step: Any, count: int, first: int = 0) -> Array:
     """`count` 64-bit integers, from number `first` on, of Philox 4x64-10's stream (seed, step), as NumPy draws them."""
     if not by_kernel(step):
         skip = first % 4        # each counter yields four numbers
@@ -71,7 +72,7 @@ def random_bits(seed, step, count, first=0):
     return out
 
 
-def dropout_mask(seed, step, shape, rate, first=0):
+def dropout_mask(seed: Any, step: Any, shape: Shape, rate: float, first: int = 0) -> Array:
     """True with probability 1 - rate (rounded to a multiple of 2**-16) for each element of the shape.
 
     Element i uses sixteen bits of number (first + i) // 4 of the Philox 4x64-10 stream (seed, step), as NumPy draws it,
@@ -92,7 +93,8 @@ def dropout_mask(seed, step, shape, rate, first=0):
 # Bias, relu and dropout between two products
 
 
-def bias_relu_dropout(z, bias, seed, step, rate, first=0):
+def bias_relu_dropout(z: Array, bias: Array, seed: Any, step: Any, rate: float,
+                      first: int = 0) -> Array:
     """z = m max(z + b, 0) / (1 - rate), in place, with m of `dropout_mask`; no dropout if the rate is 0."""
     if by_kernel(z) and z.dtype.kind == "f":        # a gradient check's numbers are complex
         # z may be float64 over weights of float32.
@@ -106,7 +108,7 @@ def bias_relu_dropout(z, bias, seed, step, rate, first=0):
     return z
 
 
-def relu_dropout_backward(dy, y, rate):
+def relu_dropout_backward(dy: Array, y: Array, rate: float) -> Array:
     """dz = dy / (1 - rate) where y > 0, else 0, written over dy: y is zero where relu or dropout cut it off."""
     if by_kernel(dy):
         if dy.shape != y.shape:
@@ -119,7 +121,7 @@ def relu_dropout_backward(dy, y, rate):
     return dy
 
 
-def softmax_crossentropy(y_true, z):
+def softmax_crossentropy(y_true: Array, z: Array) -> Array:
     """l = log(sum_c exp(z_c)) - sum_c t_c z_c: categorical_crossentropy of softmax(z), in which log and exp cancel.
 
     >>> softmax_crossentropy(xp.array([[0.0, 1.0]]), xp.array([[1000.0, 0.0]]))
@@ -134,7 +136,7 @@ def softmax_crossentropy(y_true, z):
     return xp.log(xp.exp(z).sum(axis=-1)) - (y_true * z).sum(axis=-1)
 
 
-def softmax_crossentropy_backward(y_true, z):
+def softmax_crossentropy_backward(y_true: Array, z: Array) -> Array:
     """dl/dz = softmax(z) - t"""
     if by_kernel(z) and z.ndim == 2:
         dz = _new(z.shape, z.dtype)
@@ -146,7 +148,7 @@ def softmax_crossentropy_backward(y_true, z):
     return p - y_true
 
 
-def optimizer_update(optimizer, p, g, slots):
+def optimizer_update(optimizer: Identifier, p: Array, g: Array, slots: list[Any]) -> None:
     """optimizer.step on the vectors p, g and slots: as one kernel on a GPU, as kernels while a step is recorded, else
     block by block."""
     text, constants = formula(optimizer) if by_kernel(p) else ("", [])

@@ -10,11 +10,12 @@ from tinynet.device import cublas, threads
 from tinynet.device.arrays import on_gpu, xp
 from tinynet.device.plan import MOST_PIECES, cost, cut_blocks, cut_rows
 from tinynet.device.record import plain, tape
+from tinynet.types import Array
 
 LARGE_KERNEL = 2**19        # weights; measured on two cores with 1 MiB of cache each
 
 
-def matmul(a, b, out):
+def matmul(a: Array, b: Array, out: Array) -> Array:
     """out = a b
 
     Shapes: (N, D) (D, U) = (N, U), or with more axes before N.

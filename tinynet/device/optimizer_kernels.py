@@ -3,6 +3,9 @@ from __future__ import annotations
 
 import re
 
+from tinynet.types import Any, Identifier
+
+
 # By the class and the vectors that it keeps. T is float or double; rate is the learning rate after decay, and lr the
 # same as a T; t = 1, 2, 3 ...
 STEPS = {
@@ -38,7 +41,7 @@ STEPS = {
 CONSTANTS = ("momentum", "nesterov", "rho", "beta_1", "beta_2", "schedule_decay", "epsilon")
 
 
-def formula(optimizer) -> tuple[str, list[str]]:
+def formula(optimizer: Identifier) -> tuple[str, list[str]]:
     """(the formula, the names of the constants in it) of an optimizer; ("", []) if only its `step` has the formula.
 
     Your own optimizer may have both as its attributes `cuda` and `constants`.
@@ -53,18 +56,18 @@ def formula(optimizer) -> tuple[str, list[str]]:
     return text, constants_in(text)
 
 
-def kernel_name(optimizer) -> str:
+def kernel_name(optimizer: Identifier) -> str:
     """The name of the kernel of an optimizer's formula."""
     return "_".join(["update", type(optimizer).step.__qualname__.split(".")[0], *optimizer.slot_names])
 
 
-def source(optimizer) -> str:
+def source(optimizer: Identifier) -> str:
     """The kernel of an optimizer: reads lr and t from the optimizer's step_state."""
     text, constants = formula(optimizer)
     return kernel(kernel_name(optimizer), text, optimizer.slot_names, constants)
 
 
-def kernel(kernel_name, text, slot_names, constants) -> str:
+def kernel(kernel_name: str, text: str, slot_names: list[Any] | tuple[Any, ...], constants: list[Any]) -> str:
     """The text of a kernel around a formula."""
     names = ["p", "g", *slot_names]
     pointers = ", ".join(f"ROWS {'const ' if name == 'g' else ''}T* {name}_" for name in names)
@@ -91,6 +94,6 @@ def all_kernels() -> str:
                    for key, text in STEPS.items())
 
 
-def constants_in(text) -> list[str]:
+def constants_in(text: str) -> list[str]:
     """The names of an optimizer's constants in a formula."""
     return [name for name in CONSTANTS if re.search(rf"\b{name}\b", text)]

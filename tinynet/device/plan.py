@@ -19,6 +19,7 @@ from tinynet.device import threads
 from tinynet.device.blas import limit_this_thread
 from tinynet.device.compile import library
 from tinynet.device.denormals import flush_denormals
+from tinynet.types import Any, Array, Function
 
 MOST_PIECES = 16
 WORTH_THREADS = 12e6        # the cost of a step, below which a barrier takes more time than a second thread saves
@@ -41,13 +42,13 @@ class Call(NamedTuple):
     """
 
     function: int       # its address
-    pieces: list
+    pieces: list[Any]
     cut: object
-    accesses: list
+    accesses: list[Any]
     work: float = 0
 
 
-def cut_rows(rows) -> list[tuple[int, int]]:
+def cut_rows(rows: int) -> list[tuple[int, int]]:
     """The pieces of a batch of so many rows: 1, 2, 4, 8 or 16, of about equal size.
 
     A product reads all of W for each: so each has 64 rows or more, 128 from a batch of 512 on, and 256 from one of
@@ -60,12 +61,12 @@ def cut_rows(rows) -> list[tuple[int, int]]:
     return _pairs(threads.split(rows, rows // least, grain=1, most=MOST_PIECES))
 
 
-def cost(rows, inner, columns) -> int:
+def cost(rows: int, inner: int, columns: int) -> int:
     """Of a matrix product, in multiplications; to read the second matrix takes as long as sixteen rows."""
     return (rows + 16) * inner * columns
 
 
-def cut_blocks(rows, columns, batch) -> list[tuple[int, int]]:
+def cut_blocks(rows: int, columns: int, batch: int) -> list[tuple[int, int]]:
     """The pieces of the rows of a kernel W, 128 or more in each, for its gradient from a batch of this size and for its
     update, which takes about as long as the gradient from forty samples.
     """
@@ -77,7 +78,7 @@ def _pairs(slices):
     return [(piece.start, piece.stop) for piece in slices]
 
 
-def byte_range(array) -> tuple[int, int]:
+def byte_range(array: Array) -> tuple[int, int]:
     """The addresses of the first byte of an array and of the byte after its last one."""
     start = address(array)
     if array.flags.c_contiguous:
@@ -86,7 +87,7 @@ def byte_range(array) -> tuple[int, int]:
     return start + sum(r for r in reach if r < 0), start + sum(r for r in reach if r > 0) + array.itemsize
 
 
-def address(array) -> int:
+def address(array: Array) -> int:
     """The address of the first number of an array."""
     return array.__array_interface__["data"][0]     # takes half the time of array.ctypes.data
 
@@ -94,20 +95,20 @@ def address(array) -> int:
 class Plan:
     """The calls of a tape as a program for each thread; `play()` does them all."""
 
-    def __init__(self, tape):
+    def __init__(self, tape: Any):
         self.tape, calls = tape, tape.calls         # the tape keeps the arrays, of which the calls have the addresses
         worth = sum(call.work for call in calls) >= WORTH_THREADS
-        self.number = min(threads.threads(), MOST_PIECES) if worth else 1
+        self.number: int = min(threads.threads(), MOST_PIECES) if worth else 1
         phases = _phases(calls) if worth else [[call] for call in calls]
         self.alone, *_ = _programs(phases, 1)
-        self.programs = _programs(phases, self.number) if self.number > 1 else [self.alone]
+        self.programs: list[Any] = _programs(phases, self.number) if self.number > 1 else [self.alone]
         player = library("float32").functions
         table = ctypes.c_void_p * self.number
         begins, ends = zip(*(byte_range(p) for p in self.programs))
-        self._one: tuple = player.play, *map(ctypes.c_void_p, byte_range(self.alone))
-        self._all: tuple = player.play_all, table(*begins), table(*ends), ctypes.c_longlong(self.number)
+        self._one: tuple[Any, ...] = player.play, *map(ctypes.c_void_p, byte_range(self.alone))
+        self._all: tuple[Any, ...] = player.play_all, table(*begins), table(*ends), ctypes.c_longlong(self.number)
 
-    def play(self):
+    def play(self) -> None:
         """Do all calls; when it returns, they are done."""
         if self.number == 1 or _playing:        # another thread of Python plays on all threads: this one plays alone
             function, *arguments = self._one
@@ -123,12 +124,12 @@ class Plan:
                 _playing.clear()
 
 
-def entry(function, words, begin, end) -> bytes:
+def entry(function: Function, words: bytes, begin: int, end: int) -> bytes:
     """A call in a program."""
     return struct.pack("<QQqq", function, 4 + len(words) // 8, begin, end) + words
 
 
-def run(function, words, begin, end):
+def run(function: Function, words: bytes, begin: int, end: int) -> None:
     """Do a single call now."""
     program = np.frombuffer(entry(function, words, begin, end), np.uint64)
     library("float32").functions.play(*map(ctypes.c_void_p, byte_range(program)))

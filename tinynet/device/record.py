@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import struct
 import threading
-from typing import Any
 
 import numpy as np
 
 from tinynet.device.compile import library, loop_of
 from tinynet.device.plan import Access, Call, address, byte_range, cost, cut_rows, run
+from tinynet.types import Any, Array, Function
 
 # Conversions that cpu.c has
-CASTS = {"f4": ("f4", "f8", "i8", "b1"), "f8": ("f8", "f4", "i8", "b1"), "i8": ("i8", "f4", "f8"),
-         "b1": ("b1", "f4", "f8", "i8"), "u4": ("u4", "f4", "f8", "i8")}
+CASTS: dict[str, tuple[str, ...]] = {
+    "f4": ("f4", "f8", "i8", "b1"), "f8": ("f8", "f4", "i8", "b1"), "i8": ("i8", "f4", "f8"),
+    "b1": ("b1", "f4", "f8", "i8"), "u4": ("u4", "f4", "f8", "i8")}
 SUMS_AT_ONCE = np.lib.NumpyVersion(np.__version__) >= "2.3.0"      # without a conversion; before it, 8,192 at a time
 _thread = threading.local()
 
@@ -28,31 +29,33 @@ class NotRecordable(Exception):
 class Tape:
     """The calls of a step, noted while it runs inside `with tape:`. `failed` says why it cannot be played, or is ""."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.calls: list[Call] = []
-        self.failed = ""
+        self.failed: str = ""
         self.kept: list[np.ndarray] = []        # arrays whose addresses are in the calls
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         _thread.tape = self
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         _thread.tape = None
 
-    def note(self, function, pieces, cut, accesses, work=0.0):
+    def note(self, function: int, pieces: list[Any], cut: tuple[Any, ...] | None, accesses: list[Any],
+             work: float = 0.0) -> None:
         """Append a call. accesses: (array, whether it is written, whether by rows)."""
         self.kept += [array for array, _, _ in accesses]
         self.calls.append(Call(function, pieces, cut, [Access(*byte_range(a), write, by_rows)
                                                        for a, write, by_rows in accesses], work))
 
-    def note_rows(self, function, words, rows, accesses, scale=1, work=0.0):
+    def note_rows(self, function: int, words: bytes, rows: int, accesses: list[Any], scale: float = 1,
+                  work: float = 0.0) -> None:
         """Append a call whose loop goes over rows, `scale` iterations for each."""
         pieces = cut_rows(rows)
         cut = tuple(pieces) if len(pieces) > 1 else None
         self.note(function, [(words, begin * scale, end * scale) for begin, end in pieces], cut, accesses, work)
 
-    def try_to(self, note):
+    def try_to(self, note: Function) -> None:
         """note(tape), unless something could not be noted before."""
         try:
             if not self.failed:
@@ -62,7 +65,7 @@ class Tape:
 
     # Kernels
 
-    def launch(self, real, name, arguments, cut=None):
+    def launch(self, real: Any, name: str, arguments: Any, cut: tuple[Any, ...] | None = None) -> None:
         """Run a kernel of the library for this float type, and note it; cut: (cut, pieces) if not by its rows."""
         arguments = [plain(a) for a in arguments]
         lib, rows = library(np.dtype(real).name), arguments[-1]
@@ -75,10 +78,10 @@ class Tape:
         else:
             self.note(function, [(words, begin, end) for begin, end in cut[1]], cut[0], accesses)
 
-    def writers(self, vector):
+    def writers(self, vector: Array) -> list[Any]:
         """(begin, end, cut, pieces) of the parts of a vector, each as the call that wrote it last is cut."""
         start, end = byte_range(vector)
-        parts: list[tuple] = []
+        parts: list[tuple[Any, ...]] = []
         for call in reversed(self.calls):
             for a in call.accesses:
                 if a.write and a.start < end and start < a.end and not any(
@@ -98,7 +101,7 @@ class Tape:
 
     # NumPy
 
-    def ufunc(self, ufunc, inputs, result, dtype=None):
+    def ufunc(self, ufunc: Any, inputs: list[Any], result: Array, dtype: Any = None) -> None:
         """Note result = ufunc(*inputs)."""
         given = tuple(type(x) if isinstance(x, (int, float)) and not isinstance(x, (bool, np.generic)) else
                       np.asarray(x).dtype for x in inputs)
@@ -111,7 +114,7 @@ class Tape:
         if out is not result:
             self.convert(out, result)
 
-    def converted(self, x, dtype):
+    def converted(self, x: Any, dtype: Any) -> Array:
         """x as an array of this type; if it is none yet, by a noted conversion."""
         if not isinstance(x, np.ndarray):
             return np.asarray(x, dtype)         # a constant
@@ -121,14 +124,14 @@ class Tape:
         self.convert(x, result)
         return result
 
-    def convert(self, x, result):
+    def convert(self, x: Array, result: Array) -> None:
         """Note result[...] = x."""
         old, new = x.dtype.str[1:], result.dtype.str[1:]
         if new not in CASTS.get(old, ()):
             raise NotRecordable(f"a conversion of {x.dtype} to {result.dtype}")
         self.loop((library("float32").address(f"cast_{old}_{new}"), 0), [x, result])
 
-    def where(self, condition, a, b, result):
+    def where(self, condition: Array, a: Any, b: Any, result: Array) -> None:
         """Note result = where(condition, a, b)."""
         name = f"where_{result.itemsize}"
         if condition.dtype != bool or name not in ("where_4", "where_8"):
@@ -136,7 +139,7 @@ class Tape:
         self.loop((library("float32").address(name), 0), [
             condition, self.converted(a, result.dtype), self.converted(b, result.dtype), result])
 
-    def loop(self, loop, arrays):
+    def loop(self, loop: tuple[Any, ...], arrays: Any) -> None:
         """Note a ufunc's loop over arrays that are broadcast to the shape of the last one, which it writes."""
         if not arrays[-1].size:
             return
@@ -159,7 +162,7 @@ class Tape:
                        [(v, i == len(views) - 1, row >= length * number > 0)
                         for i, (v, row, number) in enumerate(zip(views, outer, inner))], rows // shape[0])
 
-    def reduce(self, ufunc, x, result, axis, dtype=None):
+    def reduce(self, ufunc: Any, x: Array, result: Array, axis: Any, dtype: Any = None) -> None:
         """Note result = ufunc.reduce(x, axis): sums, or largest numbers, over all, the first or the last axes."""
         given = axis if isinstance(axis, tuple) else range(x.ndim) if axis is None else (axis,)
         if result.dtype == np.int64 and x.dtype == bool:        # counted in float64, which is exact
@@ -186,7 +189,7 @@ class Tape:
         else:
             raise NotRecordable(f"{ufunc.__name__}.reduce of an array {x.shape} over axes {axes}")
 
-    def product(self, parts, pieces=None):
+    def product(self, parts: list[Any], pieces: list[Any] | None = None) -> None:
         """Note a matrix product: of one part (a, b, out), by pieces of its rows, or of parts that are independent."""
         for a, b, out in parts:
             if not a.dtype == b.dtype == out.dtype or out.dtype.char not in "fd":
@@ -205,7 +208,7 @@ class Tape:
 
 def _merged(axes):
     """The axes (length, strides) with those joined that are one row in memory, in each array."""
-    merged: list = []
+    merged: list[Any] = []
     for length, strides in axes:
         if length == 1:
             continue
@@ -221,12 +224,12 @@ def tape() -> Any:
     return getattr(_thread, "tape", None)
 
 
-def plain(array):
+def plain(array: Any) -> Any:
     """The same array, whose operations are not noted."""
     return array.view(np.ndarray) if isinstance(array, Recorded) else array
 
 
-def recorded(array):
+def recorded(array: Array) -> Array:
     """The same array, whose operations are noted."""
     return np.asarray(array).view(Recorded)
 

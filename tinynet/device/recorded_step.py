@@ -6,7 +6,6 @@ import operator
 import os
 import sys
 import types
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from tinynet.device import threads
 from tinynet.device.compile import compiler, library
 from tinynet.device.plan import Plan, byte_range
 from tinynet.device.record import NotRecordable, Tape, plain, recorded
+from tinynet.types import Any, Array, Function
 
 FREE_RECORDINGS, STEPS_PER_RECORDING = 20, 20      # so many may be in vain; one costs about so many steps
 # What a step, and what a prediction, uses of a model: its methods, and attributes
@@ -44,15 +44,15 @@ class RecordedStep:
         uses: what the work uses of the model, STEP or FORWARD.
     """
 
-    def __init__(self, work, model, *others, uses=STEP):
+    def __init__(self, work: Function, model: Any, *others: Any, uses: tuple[Any, ...] = STEP):
         self.work, self.model, self.others, self.uses = work, model, others, uses
         self.seen: set[int] = set()
         self.recordings: dict[int, _Recording] = {}
         self.count = self.plays = 0
         self.disturbed = self.look = True
-        self.reason = ""
+        self.reason: str = ""
 
-    def __call__(self, size):
+    def __call__(self, size: int) -> Array:
         if self.reason or size not in self.seen:
             self.seen.add(size)
             return self.work(size)
@@ -69,7 +69,7 @@ class RecordedStep:
         self.plays += 1
         return _shown(recording.result, recording.left)
 
-    def begin_epoch(self, callbacks):
+    def begin_epoch(self, callbacks: Any) -> None:
         """Before an epoch: if only tinynet's own code runs between its steps, the first one looks for changes."""
         self.look = True
         self.disturbed = not self.others[0].samples or any(map(callbacks.listen_to, BATCH_HOOKS)) or any(
@@ -95,7 +95,7 @@ class RecordedStep:
             self._watch(objects, noted.assigned)
         return _shown(plain(result), noted.left)
 
-    def _objects(self) -> list:
+    def _objects(self) -> list[Any]:
         """The objects that the work uses.  Raises NotRecordable if it need not be tried."""
         if not (library("float32") and library("float64")):
             raise NotRecordable("there is no C compiler")
@@ -115,17 +115,17 @@ class RecordedStep:
         containers = [owner[name] for owner, name in inside if isinstance(owner[name], (dict, list))]
         inside += [(items, key) for items in containers
                    for key in (items if isinstance(items, dict) else range(len(items)))]
-        names: dict[int, list] = {}
+        names: dict[int, list[Any]] = {}
         for owner, name in outside + inside:
             names.setdefault(id(owner), [owner, name]).append(name)     # one twice, so that a getter returns a tuple
-        self.owners = [owner for owner, *_ in names.values()]
-        self.getters = [operator.itemgetter(*rest) for _, *rest in names.values()]
-        self.values = [get(owner) for get, owner in zip(self.getters, self.owners)]
-        self.inside = [owner for owner in self.owners if all(owner is not other for other, _ in outside)]
-        self.sizes = list(map(len, self.inside))
+        self.owners: list[Any] = [owner for owner, *_ in names.values()]
+        self.getters: list[Any] = [operator.itemgetter(*rest) for _, *rest in names.values()]
+        self.values: list[Any] = [get(owner) for get, owner in zip(self.getters, self.owners)]
+        self.inside: list[Any] = [owner for owner in self.owners if all(owner is not other for other, _ in outside)]
+        self.sizes: list[int] = list(map(len, self.inside))
         # Comparing tuples finds another array by an error, but for arrays of one number.
         self.numbers = [(owner, name, owner[name]) for owner, name in inside if getattr(owner[name], "size", 0) == 1]
-        self.threads = threads.threads()
+        self.threads: int = threads.threads()
 
     def _changed(self) -> bool:
         """Whether anything that the work depends on is not what it was when it was recorded."""
@@ -171,7 +171,7 @@ def _shown(loss, left):
 
 
 class _Recording:
-    def __init__(self, tape, result, noted):
+    def __init__(self, tape: Any, result: Array, noted: Any):
         self.plan, self.result, self.left, self.of_model = Plan(tape), result, noted.left, noted.of_model
         written = [access[:2] for call in tape.calls for access in call.accesses if access.write]
         self.state = [a for a, (first, last) in zip(noted.arrays, map(byte_range, noted.arrays)) if any(
@@ -182,13 +182,13 @@ class _Recording:
 class _Noted:
     """Inside `with` the arrays of the objects note what is done with them; afterwards the objects are as before."""
 
-    def __init__(self, model, objects):
+    def __init__(self, model: Any, objects: list[Any]):
         self.model, self.objects = model, objects
         self.arrays: list[np.ndarray] = []
-        self.assigned: set = set()
-        self.left: list = []        # (attributes of an object, those that the step has assigned)
+        self.assigned: set[Any] = set()
+        self.left: list[Any] = []        # (attributes of an object, those that the step has assigned)
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         self.before = [(vars(o), dict(vars(o))) for o in self.objects]
         self.model_before = dict(vars(self.model))
         try:
@@ -205,7 +205,7 @@ class _Noted:
                 del attributes[name]
 
     def _noting(self):
-        made: dict = {}
+        made: dict[Any, Any] = {}
 
         def noting(value):
             if isinstance(value, np.ndarray):
@@ -234,7 +234,7 @@ class _Noted:
         self.during = [dict(attributes) for attributes, _ in self.before]
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         try:
             self._note_what_is_new()
         finally:
@@ -256,7 +256,7 @@ class _Noted:
         vars(self.model).update(self.of_model)
 
 
-def _reachable(model, uses, others) -> list:
+def _reachable(model, uses, others) -> list[Any]:
     """The objects of tinynet that a step uses.  Raises NotRecordable if one is not tinynet's own."""
     methods, attributes = uses
     for name in methods:
@@ -295,18 +295,18 @@ class RecordedForward:
 
     LARGEST, MOST_SIZES = 2**19, 8      # numbers in a batch; sizes that are kept
 
-    def __init__(self, model):
+    def __init__(self, model: Any):
         self.model = model
         self._begin()
 
-    def __reduce__(self):       # a copy of the model begins without
+    def __reduce__(self) -> Any:  # a copy of the model begins without
         return type(None), ()
 
     def _begin(self):
         self.inputs: dict[int, np.ndarray] = {}
         self.step = RecordedStep(lambda size: self.model.forward(self.inputs[size]), self.model, self, uses=FORWARD)
 
-    def __call__(self, x):
+    def __call__(self, x: Array) -> Array:
         size = len(x)
         if x.size > self.LARGEST or self.step.reason or not compiler():
             return self.model.forward(x)
@@ -318,7 +318,7 @@ class RecordedForward:
         given[...] = x
         return self.step(size)
 
-    def again(self, x):
+    def again(self, x: Array) -> Array | None:
         """The prediction for finite numbers of a size, shape and type that were recorded before; None for others."""
         given = self.inputs.get(len(x))
         if given is None or given.shape != x.shape or given.dtype != x.dtype or len(x) not in self.step.recordings or (

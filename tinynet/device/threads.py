@@ -10,14 +10,14 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
 from tinynet.device import blas
 from tinynet.device.denormals import flush_denormals
+from tinynet.types import Any, Function
 from tinynet.validation import whole_number
 
 _inboxes: list[SimpleQueue] = []        # one for each thread that waits for work; they end with the process
@@ -70,7 +70,7 @@ def workers() -> Iterator[None]:
             leave()
 
 
-def for_each(function: Callable[[Any], object], pieces: Sequence) -> None:
+def for_each(function: Callable[[Any], object], pieces: list[Any]) -> None:
     """Call the function on every piece, in any order, and return when all are done.
 
     The pieces must not write to the same memory. The first error of a piece is raised here.
@@ -104,13 +104,13 @@ def split(length: int, work: float, grain: float, most: int = 1 << 30) -> list[s
 class _Job:
     """The pieces that no thread has taken yet, and a queue with one entry for each thread that is done."""
 
-    def __init__(self, function, pieces):
+    def __init__(self, function: Function, pieces: list[Any]):
         self.function = function
         self.pieces = deque(pieces)
         self.left: SimpleQueue[None] = SimpleQueue()
         self.error: BaseException | None = None
 
-    def work(self, take):
+    def work(self, take: Function) -> None:
         """Take pieces until none is left."""
         try:
             while self.pieces:
@@ -179,16 +179,16 @@ class Lock:
 
     waiting: dict[int, Lock] = {}       # for which lock each thread waits
 
-    def __init__(self):
-        self.lock = threading.RLock()
-        self.owner = 0
+    def __init__(self) -> None:
+        self.lock: Any = threading.RLock()
+        self.owner: int = 0
         self.shared = False
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return Lock, ()
 
     @contextmanager
-    def held(self):
+    def held(self) -> Iterator[Any]:
         """Inside it no other thread holds the lock.
 
         Raises RuntimeError if that would be a deadlock: the thread that holds it waits for one that this thread holds.
@@ -210,7 +210,7 @@ class Lock:
         finally:
             self.waiting.pop(me, None)
 
-    def call(self, function, *arguments):
+    def call(self, function: Function, *arguments: Any) -> Any:
         """function(*arguments), while the lock is held: takes a fifth of the time of `held` if the lock is free."""
         if self.owner not in (0, threading.get_ident()):
             with self.held():

@@ -6,9 +6,10 @@ import numpy as np
 from tinynet.device import host_array, on_gpu, synchronize, xp
 from tinynet.distributed.collectives import wait
 from tinynet.distributed.ranks import settings
+from tinynet.types import Any, Function
 
 
-def subtrees(shards, ranks) -> list[tuple[int, int]]:
+def subtrees(shards: int, ranks: int) -> list[tuple[int, int]]:
     """(first shard, number of shards) of each rank: the leaves of a subtree of the binary tree over all shards.
 
     So three ranks are no faster than two, but have the sums of a single one.
@@ -41,17 +42,17 @@ class AllReduce:
     Source: Thakur, Rabenseifner and Gropp, "Optimization of collective communication operations in MPICH", 2005.
     """
 
-    def __init__(self, length, dtype):
-        self.ranks = settings().size
-        self.piece = -(-length // self.ranks)
-        self.vector = xp.zeros(self.piece * self.ranks, dtype)
+    def __init__(self, length: int, dtype: Any):
+        self.ranks: int = settings().size
+        self.piece: int = -(-length // self.ranks)
+        self.vector: Any = xp.zeros(self.piece * self.ranks, dtype)
         # MPI sends the vector itself, or a copy on the CPU if it cannot read the vector.
-        self.through_host = on_gpu and not settings().cuda_aware
-        self.buffer = host_array(self.vector.size, dtype) if self.through_host else self.vector
-        self.received = (np if self.through_host else xp).empty((self.ranks, self.piece), dtype)
-        self.parts = subtrees(settings().shards, self.ranks) if settings().deterministic else []
+        self.through_host: bool = on_gpu and not settings().cuda_aware
+        self.buffer: Any = host_array(self.vector.size, dtype) if self.through_host else self.vector
+        self.received: Any = (np if self.through_host else xp).empty((self.ranks, self.piece), dtype)
+        self.parts: list[Any] = subtrees(settings().shards, self.ranks) if settings().deterministic else []
 
-    def __call__(self, barrier):
+    def __call__(self, barrier: Function) -> None:
         """Sum, after `barrier()`, which waits for all ranks, or raises an error if they cannot continue."""
         if self.ranks == 1:
             return

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tinynet.distributed.ranks import rank, settings, size
+from tinynet.types import Any
 
 TAG_BYTES, VALUE_BYTES = 128, 32        # of a barrier
 
@@ -38,7 +39,7 @@ def barrier(tag: str, value: bytes = b"", timeout: float | None = None) -> list[
     return [record[TAG_BYTES:] for record in records]
 
 
-def any_rank(flag) -> bool:
+def any_rank(flag: bool | int) -> bool:
     """Whether the flag is true on any rank."""
     return bool(flag) if size() == 1 else any(value[0] for value in barrier("checking stop flags", bytes([bool(flag)])))
 
@@ -105,7 +106,7 @@ def _by_rank(texts, verb=": ") -> str:
 yield_core = getattr(os, "sched_yield", lambda: time.sleep(0))      # to another process that waits for it
 
 
-def wait(request, tag, timeout=None) -> None:
+def wait(request: Any, tag: Any, timeout: Any = None) -> None:
     """Wait until a transfer is complete.  Raises RuntimeError if that takes too long."""
     timeout = settings().timeout if timeout is None else timeout
     started, turns = time.monotonic(), 0
@@ -120,7 +121,7 @@ def wait(request, tag, timeout=None) -> None:
     settings().broken = False
 
 
-def all_gather(own, tag, timeout=None) -> np.ndarray:
+def all_gather(own: Any, tag: Any, timeout: Any = None) -> np.ndarray:
     """The arrays of all ranks, of one shape, as the rows of one array."""
     rows = np.empty((size(), *own.shape), own.dtype)
     wait(settings().comm.Iallgather(np.ascontiguousarray(own), rows), tag, timeout)

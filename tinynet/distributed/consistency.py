@@ -15,10 +15,11 @@ from tinynet.saving import file_format
 from tinynet.saving.fingerprint import fingerprint, of_array, sha256
 from tinynet.saving.model_file import numbers_of, prepare_training, prepare_weights, weights_by_layer
 from tinynet.training.step import Trainable
+from tinynet.types import Any
 from tinynet.validation import argument_names
 
 
-def begin(model, data, validation, arguments):
+def begin(model: Any, data: Any, validation: Any, arguments: list[Any]) -> None:
     """Check that all ranks run the same training, and let all start from the state of rank 0.
 
     Raises ValueError, on all ranks, if they differ in anything but numbers that training changes.
@@ -61,7 +62,7 @@ def _described(part) -> str:
     return f"{type(part).__name__} {json.dumps(arguments, default=lambda thing: type(thing).__name__)}"
 
 
-def check(model, data):
+def check(model: Any, data: Any) -> None:
     """Raise ValueError unless all ranks have the same weights and the same order of the samples."""
     if size() == 1:
         return
@@ -73,7 +74,7 @@ def check(model, data):
         "such as a callback under `if rank() == 0:`.")
 
 
-def check_batch(tag, data, rows):
+def check_batch(tag: str, data: Any, rows: int) -> None:
     """Raise RuntimeError unless all ranks are at this barrier with the same batch.
 
     The batches of arrays, which have been compared before, are told apart by their number of rows.

@@ -19,11 +19,12 @@ from tinynet.distributed.ranks import settings
 from tinynet.metrics import RunningMeans
 from tinynet.saving.model_file import mask_streams
 from tinynet.training.strategy import owners
+from tinynet.types import Any, Array, Identifier
 
 STEPS_BETWEEN_CHECKS = 100      # of the weights; a check takes about as long as one step of a small network
 
 
-def shards_of_batch(model, data, means, size, train):
+def shards_of_batch(model: Any, data: Any, means: Any, size: int, train: bool) -> Any:
     """For each shard of this rank (its fraction of the batch, its samples (x, y, weights) or None if it is empty).
 
     Meanwhile the loss, activity regularization, random streams and means are set to that part of the batch.
@@ -62,19 +63,19 @@ def shards_of_batch(model, data, means, size, train):
 class TrainingBatch:
     """The training step of `tinynet.training.step`, on a batch that all ranks share; called with the batch's size."""
 
-    def __init__(self, model, data, means):
+    def __init__(self, model: Any, data: Any, means: Any):
         self.model, self.data, self.means = model, data, means
-        self.weights = model.parameters.value.size
+        self.weights: int = model.parameters.value.size
         # Running statistics: each shard updates them, and the updates are averaged.
-        self.statistics = [p for layer in model.layers for p in layer.parameters if not p.trainable]
+        self.statistics: list[Any] = [p for layer in model.layers for p in layer.parameters if not p.trainable]
         length = self.weights + sum(p.value.size for p in self.statistics) + 1     # and the loss
-        self.loss_index = slice(length - 1, length)
-        self.sum = AllReduce(length, model.dtype)
-        self.halves: dict = {}      # for each number of shards the sum over the second half of them
-        self.own = captured(self._own, partial(owners, model))
-        self.steps = 0
+        self.loss_index: slice = slice(length - 1, length)
+        self.sum: AllReduce = AllReduce(length, model.dtype)
+        self.halves: dict[Any, Any] = {}      # for each number of shards the sum over the second half of them
+        self.own: Any = captured(self._own, partial(owners, model))
+        self.steps: int = 0
 
-    def __call__(self, size):
+    def __call__(self, size: int) -> Array:
         self.own(size)
         self.sum(lambda: check_batch("a step", self.data, size))
         total = self.sum.vector
@@ -135,7 +136,7 @@ class TrainingBatch:
             start += p.value.size
 
 
-def evaluate_batch(model, data, means, size):
+def evaluate_batch(model: Any, data: Any, means: Any, size: int) -> Any:
     """Test a batch that all ranks share; returns the loss of the shards of this rank."""
     check_batch("a batch to test", data, size)
     total, rows = 0.0, 0.0
@@ -154,28 +155,28 @@ class ShardedMeans(RunningMeans):
     So they do not depend on which rank has which shards. During an epoch `result` is that of the shards of this rank.
     """
 
-    def __init__(self, metrics):
+    def __init__(self, metrics: Any):
         super().__init__(metrics)
         self.sums, self.finite = xp.zeros((settings().shards, len(self.sums) + 1)), xp.zeros((settings().shards, 1))
         self.shard = 0
 
-    def add(self, loss, y_true, y_pred, weights=None):
+    def add(self, loss: Identifier, y_true: Array, y_pred: Array, weights: Any = None) -> None:
         super().add(loss, y_true, y_pred, weights)
         self.sums[self.shard, -1:] += len(y_true)
 
-    def accumulators(self):
+    def accumulators(self) -> tuple[Any, ...]:
         return self.sums[self.shard], self.finite[self.shard]
 
-    def state(self):
+    def state(self) -> Array:
         first, count = own_shards()
         rows = np.zeros(self.sums.shape)
         rows[first:first + count] = to_numpy(self.sums[first:first + count])
         return all_reduce(rows)     # exact: a row is zero on all ranks but one
 
-    def result(self):
+    def result(self) -> dict[str, Any]:
         first, count = own_shards()
         sums = to_numpy(self.sums[first:first + count]).sum(axis=0).tolist()
         return self._means(sums[:-1], sums[-1])
 
-    def total(self):
+    def total(self) -> dict[str, Any]:
         return self._means(self.state().sum(axis=0)[:-1].tolist(), self.samples)

@@ -19,7 +19,7 @@ from tinynet.validation import number, whole_number
 INIT_TIMEOUT, ABORT_TIMEOUT = 600, 10       # seconds to wait for all ranks to call `init`; for MPI to end all ranks
 
 
-def init(deterministic=True, shards=4, timeout=600, cuda_aware=False) -> None:
+def init(deterministic: bool = True, shards: int = 4, timeout: float = 600, cuda_aware: bool = False) -> None:
     """Start distributed training: from here on all processes that mpiexec has started share every `fit`.
 
     Every rank runs the same program, on the same data. batch_size is that of all ranks together; each computes the

@@ -1,18 +1,18 @@
 """The rank of this process, the number of ranks, and the settings of distributed training."""
 from __future__ import annotations
 
-from typing import Any
+from tinynet.types import Any
 
 
 class Settings:
     """The arguments of `init`, the communicator (None without mpiexec), and the rank in it."""
 
-    def __init__(self, comm, deterministic, shards, timeout, cuda_aware):
+    def __init__(self, comm: Any, deterministic: bool, shards: int, timeout: float, cuda_aware: bool):
         self.comm: Any = comm
         self.rank: int = 0 if comm is None else comm.rank
         self.size: int = 1 if comm is None else comm.size
         self.deterministic, self.timeout, self.cuda_aware = deterministic, timeout, cuda_aware
-        self.shards = shards if deterministic else self.size
+        self.shards: int = shards if deterministic else self.size
         self.broken = False     # whether an error has kept this rank from a barrier
 
 
@@ -26,7 +26,7 @@ def settings() -> Settings:
     return _settings
 
 
-def set_settings(new) -> None:
+def set_settings(new: Any) -> None:
     """Set the settings; None for training that is not distributed."""
     global _settings
     _settings = new

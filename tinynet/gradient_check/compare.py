@@ -4,8 +4,7 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -13,9 +12,10 @@ from tinynet.backend import to_numpy, working, xp
 from tinynet.gradient_check.hints import kind_of_mistake
 from tinynet.gradient_check.numeric import METHODS, TOLERANCE, central, converged, is_kink, of_number, rounding, sides
 from tinynet.gradient_check.report import WHOLE, Entry
+from tinynet.types import Any, Array, Function
 from tinynet.validation import find, whole_number
 
-Check = TypeVar("Check", bound=Callable[..., Any])
+Check = TypeVar("Check", bound=Function)
 
 BY_DIFFERENCES = 1e-5       # the tolerance of finite differences if nothing is known of f
 NOT_ANALYTIC = "By finite differences, to five digits: this forward is not analytic (abs, std, float() or the like)."
@@ -23,7 +23,7 @@ ROUNDING = 4e-5             # of the scale: times 1e-10, rounding errors of grad
 SHARES = (1.0, 0.5, 0.2, 0.05)      # of the numbers that a random direction changes, until it crosses no kink
 
 
-def relative_error(analytic, numeric, scale, least=1e-3):
+def relative_error(analytic: Any, numeric: Any, scale: float, least: float = 1e-3) -> Array:
     """|b - n| / max(|b|, |n|, least * scale, 1e-6), where the scale is the largest of such numbers.
 
     The 1e-6 is for a softmax of nearly 1, whose rounding error of 1e-16 would otherwise be more than 1e-10.
@@ -42,15 +42,15 @@ class Comparison:
         seed: of the random numbers.
     """
 
-    def __init__(self, method, max_entries, seed, not_analytic=False):
+    def __init__(self, method: str, max_entries: int, seed: int, not_analytic: bool = False):
         self.method = method
         self.seed = seed
         self.not_analytic = not_analytic
-        self.derivative = METHODS[method]
+        self.derivative: Any = METHODS[method]
         self.max_entries = max_entries
         self.rng = np.random.default_rng((seed, 1))     # another stream than default_rng(seed), of which x may be
 
-    def run(self, check):
+    def run(self, check: Function) -> Any:
         """The result of check(comparison); again by finite differences if they drop the imaginary part."""
         try:
             with warnings.catch_warnings():
@@ -65,11 +65,12 @@ class Comparison:
         """A comparison of one number of each array, and the slope in a random direction: quick, and says less."""
         return Comparison(self.method, 1, self.seed, self.not_analytic)
 
-    def prepared(self, array):
+    def prepared(self, array: Array) -> Array:
         """The array in the dtype of the method."""
         return xp.asarray(array).astype(complex if self.method == "complex" else float)
 
-    def entry(self, name, gradient, array, f, scale=0.0, samples=1, usual=math.inf) -> Entry:
+    def entry(self, name: str, gradient: Array, array: Array, f: Function, scale: float = 0.0,
+              samples: int = 1, usual: float = math.inf) -> Entry:
         """The comparison of a gradient with the slopes of f(), which reads the array, a prepared one.
 
         `scale` is the size of such gradients elsewhere: one whose terms cancel is not exactly zero. `usual` is the size
@@ -110,7 +111,8 @@ class Comparison:
             entry.note = "Almost all checked numbers are at kinks, where there is no derivative: use other inputs."
         return entry
 
-    def direction(self, entry, pairs, f, scale=0.0, not_analytic=False):
+    def direction(self, entry: Any, pairs: list[Any], f: Function, scale: float = 0.0,
+                  not_analytic: bool = False) -> None:
         """Compare the slope in a random direction of all arrays of (array, gradient) together.
 
         If the direction crosses kinks another one is tried, of a part of the numbers.
@@ -218,14 +220,14 @@ class Comparison:
         return [tuple(i) for i in zip(*np.unravel_index(flat, shape))] if shape else [()]
 
 
-def units(array):
+def units(array: Array) -> Array:
     """The unit of each number's steps: its own size, at least 1, or at least the largest size if all are below 1."""
     size = np.abs(array)
     largest = size.max(initial=0.0)
     return np.maximum(size, min(1.0, max(largest, 1e-200)) if largest else 1.0)     # 1e-30 units must not underflow
 
 
-def along(arrays, steps, f):
+def along(arrays: Any, steps: Any, f: Function) -> Function:
     """f as a function of the change of all arrays along their steps."""
     def moved(t):
         held = [array.copy() for array in arrays]
@@ -248,7 +250,7 @@ def as_in_training(check: Check) -> Check:
     return cast(Check, checked)
 
 
-def comparison_of(method, max_entries, seed) -> Comparison:
+def comparison_of(method: str, max_entries: int, seed: int | None) -> Comparison:
     """A `Comparison`.  Raises ValueError for an unknown method."""
     find("method", method, METHODS)
     return Comparison(method, whole_number("max_entries", max_entries, least=1), whole_number("seed", seed, least=0))

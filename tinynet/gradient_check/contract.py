@@ -1,14 +1,17 @@
 """The contract of a layer, apart from the numbers of its gradients: each breach is told with its cure."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from tinynet.backend import to_numpy
+from tinynet.types import Any, Array, ArrayLike, Function, Shape
 
 LARGER = 1024.0         # a power of two, so that multiplying by it rounds nothing
 
 
-def output(layer, x, training):
+def output(layer: Any, x: ArrayLike, training: bool) -> Array:
     """The output of forward, on the CPU.  Raises ValueError for one that a layer must not return."""
     given, y = x.copy(), layer.forward(x, training)
     if isinstance(y, (tuple, list)):
@@ -36,7 +39,7 @@ def output(layer, x, training):
     return y
 
 
-def backward(layer, cotangent, trained, shape):
+def backward(layer: Any, cotangent: Array, trained: list[Any], shape: Shape) -> list[Any]:
     """dx and the gradients of the parameters for L = sum(cotangent y), after a forward."""
     for p in trained:
         p.grad = np.nan     # a gradient that backward does not assign, or adds to, stays NaN
@@ -50,12 +53,12 @@ def backward(layer, cotangent, trained, shape):
     return [dx, *(p.grad.copy() for p in trained)]
 
 
-def largest(gradients) -> list[float]:
+def largest(gradients: list[Array]) -> list[float]:
     """The largest number of each gradient, by size."""
     return [float(abs(gradient).max()) if gradient.size else 0.0 for gradient in gradients]
 
 
-def breaches(run, cotangent, arrays):
+def breaches(run: Function, cotangent: Array, arrays: Any) -> Iterator[Any]:
     """What backward does that its numbers do not show, as sentences, each with its cure.
 
     run(dy) does a forward and a backward and returns the gradients; the arrays, by what they are called, must stay.

@@ -9,10 +9,12 @@ from tinynet.backend import to_numpy, xp
 from tinynet.gradient_check import contract
 from tinynet.gradient_check.compare import as_in_training, comparison_of
 from tinynet.gradient_check.report import Breach, GradientReport
+from tinynet.types import Any, Function
 
 
 @as_in_training
-def check_function(forward, backward, *arrays, method="complex", max_entries=100, seed=0) -> GradientReport:
+def check_function(forward: Function, backward: Function, *arrays: Any, method: str = "complex",
+                   max_entries: int = 100, seed: int | None = 0) -> GradientReport:
     """Check the gradients of out = forward(*arrays) with respect to each array.
 
     Two styles:

@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinynet.types import Array, ArrayLike
+
 NEAR = 1e-5     # of the largest number: so far apart may be numbers that are taken for equal
 
 
-def kind_of_mistake(a, n, samples, whole=True) -> str:
+def kind_of_mistake(a: ArrayLike, n: Array, samples: int, whole: bool = True) -> str:
     """What is wrong with a gradient a that should be n, for a batch of that many samples; "" if nothing is seen.
 
     whole: all numbers of the array are here, and not some of them in a row.

@@ -13,10 +13,12 @@ from tinynet.gradient_check.compare import as_in_training, comparison_of
 from tinynet.gradient_check.report import Breach, GradientReport
 from tinynet.gradient_check.state import State
 from tinynet.layers import Layer
+from tinynet.types import Any, ArrayLike
 
 
 @as_in_training
-def check_layer(layer, x_or_shape, *, method="complex", max_entries=100, seed=0) -> GradientReport:
+def check_layer(layer: Any, x_or_shape: Any, *, method: str = "complex", max_entries: int = 100,
+                seed: int | None = 0) -> GradientReport:
     """Check a layer, and the layers that are its arguments, in training and, if it differs, in inference.
 
     Parameters
@@ -64,7 +66,7 @@ def _inputs(x_or_shape, rng):
     return xp.asarray(x)
 
 
-def layer_entries(layer, x, comparison):
+def layer_entries(layer: Any, x: ArrayLike, comparison: Any) -> list[Any]:
     """The entries of a layer, in training and, if it differs, in inference."""
     trainable, layer.trainable = layer.trainable, True      # a frozen layer may skip its gradients
     state, outputs = State([layer]), []
@@ -217,7 +219,7 @@ def _larger_batch(x):
     return xp.concatenate([other, other[:1]])
 
 
-def make_float64(layers):
+def make_float64(layers: Any) -> None:
     """Convert all parameters of the layers to float64."""
     for p in (p for layer in layers for p in layer.parameters):
         p.move_to(p.value.astype(np.float64), xp.zeros(p.value.shape))

@@ -7,11 +7,12 @@ from tinynet import losses, regularizers
 from tinynet.backend import to_numpy, xp
 from tinynet.gradient_check.compare import as_in_training, comparison_of
 from tinynet.gradient_check.report import GradientReport
+from tinynet.types import Any, Array, ArrayLike, Identifier
 
 
 @as_in_training
-def check_loss(loss, y_true, y_pred, sample_weight=None, *, method="complex", max_entries=100,
-               seed=0) -> GradientReport:
+def check_loss(loss: Identifier, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike = None, *,
+               method: str = "complex", max_entries: int = 100, seed: int | None = 0) -> GradientReport:
     """Check dL/dy_pred of a loss: a name, a function of `tinynet.losses` or a Loss; without weights, and with them.
 
     >>> check_loss("mse", np.array([[0.0, 1.0]]), np.array([[0.3, 0.8]])).passed
@@ -39,7 +40,8 @@ def check_loss(loss, y_true, y_pred, sample_weight=None, *, method="complex", ma
 
 
 @as_in_training
-def check_regularizer(regularizer, w, *, method="complex", max_entries=100, seed=0, name="") -> GradientReport:
+def check_regularizer(regularizer: Identifier, w: ArrayLike, *, method: str = "complex", max_entries: int = 100,
+                      seed: int | None = 0, name: str | None = "") -> GradientReport:
     """Check dR/dw of a regularizer, or the name of one, on an array w; if w is constant, on other weights as well.
 
     Raises TypeError for a function without its derivative.
@@ -65,13 +67,13 @@ def check_regularizer(regularizer, w, *, method="complex", max_entries=100, seed
     return GradientReport([entries[0], *(entry for entry in entries[1:] if not entry.passed)], method)
 
 
-def check_unchanged(name, before, after):
+def check_unchanged(name: str, before: Array, after: Array) -> None:
     """Raise ValueError if a loss, a regularizer or a derivative of one has written to its argument."""
     if not np.array_equal(before, after, equal_nan=True):
         raise ValueError(f"{name}: it, or its derivative, changed its argument. Work on a copy.")
 
 
-def weightings(weights, n, comparison):
+def weightings(weights: Any, n: int, comparison: Any) -> list[Any]:
     """(title, sample weights) with which a loss is checked: none, and those given or drawn ones."""
     weights = xp.asarray(comparison.rng.uniform(0.5, 2, n) if weights is None else weights, np.float64)
     return [("", None), (" with sample_weight", weights)]

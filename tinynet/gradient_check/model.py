@@ -14,10 +14,12 @@ from tinynet.gradient_check.state import State
 from tinynet.fused_layers import unfuse
 from tinynet.parameters import ParameterVector
 from tinynet.training.step import Trainable, backward_layers, forward_layers
+from tinynet.types import Any, ArrayLike
 
 
 @as_in_training
-def check_model(model, x, y, *, method="complex", sample_weight=None, max_entries=30, seed=0) -> GradientReport:
+def check_model(model: Any, x: ArrayLike, y: ArrayLike, *, method: str = "complex", sample_weight: ArrayLike = None,
+                max_entries: int = 30, seed: int | None = 0) -> GradientReport:
     """Check a compiled model on a few samples: each layer alone, the loss, each regularizer, and then all together.
 
     The entries named "whole model: ..." compare the gradients of a training step, and the gradient of the data, with

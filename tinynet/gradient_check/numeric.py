@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinynet.types import Any, Array, Function
 from tinynet.validation import find
 
 
-def complex_step(f, h=1e-30):
+def complex_step(f: Function, h: float = 1e-30) -> float:
     """f'(0) = Im f(ih) / h, because f(ih) = f(0) + ih f'(0) - h^2 f''(0) / 2 ..., and h^2 = 1e-60 is nothing.
 
     No two nearly equal numbers are subtracted, so all digits are right. f must consist of operations that are analytic,
@@ -22,7 +23,7 @@ def complex_step(f, h=1e-30):
     return float(np.imag(f(1j * h)) / h)
 
 
-def central(f, h=1e-5):
+def central(f: Function, h: float = 1e-5) -> float:
     """f'(0) = (f(h) - f(-h)) / 2h, with a truncation error of h^2 f''' / 6 and a rounding error of 1e-16 |f| / h.
 
     >>> round(central(lambda t: (3 + t) ** 2), 6)
@@ -31,7 +32,7 @@ def central(f, h=1e-5):
     return float((np.real(f(h)) - np.real(f(-h))) / (2 * h))
 
 
-def richardson(f, h=1e-3):
+def richardson(f: Function, h: float = 1e-3) -> float:
     """f'(0) = (8 (f(h/2) - f(-h/2)) - (f(h) - f(-h))) / 6h: two central differences whose errors of h^2 cancel.
 
     Source: Richardson, Phil. Trans. A 210 (1911).
@@ -42,18 +43,18 @@ def richardson(f, h=1e-3):
     return (4 * central(f, h / 2) - central(f, h)) / 3
 
 
-def sides(f, h=1e-7):
+def sides(f: Function, h: float = 1e-7) -> tuple[Any, ...]:
     """The slopes to the left and to the right of 0: at a kink they are not the same."""
     middle = np.real(f(0.0))
     return float((middle - np.real(f(-h))) / h), float((np.real(f(h)) - middle) / h)
 
 
-def rounding(f, h):
+def rounding(f: Function, h: float) -> float:
     """The rounding error of a finite difference of f with step h, if numbers in f are about 1."""
     return 1e-15 * (1 + float(np.abs(f(0.0)))) / h
 
 
-def is_kink(f, least) -> bool:
+def is_kink(f: Function, least: Any) -> bool:
     """Whether the slope of f jumps at 0 by more than `least`, or f itself does.
 
     At ten times the distance a jump of the slope is as large, and a jump of f makes a tenth of the slope; but the
@@ -68,7 +69,7 @@ def is_kink(f, least) -> bool:
     return 0.5 <= near / far <= 2 or (5 <= near / far <= 20 and abs(near) > 1e3 * noise)
 
 
-def converged(f):
+def converged(f: Function) -> tuple[Any, ...]:
     """(f'(0) by finite differences, its error), from shorter and shorter steps until two in a row agree.
 
     A long step may cross a kink, and a short one is dominated by rounding; if two agree, neither has happened.
@@ -84,7 +85,7 @@ METHODS = {"complex": complex_step, "central": central, "richardson": richardson
 TOLERANCE = {"complex": 1e-10, "central": 1e-6, "richardson": 1e-7}      # correct float64 derivatives are well below
 
 
-def numeric_gradient(f, array, method="central"):
+def numeric_gradient(f: Function, array: Array, method: str = "central") -> Array:
     """The gradient of f() with respect to every number of an array that f reads, by differences unless told otherwise.
 
     The array is changed in place, number by number, and restored.  It must be float64, or complex128 for
@@ -104,7 +105,7 @@ def numeric_gradient(f, array, method="central"):
     return gradient
 
 
-def of_number(array, i, f, unit=1):
+def of_number(array: Array, i: tuple[Any, ...], f: Function, unit: Any = 1) -> Function:
     """f as a function of the change of the number at i, in units."""
     def moved(t):
         value = array[i].copy()     # CuPy gives a view

@@ -67,7 +67,7 @@ class Entry:
 class Breach(Entry):
     """Something that backward must not do, although its numbers are right."""
 
-    def __init__(self, name, sentence):
+    def __init__(self, name: str, sentence: str):
         super().__init__(name, (), 0, np.inf, 0.0, note=sentence)
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 from tinynet.backend import to_numpy, xp
 from tinynet.layers import Layer
 from tinynet.random import MaskStream
+from tinynet.types import Any
 
 
 class State:
@@ -16,23 +17,23 @@ class State:
     An attribute that only backward changes is not put back: such a backward is not the same each time.
     """
 
-    def __init__(self, layers):
+    def __init__(self, layers: Any):
         inside = [inner for layer in layers for inner in _with_inner_layers(layer)]
         values = [value for layer in inside for value in vars(layer).values()]
-        self.streams = [(stream, stream.step) for stream in values if isinstance(stream, MaskStream)]
-        self.kept = [(p, p.value.copy()) for layer in inside for p in layer.parameters if not p.trainable]
-        self.generators: list[tuple] = [(g, g.bit_generator.state) for g in values
-                                        if isinstance(g, np.random.Generator)]
+        self.streams: list[Any] = [(stream, stream.step) for stream in values if isinstance(stream, MaskStream)]
+        self.kept: list[Any] = [(p, p.value.copy()) for layer in inside for p in layer.parameters if not p.trainable]
+        self.generators: list[tuple[Any, ...]] = [(g, g.bit_generator.state) for g in values
+                                                  if isinstance(g, np.random.Generator)]
         self.generators += [(g, g.get_state()) for g in values if isinstance(g, np.random.RandomState)]
-        self.numpy = np.random.get_state()
-        self.draws_from_numpy = False
+        self.numpy: Any = np.random.get_state()
+        self.draws_from_numpy: bool = False
         self.attributes = [(layer, name, copy.copy(value)) for layer in inside for name, value in vars(layer).items()
                            if isinstance(value, (int, float, xp.ndarray)) and not isinstance(value, bool)]
-        self.changing: dict[tuple, tuple] = {}
+        self.changing: dict[tuple, tuple[Any, ...]] = {}
         self.names = [(layer, set(vars(layer))) for layer in inside]
         self.forgets = False        # whether attributes that forward has made are removed: some layers begin sums so
 
-    def observe(self):
+    def observe(self) -> None:
         """Find out what the forward that has just run has changed."""
         self.draws_from_numpy = self.draws_from_numpy or any(
             np.any(a != b) for a, b in zip(self.numpy, np.random.get_state()))
@@ -40,7 +41,7 @@ class State:
             if not _same(vars(layer).get(name), value):
                 self.changing[id(layer), name] = layer, name, value
 
-    def restore(self):
+    def restore(self) -> None:
         """Put it back."""
         for stream, step in self.streams:
             stream.step = step

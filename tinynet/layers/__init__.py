@@ -12,6 +12,7 @@ from tinynet.layers.normalization import BatchNormalization
 from tinynet.layers.activity_regularization import ActivityRegularization
 from tinynet.layers.reshaping import Flatten, Input, InputLayer, Reshape
 from tinynet.registry import serialize
+from tinynet.types import Identifier, Objects
 
 __all__ = ["Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dense", "Dropout", "ELU",
            "Flatten", "GaussianDropout", "GaussianNoise", "Input", "InputLayer", "Layer", "LeakyReLU", "PReLU", "ReLU",
@@ -24,7 +25,7 @@ LAYERS = {cls.__name__: cls for cls in (
 activations.LAYERS |= {cls.__name__: cls for cls in (ELU, LeakyReLU, ReLU, Softmax, ThresholdedReLU)}
 
 
-def deserialize(config, custom_objects=None) -> Layer:
+def deserialize(config: Identifier, custom_objects: Objects = None) -> Layer:
     """The layer of a config {"class_name": ..., "config": ...}.
 
     >>> deserialize(serialize(Dense(3, activation="relu", name="hidden"))).get_config()["activation"]

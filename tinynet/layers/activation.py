@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from tinynet import activations
 from tinynet.layers.base import Layer
+from tinynet.types import Any, Array, Function, Identifier
 
 
 class Activation(Layer):
@@ -20,17 +21,17 @@ class Activation(Layer):
     array([[0., 2.]])
     """
 
-    def __init__(self, activation, **kwargs):
+    def __init__(self, activation: Identifier, **kwargs: Any):
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation: Function = activations.get(activation)
         if isinstance(self.activation, Layer):
             raise TypeError(f"{self.activation!r} is a layer already: add it to the model in place of an Activation.")
 
-    def forward(self, x, training=False):
+    def forward(self, x: Array, training: bool = False) -> Array:
         self.x = x
-        self.y = self.activation(x, out=self.buffer("y", x.shape, like=x))
+        self.y: Array = self.activation(x, out=self.buffer("y", x.shape, like=x))
         return self.y
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dx = dy f'(x), computed from the output y"""
         return activations.BACKWARD[self.activation](self.y, dy)

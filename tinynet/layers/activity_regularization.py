@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from tinynet import regularizers
 from tinynet.layers.base import Layer
+from tinynet.types import Any, Array, Identifier
 
 
 class ActivityRegularization(Layer):
@@ -20,20 +21,21 @@ class ActivityRegularization(Layer):
     3.0
     """
 
-    def __init__(self, l1=0.0, l2=0.0, regularizer=None, **kwargs):
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, regularizer: Identifier = None, **kwargs: Any):
         super().__init__(**kwargs)
         if regularizer is not None and (l1 or l2):
             raise ValueError(f"{self.name}: give l1 and l2, or a regularizer.")
-        self.l1, self.l2, self.regularizer = l1, l2, regularizers.get(regularizer)
+        self.l1, self.l2 = l1, l2
+        self.regularizer: Any = regularizers.get(regularizer)
         self.R = self.regularizer or regularizers.L1L2(l1, l2)
-        self.penalty = 0.0
+        self.penalty: float = 0.0
 
-    def forward(self, x, training=False):
+    def forward(self, x: Array, training: bool = False) -> Array:
         self.x = x
         self.penalty = self.R(x) / self.batch_share
         return x
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dx = dy + dR/dx"""
         dy += self.R.gradient(self.x) / self.batch_share
         return dy

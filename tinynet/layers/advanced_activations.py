@@ -6,7 +6,9 @@ import math
 from tinynet import activations, constraints, initializers, regularizers
 from tinynet.backend import xp
 from tinynet.layers.base import Layer
-from tinynet.validation import number
+from tinynet.parameters import Parameter
+from tinynet.types import Any, Array, Function, Identifier, Shape
+from tinynet.validation import check_axis, check_shared_axes, number
 
 
 class Softmax(Layer):
@@ -20,20 +22,20 @@ class Softmax(Layer):
     array([[0.5, 0.5]])
     """
 
-    def __init__(self, axis=-1, **kwargs):
+    def __init__(self, axis: int = -1, **kwargs: Any):
         super().__init__(**kwargs)
-        self.activation = activations.softmax
+        self.activation: Function = activations.softmax
         self.axis = axis
 
-    def build(self, input_shape):
-        self.check_axis(self.axis, input_shape)
+    def build(self, input_shape: Shape) -> None:
+        check_axis(self.name, self.axis, input_shape)
 
-    def forward(self, x, training=False):
+    def forward(self, x: Array, training: bool = False) -> Array:
         self.x = x
-        self.y = activations.softmax(x, axis=self.axis, out=self.buffer("y", x.shape, like=x))
+        self.y: Array = activations.softmax(x, axis=self.axis, out=self.buffer("y", x.shape, like=x))
         return self.y
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dx_i = y_i (dy_i - sum_j dy_j y_j)"""
         return activations.softmax_backward(self.y, dy, axis=self.axis)
 
@@ -54,17 +56,17 @@ class ReLU(Layer):
     array([[-0.5,  2. ,  6. ]])
     """
 
-    def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
+    def __init__(self, max_value: Any = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.max_value = None if max_value is None else number(f"{self.name}: max_value", max_value)
-        self.negative_slope = number(f"{self.name}: negative_slope", negative_slope)
-        self.threshold = number(f"{self.name}: threshold", threshold, least=-math.inf)
+        self.max_value: float | None = None if max_value is None else number(f"{self.name}: max_value", max_value)
+        self.negative_slope: float = number(f"{self.name}: negative_slope", negative_slope)
+        self.threshold: float = number(f"{self.name}: threshold", threshold, least=-math.inf)
 
-    def forward(self, x, training=False):
+    def forward(self, x: Array, training: bool = False) -> Array:
         self.x = x
         return activations.relu(x, self.negative_slope, self.max_value, self.threshold)
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dx = dy where x > threshold (and within the limit), else negative_slope dy"""
         dy *= slope(self.x.real, self.negative_slope, self.max_value, self.threshold)
         return dy
@@ -77,15 +79,15 @@ class LeakyReLU(Layer):
     array([[-0.25,  2.  ]])
     """
 
-    def __init__(self, alpha=0.3, **kwargs):
+    def __init__(self, alpha: float = 0.3, **kwargs: Any):
         super().__init__(**kwargs)
-        self.alpha = number(f"{self.name}: alpha", alpha, least=-math.inf)
+        self.alpha: float = number(f"{self.name}: alpha", alpha, least=-math.inf)
 
-    def forward(self, x, training=False):
+    def forward(self, x: Array, training: bool = False) -> Array:
         self.x = x
         return activations.relu(x, self.alpha)
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dx = dy where x > 0, else alpha dy"""
         dy *= slope(self.x.real, self.alpha)
         return dy
@@ -98,15 +100,15 @@ class ThresholdedReLU(Layer):
     array([[0., 0., 2.]])
     """
 
-    def __init__(self, theta=1.0, **kwargs):
+    def __init__(self, theta: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.theta = number(f"{self.name}: theta", theta, least=-math.inf)
+        self.theta: float = number(f"{self.name}: theta", theta, least=-math.inf)
 
-    def forward(self, x, training=False):
+    def forward(self, x: Array, training: bool = False) -> Array:
         self.x = x
         return xp.where(x.real > self.theta, x, 0)
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dx = dy where x > theta, else 0"""
         dy *= self.x.real > self.theta
         return dy
@@ -119,15 +121,15 @@ class ELU(Layer):
     array([[-0.5,  2. ]])
     """
 
-    def __init__(self, alpha=1.0, **kwargs):
+    def __init__(self, alpha: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.alpha = number(f"{self.name}: alpha", alpha)
+        self.alpha: float = number(f"{self.name}: alpha", alpha)
 
-    def forward(self, x, training=False):
-        self.y = activations.elu(x, self.alpha)
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self.y: Array = activations.elu(x, self.alpha)
         return self.y
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dx = dy where y > 0, else dy (y + alpha)"""
         return activations.elu_backward(self.y, dy, self.alpha)
 
@@ -146,28 +148,26 @@ class PReLU(Layer):
     array([[-1.,  2.]])
     """
 
-    def __init__(self, alpha_initializer="zeros", alpha_regularizer=None, alpha_constraint=None, shared_axes=None,
-                 **kwargs):
+    def __init__(self, alpha_initializer: Identifier = "zeros", alpha_regularizer: Identifier = None,
+                 alpha_constraint: Identifier = None, shared_axes: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
-        self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes
+        self.alpha_initializer: Function = initializers.get(alpha_initializer)
+        self.alpha_regularizer: Function | None = regularizers.get(alpha_regularizer)
+        self.alpha_constraint: Function | None = constraints.get(alpha_constraint)
+        self.shared_axes: Any = [shared_axes] if isinstance(shared_axes, int) else shared_axes
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         axes = range(1, len(input_shape))
-        if any(axis not in axes for axis in self.shared_axes or ()):
-            raise ValueError(f"{self.name}: shared_axes must be of {list(axes)} for inputs of shape {input_shape}, got "
-                             f"{self.shared_axes}. Axis 0 holds the samples.")
+        check_shared_axes(self.name, self.shared_axes, axes)
         shape = [1 if i in (self.shared_axes or ()) else input_shape[i] for i in axes]
-        self.alpha = self.add_weight("alpha", shape, self.alpha_initializer, self.alpha_regularizer,
-                                     self.alpha_constraint)
+        self.alpha: Parameter = self.add_weight("alpha", shape, self.alpha_initializer, self.alpha_regularizer,
+                                                self.alpha_constraint)
 
-    def forward(self, x, training=False):
+    def forward(self, x: Array, training: bool = False) -> Array:
         self.x = x
         return xp.where(x.real > 0, x, self.alpha.value * x)
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dalpha = sum of dy x where x < 0;  dx = dy where x > 0, else alpha dy; at the kink 0"""
         shared = (0, *(self.shared_axes or ()))
         below = self.x.real < 0
@@ -176,7 +176,7 @@ class PReLU(Layer):
         return dy
 
 
-def slope(x, alpha, max_value=None, threshold=0.0):
+def slope(x: Array, alpha: float, max_value: float | None = None, threshold: float = 0.0) -> Array:
     """The derivative of `activations.relu`, from x: 1 above the threshold and within the limit, alpha below."""
     above = 1 if max_value is None else (x >= 0) & (x <= max_value)
     return xp.where(x > threshold, above, activations.leak(alpha, max_value, threshold))

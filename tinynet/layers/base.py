@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -11,10 +10,12 @@ from tinynet.backend import floatx, to_numpy, unique_name, xp
 from tinynet.chain import LayerTensors
 from tinynet.parameters import Parameter
 from tinynet.registry import Configurable
-from tinynet.validation import argument_names, check_weight_list, declared_shape, reject_unknown, shape_text
+from tinynet.types import Any, Array, Config, Identifier, Shape
+from tinynet.validation import (argument_names, check_drawn, check_same_shape, check_weight_list, check_weights_fit,
+                                declared_shape, reject_unknown)
 
 
-class Layer(LayerTensors, Configurable):
+class Layer(LayerTensors, pickling.PickledLayer, Configurable):
     """y = f(x) forward; dx = dy f'(x) backward, where d + name is the gradient of the loss with respect to name.
 
     Your own layer defines `forward(x, training)` and `backward(dy)`; `build(input_shape)` if it has weights;
@@ -51,43 +52,44 @@ class Layer(LayerTensors, Configurable):
     (None, 3)
     """
 
-    def __init__(self, name=None, trainable=True, input_shape=None, input_dim=None, batch_input_shape=None,
-                 weights=None, dtype=None, **unknown):
+    def __init__(self, name: str | None = None, trainable: bool = True, input_shape: Shape | None = None,
+                 input_dim: int | None = None, batch_input_shape: Shape | None = None, weights: Any = None,
+                 dtype: Any = None, **unknown: Any):
         reject_unknown("Keyword argument not understood", type(self), unknown)
         if dtype not in (None, floatx()):
             raise ValueError(f"{type(self).__name__}: dtype must be {floatx()!r}, as in all layers, got {dtype!r}. "
                              f"Call tinynet.backend.set_floatx({dtype!r}) before the model is built.")
-        self.name = name or unique_name(type(self).__name__)
+        self.name: str = name or unique_name(type(self).__name__)
         self.trainable = trainable
-        self.batch_input_shape = declared_shape(self.name, input_shape, input_dim, batch_input_shape)
+        self.batch_input_shape: Any = declared_shape(self.name, input_shape, input_dim, batch_input_shape)
         self.input_shape: Any = None        # of a batch; known, like output_shape, once the layer is built
         self.output_shape: Any = None
         self.parameters: list[Parameter] = []
         self.needs_dx = True        # False in the first layer with trainable weights: nothing reads its dx
         self.penalty: Any = 0       # the whole number: this layer has none
-        self.batch_share = 1.0
+        self.batch_share: float = 1.0
         self.saved_weight: Any = None       # while a file is loaded: saved_weight(layer, shape), a new weight's value
         self._initial_weights = weights
         self._buffers: dict[str, np.ndarray] = {}
 
     # Your own layer defines
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Create the parameters for inputs of this shape, by `add_weight`."""
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of a batch of outputs."""
         return input_shape
 
-    def forward(self, x, training=False):
+    def forward(self, x: Array, training: bool = False) -> Array:
         """y = f(x)"""
         raise NotImplementedError(f"{type(self).__name__} must define forward(x, training).")
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Any:
         """dx = dy f'(x); also assigns the gradient of every parameter to its `grad`."""
         raise NotImplementedError(f"{type(self).__name__} must define backward(dy).")
 
-    def update_state(self):
+    def update_state(self) -> None:
         """Update running statistics from the last forward in training: called after backward, once a step.
 
         With several processes it is called for each shard of the batch, and the changes are averaged: so keep such
@@ -105,13 +107,10 @@ class Layer(LayerTensors, Configurable):
         """Whether the shapes are known and the parameters exist."""
         return self.input_shape is not None
 
-    def build_once(self, input_shape):
+    def build_once(self, input_shape: Shape) -> None:
         """Build for this shape, unless already built; a model calls it first."""
         if self.built:
-            if tuple(input_shape[1:]) != self.input_shape[1:]:
-                raise ValueError(f"{self.name} expects inputs of shape {shape_text(self.input_shape)}, got "
-                                 f"{shape_text(input_shape)}. It was built for the former already: use a new layer.")
-            return
+            return check_same_shape(self, input_shape)
         try:
             self.build(input_shape)
             if self._initial_weights is not None:
@@ -123,15 +122,13 @@ class Layer(LayerTensors, Configurable):
         self.input_shape = tuple(input_shape)
         pickling.remember(self)
 
-    __getstate__, __setstate__ = pickling.state_of_layer, pickling.restore_layer
-
-    def unbuild(self):
+    def unbuild(self) -> None:
         """Remove shapes and parameters."""
         self.input_shape = self.output_shape = None
         self.parameters = []
 
-    def add_weight(self, name, shape, initializer="glorot_uniform", regularizer=None, constraint=None,
-                   trainable=True) -> Parameter:
+    def add_weight(self, name: str, shape: Any, initializer: Identifier = "glorot_uniform",
+                   regularizer: Identifier = None, constraint: Identifier = None, trainable: bool = True) -> Parameter:
         """A new parameter of this shape, initialized by the initializer; the rest as in `Parameter`."""
         value = self._drawn(name, initializers.get(initializer), tuple(shape)) if self.saved_weight is None else (
             xp.array(self.saved_weight(self, tuple(shape)), dtype=floatx()))
@@ -142,13 +139,10 @@ class Layer(LayerTensors, Configurable):
 
     def _drawn(self, name, initializer, shape):
         value = to_numpy(initializer(shape))
-        if value.shape != shape:
-            raise ValueError(f"{self.name}: the initializer of {name} must return shape {shape}, got {value.shape}.")
-        if value.dtype.kind not in "fiub" or not np.isfinite(value).all():
-            raise ValueError(f"{self.name}: the initializer of {name} must return finite numbers.")
+        check_drawn(f"{self.name}: the initializer of {name}", value, shape)
         return xp.asarray(value, dtype=floatx())
 
-    def buffer(self, name, shape, like) -> np.ndarray:
+    def buffer(self, name: str, shape: Shape, like: Array) -> np.ndarray:
         """An array of this shape, with the dtype of `like`, that the layer reuses from batch to batch.
 
         It is the beginning of the longest array of this name so far, so a short last batch allocates nothing.
@@ -158,13 +152,6 @@ class Layer(LayerTensors, Configurable):
         if memory is None or memory.size < size or memory.dtype != like.dtype:
             memory = self._buffers[name] = xp.empty_like(like, shape=size)
         return memory[:size].reshape(shape)
-
-    def check_axis(self, axis, input_shape):
-        """Raise ValueError unless inputs of this shape have this axis, and it is not that of the samples."""
-        axes = (*range(1, len(input_shape)), *range(1 - len(input_shape), 0))
-        if axis not in axes:
-            raise ValueError(f"{self.name}: axis must be one of {axes} for inputs of shape {input_shape}, got "
-                             f"{axis!r}. Axis 0 holds the samples.")
 
     @property
     def trainable_weights(self) -> list[Parameter]:
@@ -182,11 +169,11 @@ class Layer(LayerTensors, Configurable):
         return self.trainable_weights + self.non_trainable_weights
 
     @property
-    def losses(self) -> list:
+    def losses(self) -> list[Any]:
         """The penalty of each regularizer, as an array of one number."""
         return [p.regularizer(p.value) for p in self.parameters if p.regularizer is not None]
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The arguments of this layer as plain data, without its weights."""
         shape = {} if self.batch_input_shape is None else {"batch_input_shape": list(self.batch_input_shape)}
         own = [name for name in argument_names(type(self)) if name not in argument_names(Layer)]
@@ -200,7 +187,7 @@ class Layer(LayerTensors, Configurable):
         """Copies of the parameters' values."""
         return [to_numpy(p.value) for p in self.parameters]
 
-    def set_weights(self, weights):
+    def set_weights(self, weights: Any) -> None:
         """Set the parameters to `weights`, in the order of `get_weights()`.
 
         Raises ValueError, and changes nothing, if their number or a shape is not the layer's.
@@ -208,14 +195,9 @@ class Layer(LayerTensors, Configurable):
         for p, w in zip(self.parameters, self.checked_weights(weights)):
             p.value = w
 
-    def checked_weights(self, weights) -> list[np.ndarray]:
+    def checked_weights(self, weights: Any) -> list[np.ndarray]:
         """The same weights as arrays, checked to fit."""
         check_weight_list("layer", self.name, weights, len(self.parameters))
         arrays = [to_numpy(w) for w in weights]
-        for p, w in zip(self.parameters, arrays):
-            if w.shape != p.value.shape:
-                raise ValueError(f"{p.name} expects weights of shape {p.value.shape}, got {w.shape}. "
-                                 "Layer weight shape not compatible with provided weight shape.")
-            if w.dtype.kind not in "fiub":
-                raise ValueError(f"{p.name} expects weights that are numbers, got an array of dtype {w.dtype}.")
+        check_weights_fit(self.parameters, arrays)
         return arrays

@@ -6,6 +6,8 @@ from tinynet.backend import matmul
 from tinynet.layers.activation import Activation
 from tinynet.layers.activity_regularization import ActivityRegularization
 from tinynet.layers.base import Layer
+from tinynet.parameters import Parameter
+from tinynet.types import Any, Array, Function, Identifier, Shape
 from tinynet.validation import whole_number
 
 
@@ -38,32 +40,34 @@ class Dense(Layer):
     array([[6., 6.]], dtype=float32)
     """
 
-    def __init__(self, units, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 kernel_constraint=None, bias_constraint=None, **kwargs):
+    def __init__(self, units: int, activation: Identifier = None, use_bias: bool = True,
+                 kernel_initializer: Identifier = "glorot_uniform", bias_initializer: Identifier = "zeros",
+                 kernel_regularizer: Identifier = None, bias_regularizer: Identifier = None,
+                 activity_regularizer: Identifier = None, kernel_constraint: Identifier = None,
+                 bias_constraint: Identifier = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.units = whole_number(f"{self.name}: units", units, least=1)
-        self.activation = activations.get(activation)
+        self.units: int = whole_number(f"{self.name}: units", units, least=1)
+        self.activation: Function = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.kernel_initializer: Function = initializers.get(kernel_initializer)
+        self.bias_initializer: Function = initializers.get(bias_initializer)
+        self.kernel_regularizer: Function | None = regularizers.get(kernel_regularizer)
+        self.bias_regularizer: Function | None = regularizers.get(bias_regularizer)
+        self.activity_regularizer: Function | None = regularizers.get(activity_regularizer)
+        self.kernel_constraint: Function | None = constraints.get(kernel_constraint)
+        self.bias_constraint: Function | None = constraints.get(bias_constraint)
 
-    def build(self, input_shape):
-        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), self.kernel_initializer,
-                                      self.kernel_regularizer, self.kernel_constraint)
+    def build(self, input_shape: Shape) -> None:
+        self.kernel: Parameter = self.add_weight("kernel", (input_shape[-1], self.units), self.kernel_initializer,
+                                                 self.kernel_regularizer, self.kernel_constraint)
         if self.use_bias:
-            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer, self.bias_regularizer,
-                                        self.bias_constraint)
+            self.bias: Parameter = self.add_weight("bias", (self.units,), self.bias_initializer, self.bias_regularizer,
+                                                   self.bias_constraint)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
-    def stack(self):
+    def stack(self) -> list[Any]:
         layers: list[Layer] = [self]
         if isinstance(self.activation, Layer):
             layers.append(type(self.activation).from_config(self.activation.get_config()))     # each runs once
@@ -74,7 +78,7 @@ class Dense(Layer):
                                                  name=f"{self.name}/activity_regularizer"))
         return layers
 
-    def forward(self, x, training=False):                           # x: (N, D)
+    def forward(self, x: Array, training: bool = False) -> Array:   # x: (N, D)
         self.x = x
         y = self.buffer("y", (*x.shape[:-1], self.units), like=x)
         matmul(x, self.kernel.value, out=y)                         # y = x W
@@ -82,7 +86,7 @@ class Dense(Layer):
             y += self.bias.value                                    # + b
         return y                                                    # y: (N, U)
 
-    def backward(self, dy):                                         # dy: (N, U)
+    def backward(self, dy: Array) -> Array | None:                  # dy: (N, U)
         """dW = x^T dy;  db = sum of dy over the batch;  dx = dy W^T"""
         matmul(rows(self.x).T, rows(dy), out=self.kernel.grad)      # dW = x^T dy
         if self.use_bias:
@@ -93,6 +97,6 @@ class Dense(Layer):
         return matmul(dy, self.kernel.value.T, out=dx)              # dx = dy W^T
 
 
-def rows(x):
+def rows(x: Array) -> Array:
     """x as a matrix: (N, D) as it is, (N, T, D) as (N T, D)."""
     return x.reshape(-1, x.shape[-1])

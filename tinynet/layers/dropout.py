@@ -4,7 +4,8 @@ from __future__ import annotations
 from tinynet.backend import xp
 from tinynet.layers.base import Layer
 from tinynet.random import MaskStream, draw_seed
-from tinynet.validation import number, whole_number
+from tinynet.types import Any, Array, Shape
+from tinynet.validation import check_noise_shape, number, whole_number
 
 
 class RandomLayer(Layer):
@@ -12,8 +13,8 @@ class RandomLayer(Layer):
 
     seed: int | None = None
 
-    def build(self, input_shape):
-        self.masks = MaskStream(draw_seed() if self.seed is None else self.seed)
+    def build(self, input_shape: Shape) -> None:
+        self.masks: MaskStream = MaskStream(draw_seed() if self.seed is None else self.seed)
 
 
 class Dropout(RandomLayer):
@@ -39,21 +40,17 @@ class Dropout(RandomLayer):
            [1., 1.]])
     """
 
-    def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
+    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.rate = number(f"{self.name}: rate, the fraction of inputs to drop,", rate, below=1)
+        self.rate: float = number(f"{self.name}: rate, the fraction of inputs to drop,", rate, below=1)
         self.noise_shape = noise_shape
-        self.seed = None if seed is None else whole_number(f"{self.name}: seed", seed, least=0, below=2**64)
+        self.seed: int | None = None if seed is None else whole_number(f"{self.name}: seed", seed, least=0, below=2**64)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
-        if self.noise_shape is not None and not (
-                isinstance(self.noise_shape, (tuple, list)) and len(self.noise_shape) == len(input_shape) and
-                all(n in (None, 1, length) for n, length in zip(self.noise_shape[1:], input_shape[1:]))):
-            raise ValueError(f"{self.name}: noise_shape must name for each axis of {tuple(input_shape)} its length, 1 "
-                             f"or None, got {self.noise_shape!r}.")
+        check_noise_shape(self.name, self.noise_shape, input_shape)
 
-    def draw(self, x):
+    def draw(self, x: Array) -> Array:
         """m: True where x is kept."""
         shape = [length if n is None else n for n, length in zip(self.noise_shape or [None] * x.ndim, x.shape)]
         same_for_all = bool(self.noise_shape) and self.noise_shape[0] == 1
@@ -61,16 +58,16 @@ class Dropout(RandomLayer):
             shape[0] = len(x)
         return self.masks.dropout_mask(tuple(shape), self.rate, same_for_all)
 
-    def forward(self, x, training=False):
+    def forward(self, x: Array, training: bool = False) -> Array:
         if not training:
-            self.mask = None
+            self.mask: Any = None
             return x
         m = self.draw(x)
         self.mask = self.buffer("mask", m.shape, like=x.real)
         xp.multiply(m, 1 / (1 - self.rate), out=self.mask, dtype=self.mask.dtype)   # mask = m / (1 - rate)
         return xp.multiply(x, self.mask, out=self.buffer("y", x.shape, like=x))     # y = x mask
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dx = dy m / (1 - rate)"""
         if self.mask is not None:
             dy *= self.mask

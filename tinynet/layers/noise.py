@@ -5,6 +5,7 @@ import math
 
 from tinynet.activations import SELU_ALPHA, SELU_SCALE
 from tinynet.layers.dropout import Dropout, RandomLayer
+from tinynet.types import Any, Array
 from tinynet.validation import number
 
 
@@ -14,14 +15,14 @@ class GaussianNoise(RandomLayer):
     Parameters: stddev, zero or above.  Shapes: any; y like x.  Source: keras/layers/noise.py of Keras 2.3.1.
     """
 
-    def __init__(self, stddev, **kwargs):
+    def __init__(self, stddev: float, **kwargs: Any):
         super().__init__(**kwargs)
-        self.stddev = number(f"{self.name}: stddev", stddev)
+        self.stddev: float = number(f"{self.name}: stddev", stddev)
 
-    def forward(self, x, training=False):
+    def forward(self, x: Array, training: bool = False) -> Array:
         return x + self.stddev * self.masks.normal(x.shape, x.real.dtype) if training else x
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dx = dy"""
         return dy
 
@@ -33,19 +34,19 @@ class GaussianDropout(RandomLayer):
     Source: Srivastava et al., JMLR 15 (2014), section 10; keras/layers/noise.py of Keras 2.3.1.
     """
 
-    def __init__(self, rate, **kwargs):
+    def __init__(self, rate: float, **kwargs: Any):
         super().__init__(**kwargs)
-        self.rate = number(f"{self.name}: rate", rate, below=1)
+        self.rate: float = number(f"{self.name}: rate", rate, below=1)
 
-    def forward(self, x, training=False):
-        self.mask = None
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self.mask: Any = None
         if training:
             stddev = math.sqrt(self.rate / (1 - self.rate))
             self.mask = 1 + stddev * self.masks.normal(x.shape, x.real.dtype)
             x = x * self.mask
         return x
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dx = dy (1 + sqrt(rate / (1 - rate)) u)"""
         if self.mask is not None:
             dy *= self.mask
@@ -62,8 +63,8 @@ class AlphaDropout(Dropout):
     Source: Klambauer et al., NIPS 2017; keras/layers/noise.py of Keras 2.3.1.
     """
 
-    def forward(self, x, training=False):
-        self.mask = None
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self.mask: Any = None
         if training:
             lowest = -SELU_ALPHA * SELU_SCALE
             a = ((1 - self.rate) * (1 + self.rate * lowest**2)) ** -0.5

@@ -6,7 +6,9 @@ import math
 from tinynet import constraints, initializers, regularizers
 from tinynet.backend import xp
 from tinynet.layers.base import Layer
-from tinynet.validation import number
+from tinynet.parameters import Parameter
+from tinynet.types import Any, Array, Function, Identifier, Shape
+from tinynet.validation import check_axis, number
 
 
 class BatchNormalization(Layer):
@@ -34,42 +36,46 @@ class BatchNormalization(Layer):
            [ 1.]])
     """
 
-    new_statistics: tuple = ()      # of the last forward, if it was in training
+    new_statistics: tuple[Any, ...] = ()      # of the last forward, if it was in training
 
-    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
-                 gamma_initializer="ones", moving_mean_initializer="zeros", moving_variance_initializer="ones",
-                 beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, **kwargs):
+    def __init__(self, axis: int = -1, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True,
+                 scale: float = True, beta_initializer: Identifier = "zeros", gamma_initializer: Identifier = "ones",
+                 moving_mean_initializer: Identifier = "zeros", moving_variance_initializer: Identifier = "ones",
+                 beta_regularizer: Identifier = None, gamma_regularizer: Identifier = None,
+                 beta_constraint: Identifier = None, gamma_constraint: Identifier = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.axis = axis
-        self.momentum = number(f"{self.name}: momentum", momentum, most=1)
-        self.epsilon = number(f"{self.name}: epsilon", epsilon, below=1, positive=True)
-        self.center, self.scale = center, scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.momentum: float = number(f"{self.name}: momentum", momentum, most=1)
+        self.epsilon: float = number(f"{self.name}: epsilon", epsilon, below=1, positive=True)
+        self.center = center
+        self.scale = scale
+        self.beta_initializer: Function = initializers.get(beta_initializer)
+        self.gamma_initializer: Function = initializers.get(gamma_initializer)
+        self.moving_mean_initializer: Function = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer: Function = initializers.get(moving_variance_initializer)
+        self.beta_regularizer: Function | None = regularizers.get(beta_regularizer)
+        self.gamma_regularizer: Function | None = regularizers.get(gamma_regularizer)
+        self.beta_constraint: Function | None = constraints.get(beta_constraint)
+        self.gamma_constraint: Function | None = constraints.get(gamma_constraint)
 
-    def build(self, input_shape):
-        self.check_axis(self.axis, input_shape)
+    def build(self, input_shape: Shape) -> None:
+        check_axis(self.name, self.axis, input_shape)
         shape = (input_shape[self.axis],)
         # All axes but one are averaged over; weights are reshaped to broadcast along that one.
-        self.others = tuple(i for i in range(len(input_shape)) if i != self.axis % len(input_shape))
-        self.lined_up = tuple(1 if i in self.others else shape[0] for i in range(len(input_shape)))
+        self.others: Shape = tuple(i for i in range(len(input_shape)) if i != self.axis % len(input_shape))
+        self.lined_up: Shape = tuple(1 if i in self.others else shape[0] for i in range(len(input_shape)))
         if self.scale:
-            self.gamma = self.add_weight("gamma", shape, self.gamma_initializer, self.gamma_regularizer,
-                                         self.gamma_constraint)
+            self.gamma: Parameter = self.add_weight("gamma", shape, self.gamma_initializer, self.gamma_regularizer,
+                                                    self.gamma_constraint)
         if self.center:
-            self.beta = self.add_weight("beta", shape, self.beta_initializer, self.beta_regularizer,
-                                        self.beta_constraint)
-        self.moving_mean = self.add_weight("moving_mean", shape, self.moving_mean_initializer, trainable=False)
-        self.moving_variance = self.add_weight("moving_variance", shape, self.moving_variance_initializer,
-                                               trainable=False)
+            self.beta: Parameter = self.add_weight("beta", shape, self.beta_initializer, self.beta_regularizer,
+                                                   self.beta_constraint)
+        self.moving_mean: Parameter = self.add_weight("moving_mean", shape, self.moving_mean_initializer,
+                                                      trainable=False)
+        self.moving_variance: Parameter = self.add_weight("moving_variance", shape, self.moving_variance_initializer,
+                                                          trainable=False)
 
-    def forward(self, x, training=False):
+    def forward(self, x: Array, training: bool = False) -> Array:
         self._training, self.new_statistics = training, ()
         if training:
             m = x.mean(axis=self.others, keepdims=True)
@@ -79,12 +85,12 @@ class BatchNormalization(Layer):
         else:
             m = self.moving_mean.value.reshape(self.lined_up)
             v = self.moving_variance.value.reshape(self.lined_up)
-        self.s = xp.sqrt(v + self.epsilon)
-        self.z = (x - m) / self.s
+        self.s: Array = xp.sqrt(v + self.epsilon)
+        self.z: Array = (x - m) / self.s
         y = self.z * self.gamma.value.reshape(self.lined_up) if self.scale else self.z
         return y + self.beta.value.reshape(self.lined_up) if self.center else y
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dgamma = sum of dy z;  dbeta = sum of dy;  dz = dy gamma;  dx = (dz - mean(dz) - z mean(dz z)) / s"""
         if self.scale:
             self.gamma.grad = (dy * self.z).sum(axis=self.others)
@@ -96,7 +102,7 @@ class BatchNormalization(Layer):
                   - self.z * (dz * self.z).mean(axis=self.others, keepdims=True))
         return dz / self.s
 
-    def update_state(self):
+    def update_state(self) -> None:
         """moving -= (1 - momentum) (moving - new)"""
         for p, new in zip((self.moving_mean, self.moving_variance), self.new_statistics):
             moving = p.value

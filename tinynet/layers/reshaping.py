@@ -6,6 +6,8 @@ import math
 from tinynet.backend import unique_name
 from tinynet.chain import Tensor
 from tinynet.layers.base import Layer
+from tinynet.types import Any, Array, Config, Shape
+from tinynet.validation import check_target_shape
 
 
 class Flatten(Layer):
@@ -19,21 +21,21 @@ class Flatten(Layer):
     (2, 784)
     """
 
-    def __init__(self, data_format=None, **kwargs):
+    def __init__(self, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         if data_format not in (None, "channels_last"):
-            raise ValueError(f"{self.name}: data_format must be 'channels_last', got {data_format!r}. Move the axes of "
-                             "the data: np.moveaxis(x, 1, -1).")
+            raise ValueError(f"{self.name}: data_format must be 'channels_last', got {data_format!r}. Move the axes: "
+                             "np.moveaxis(x, 1, -1).")
         self.data_format = "channels_last"
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], math.prod(input_shape[1:]))
 
-    def forward(self, x, training=False):
-        self.shape = x.shape
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self.shape: Shape = x.shape
         return x.reshape(len(x), -1)
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dx = dy in the shape of x"""
         return dy.reshape(self.shape)
 
@@ -52,15 +54,12 @@ class Reshape(Layer):
     (2, 14, 56)
     """
 
-    def __init__(self, target_shape, **kwargs):
+    def __init__(self, target_shape: Any, **kwargs: Any):
         super().__init__(**kwargs)
-        if not isinstance(target_shape, (tuple, list)) or not all(isinstance(n, int) and (n > 0 or n == -1)
-                                                                  for n in target_shape):
-            raise ValueError(f"{self.name}: target_shape must be a tuple of whole numbers above zero, one of which may "
-                             f"be -1, got {target_shape!r}.")
-        self.target_shape = tuple(target_shape)
+        check_target_shape(self.name, target_shape)
+        self.target_shape: Shape = tuple(target_shape)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         size, known = math.prod(input_shape[1:]), math.prod(n for n in self.target_shape if n != -1)
         shape = tuple(size // max(known, 1) if n == -1 else n for n in self.target_shape)
         if self.target_shape.count(-1) > 1 or math.prod(shape) != size:
@@ -68,11 +67,11 @@ class Reshape(Layer):
                              f"{tuple(input_shape[1:])} do not fit {self.target_shape}.")
         return (input_shape[0], *shape)
 
-    def forward(self, x, training=False):
-        self.shape = x.shape
+    def forward(self, x: Array, training: bool = False) -> Array:
+        self.shape: Shape = x.shape
         return x.reshape(len(x), *self.target_shape)
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dx = dy in the shape of x"""
         return dy.reshape(self.shape)
 
@@ -84,23 +83,24 @@ class InputLayer(Layer):
     (None, 784)
     """
 
-    def __init__(self, name=None, sparse=False, **kwargs):
+    def __init__(self, name: str | None = None, sparse: bool = False, **kwargs: Any):
         super().__init__(name, **kwargs)
         if sparse:
             raise ValueError(f"{self.name}: tinynet has no sparse arrays. Make them dense: x.toarray().")
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"name": self.name, "batch_input_shape": list(self.batch_input_shape), "sparse": False}
 
-    def forward(self, x, training=False):
+    def forward(self, x: Array, training: bool = False) -> Array:
         return x
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array | None:
         """dx = dy"""
         return dy
 
 
-def Input(shape=None, batch_shape=None, name=None, dtype=None) -> Tensor:
+def Input(shape: Any = None, batch_shape: Shape | None = None, name: str | None = None,
+          dtype: Any = None) -> Tensor:
     """The inputs of a model: layers are called on them, y = Dense(10)(Input((784,))); or the first in a `Sequential`.
 
     Parameters

@@ -8,7 +8,7 @@ Source: keras/backend/tensorflow_backend.py of Keras 2.3.1.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,83 +17,97 @@ from tinynet.backend import clear_session, constant, floatx, get_value, set_valu
 from tinynet.initializers import within_two_deviations
 from tinynet.layers import Input
 from tinynet.training.step import forward_layers
+from tinynet.types import Any, Array, ArrayLike, Identifier, Shape
 from tinynet.validation import find
 
 # Those that NumPy and CuPy have too, with the same defaults
 for _name in ("abs square exp log sign sin cos round maximum minimum equal not_equal greater greater_equal less "
               "less_equal stack").split():
     globals()[_name] = getattr(xp, _name)
-identity = stop_gradient = to_dense = xp.asarray
-reset_uids, elu, softplus, softsign = clear_session, activations.elu, activations.softplus, activations.softsign
-sigmoid, hard_sigmoid, relu = activations.sigmoid, activations.hard_sigmoid, activations.relu
-softmax, tanh = activations.softmax, activations.tanh
+identity: Callable[..., Array] = xp.asarray
+stop_gradient: Callable[..., Array] = xp.asarray
+to_dense: Callable[..., Array] = xp.asarray
+reset_uids: Callable[[], None] = clear_session
+elu: Callable[..., Array] = activations.elu
+softplus: Callable[..., Array] = activations.softplus
+softsign: Callable[..., Array] = activations.softsign
+sigmoid: Callable[..., Array] = activations.sigmoid
+hard_sigmoid: Callable[..., Array] = activations.hard_sigmoid
+relu: Callable[..., Array] = activations.relu
+softmax: Callable[..., Array] = activations.softmax
+tanh: Callable[..., Array] = activations.tanh
 
 
 # New arrays
 
 
-def zeros(shape, dtype=None, name=None):
+def zeros(shape: Shape, dtype: Any = None, name: str | None = None) -> Array:
     """Zeros, of floatx."""
     return xp.zeros(shape, dtype or floatx())
 
 
-def ones(shape, dtype=None, name=None):
+def ones(shape: Shape, dtype: Any = None, name: str | None = None) -> Array:
     """Ones, of floatx."""
     return xp.ones(shape, dtype or floatx())
 
 
-def zeros_like(x, dtype=None, name=None):
+def zeros_like(x: ArrayLike, dtype: Any = None, name: str | None = None) -> Array:
     """Zeros in the shape of x, of floatx."""
     return xp.zeros(int_shape(x), dtype or floatx())
 
 
-def ones_like(x, dtype=None, name=None):
+def ones_like(x: ArrayLike, dtype: Any = None, name: str | None = None) -> Array:
     """Ones in the shape of x, of floatx."""
     return xp.ones(int_shape(x), dtype or floatx())
 
 
-def eye(size, dtype=None, name=None):
+def eye(size: int, dtype: Any = None, name: str | None = None) -> Array:
     """The identity matrix, of floatx; size is a number, or (rows, columns)."""
     rows, columns = size if isinstance(size, (tuple, list)) else (size, size)
     return xp.eye(int(rows), int(columns), dtype=dtype or floatx())
 
 
-def arange(start, stop=None, step=1, dtype="int32"):
+def arange(start: int, stop: int | None = None, step: int = 1, dtype: Any = "int32") -> Array:
     """start, start + step ... below stop; from 0 to start without stop."""
     return xp.arange(start, stop, step).astype(dtype)
 
 
-def one_hot(indices, num_classes):
+def one_hot(indices: Array, num_classes: int | None) -> Array:
     """1 at each index, else 0: (...) to (..., num_classes)."""
     return (xp.asarray(indices)[..., None] == xp.arange(num_classes)).astype(floatx())
 
 
-def random_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+def random_normal(shape: Shape, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None,
+                  seed: int | None = None) -> Array:
     """Normal random numbers, of NumPy's global generator unless a seed is given."""
     return constant(_generator(seed).normal(mean, stddev, shape), dtype)
 
 
-def random_uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
+def random_uniform(shape: Shape, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None,
+                   seed: int | None = None) -> Any:
     """Uniform random numbers from minval up to maxval."""
     return constant(_generator(seed).uniform(minval, maxval, shape), dtype)
 
 
-def random_binomial(shape, p=0.0, dtype=None, seed=None):
+def random_binomial(shape: Shape, p: float = 0.0, dtype: Any = None, seed: int | None = None) -> Array:
     """1 with probability p, else 0."""
     return constant(_generator(seed).uniform(size=shape) <= p, dtype)
 
 
-def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+def truncated_normal(shape: Shape, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None,
+                     seed: int | None = None) -> Array:
     """Normal random numbers within two standard deviations."""
     return constant(mean + stddev * within_two_deviations(_generator(seed), shape), dtype)
 
 
-def random_normal_variable(shape, mean, scale, dtype=None, name=None, seed=None):
+def random_normal_variable(shape: Shape, mean: float, scale: float, dtype: Any = None, name: str | None = None,
+                           seed: int | None = None) -> Any:
     """`random_normal`"""
     return random_normal(shape, mean, scale, dtype, seed)
 
 
-def random_uniform_variable(shape, low, high, dtype=None, name=None, seed=None):
+def random_uniform_variable(shape: Shape, low: Any, high: Any, dtype: Any = None, name: str | None = None,
+                            seed: int | None = None) -> Any:
     """`random_uniform`"""
     return random_uniform(shape, low, high, dtype, seed)
 
@@ -105,119 +119,120 @@ def _generator(seed):
 # Shapes and types
 
 
-def shape(x):
+def shape(x: ArrayLike) -> Array:
     """The shape, as an array."""
     return xp.asarray(int_shape(x), dtype="int32")
 
 
-def int_shape(x):
+def int_shape(x: ArrayLike) -> tuple[Any, ...]:
     """The shape, as a tuple; None for the number of samples of a tensor."""
     return tuple(x.shape) if hasattr(x, "shape") else xp.asarray(x).shape
 
 
-def ndim(x) -> int:
+def ndim(x: ArrayLike) -> int:
     """The number of axes."""
     return len(int_shape(x))
 
 
-def size(x):
+def size(x: ArrayLike) -> Any:
     """The number of elements."""
     return math.prod(int_shape(x))
 
 
-def dtype(x) -> str:
+def dtype(x: ArrayLike) -> str:
     """The name of the type."""
     return floatx() if isinstance(x, chain.Tensor) else xp.asarray(getattr(x, "value", x)).dtype.name
 
 
-def is_keras_tensor(x) -> bool:
+def is_keras_tensor(x: ArrayLike) -> bool:
     """Whether a layer or Input() returned it.  Raises ValueError for what no tensor is."""
     if not isinstance(x, (chain.Tensor, xp.ndarray)):
         raise ValueError(f"Unexpectedly found an instance of type `{type(x)}`. Expected a symbolic tensor instance.")
     return isinstance(x, chain.Tensor)
 
 
-def is_sparse(x) -> bool:
+def is_sparse(x: ArrayLike) -> bool:
     """False: tinynet has no sparse arrays."""
     return False
 
 
-def is_tensor(x) -> bool:
+def is_tensor(x: ArrayLike) -> bool:
     """Whether it is an array, or what a layer returned."""
     return isinstance(x, (chain.Tensor, xp.ndarray))
 
 
-is_variable, get_variable_shape = is_tensor, int_shape
+is_variable: Callable[..., bool] = is_tensor
+get_variable_shape: Callable[..., Shape] = int_shape
 
 
-def reshape(x, shape):
+def reshape(x: ArrayLike, shape: Shape) -> Array:
     """x in another shape."""
     return xp.reshape(xp.asarray(x), tuple(int(n) for n in shape))
 
 
-def flatten(x):
+def flatten(x: ArrayLike) -> Array:
     """x as one row."""
     return xp.ravel(xp.asarray(x))
 
 
-def batch_flatten(x):
+def batch_flatten(x: ArrayLike) -> Array:
     """x with each sample as one row."""
     return xp.reshape(xp.asarray(x), (len(x), -1))
 
 
-def expand_dims(x, axis=-1):
+def expand_dims(x: ArrayLike, axis: Any = -1) -> Array:
     """x with one more axis, of length 1."""
     return xp.expand_dims(xp.asarray(x), axis)
 
 
-def squeeze(x, axis):
+def squeeze(x: ArrayLike, axis: Any) -> Array:
     """x without this axis, of length 1."""
     return xp.squeeze(xp.asarray(x), axis)
 
 
-def concatenate(tensors, axis=-1):
+def concatenate(tensors: list[Array], axis: Any = -1) -> Array:
     """Arrays one after the other, along the last axis."""
     return xp.concatenate([xp.asarray(x) for x in tensors], axis)
 
 
-def transpose(x):
+def transpose(x: ArrayLike) -> Array:
     """x with its axes in reverse order."""
     return xp.transpose(xp.asarray(x))
 
 
-def permute_dimensions(x, pattern):
+def permute_dimensions(x: ArrayLike, pattern: tuple[Any, ...]) -> Array:
     """x with its axes in this order."""
     return xp.transpose(xp.asarray(x), pattern)
 
 
-def tile(x, n):
+def tile(x: ArrayLike, n: tuple[Any, ...]) -> Array:
     """x repeated n times, a number for each axis."""
     return xp.tile(xp.asarray(x), n)
 
 
-def repeat(x, n):
+def repeat(x: ArrayLike, n: int) -> Array:
     """(N, D) to (N, n, D)."""
     return xp.repeat(xp.asarray(x)[:, None], n, axis=1)
 
 
-def repeat_elements(x, rep, axis):
+def repeat_elements(x: ArrayLike, rep: int, axis: Any) -> Array:
     """x with each entry along an axis repeated."""
     return xp.repeat(xp.asarray(x), rep, axis)
 
 
-def reverse(x, axes):
+def reverse(x: ArrayLike, axes: int) -> Array:
     """x in reverse order along one axis or several."""
     return xp.flip(xp.asarray(x), axes if isinstance(axes, int) else tuple(axes))
 
 
-def slice(x, start, size):
+def slice(x: ArrayLike, start: tuple[Any, ...], size: tuple[Any, ...]) -> Array:
     """The part of x that begins at start and has this size, given for each axis; -1 is the rest of an axis."""
     if not len(start) == len(size) == ndim(x):
         raise ValueError(f"slice expects a start and a size for each axis of {int_shape(x)}, got {start} and {size}.")
     return x[tuple(np.s_[first:None if count == -1 else first + count] for first, count in zip(start, size))]
 
 
-def gather(reference, indices):
+def gather(reference: Array, indices: Array) -> Array:
     """The rows of these indices."""
     return reference[xp.asarray(indices).astype(int)]
 
@@ -225,14 +240,14 @@ def gather(reference, indices):
 # Formulas
 
 
-def mean(x, axis=None, keepdims=False):
+def mean(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """The mean: of bool as floatx, of integers cut to an integer, as in TensorFlow."""
     x = xp.asarray(x)
     x = x.astype(floatx()) if x.dtype.kind == "b" else x
     return xp.mean(x, axis=_axes(axis), keepdims=keepdims).astype(x.dtype)
 
 
-def sum(x, axis=None, keepdims=False):
+def sum(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Any:
     """The sum; of integers with their own type."""
     x = xp.asarray(x)
     return xp.sum(x, axis=_axes(axis), keepdims=keepdims, dtype=floatx() if x.dtype.kind == "b" else x.dtype)
@@ -246,30 +261,34 @@ def _reduction(name):
     return function
 
 
-max, min, prod, any, all = map(_reduction, ("max", "min", "prod", "any", "all"))
+max: Callable[..., Array] = _reduction("max")
+min: Callable[..., Array] = _reduction("min")
+prod: Callable[..., Array] = _reduction("prod")
+any: Callable[..., Array] = _reduction("any")
+all: Callable[..., Array] = _reduction("all")
 
 
-def cumsum(x, axis=0):
+def cumsum(x: ArrayLike, axis: Any = 0) -> Array:
     """The sums of the first 1, 2, 3 ... entries along an axis."""
     return xp.cumsum(xp.asarray(x), axis)
 
 
-def cumprod(x, axis=0):
+def cumprod(x: ArrayLike, axis: Any = 0) -> Array:
     """The products of the first 1, 2, 3 ... entries along an axis."""
     return xp.cumprod(xp.asarray(x), axis)
 
 
-def var(x, axis=None, keepdims=False):
+def var(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """The variance: the mean of (x - mean)^2."""
     return xp.var(_floats(x), axis=_axes(axis), keepdims=keepdims)
 
 
-def std(x, axis=None, keepdims=False):
+def std(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """The standard deviation, the root of `var`."""
     return xp.std(_floats(x), axis=_axes(axis), keepdims=keepdims)
 
 
-def logsumexp(x, axis=None, keepdims=False):
+def logsumexp(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))), of which no exp can overflow."""
     x = _floats(x)
     top = xp.max(x, axis=_axes(axis), keepdims=True)
@@ -278,27 +297,27 @@ def logsumexp(x, axis=None, keepdims=False):
     return result if keepdims else xp.squeeze(result, _axes(axis))
 
 
-def argmax(x, axis=-1):
+def argmax(x: ArrayLike, axis: Any = -1) -> Array:
     """The index of the largest entry, along the last axis."""
     return xp.argmax(xp.asarray(x), axis)
 
 
-def argmin(x, axis=-1):
+def argmin(x: ArrayLike, axis: Any = -1) -> Array:
     """The index of the smallest entry, along the last axis."""
     return xp.argmin(xp.asarray(x), axis)
 
 
-def sqrt(x):
+def sqrt(x: ArrayLike) -> Array:
     """The square root; 0 for negative numbers."""
     return xp.sqrt(xp.maximum(_floats(x), 0))
 
 
-def pow(x, a):
+def pow(x: ArrayLike, a: ArrayLike) -> Array:
     """x to the power a"""
     return xp.power(xp.asarray(x), a)
 
 
-def clip(x, min_value=None, max_value=None):
+def clip(x: ArrayLike, min_value: int | None = None, max_value: int | None = None) -> Array:
     """x within bounds, of which either may be None."""
     x = xp.asarray(x)
     low = -xp.inf if min_value is None else min_value
@@ -306,12 +325,12 @@ def clip(x, min_value=None, max_value=None):
     return xp.clip(x, low, high).astype(x.dtype)
 
 
-def dot(x, y):
+def dot(x: ArrayLike, y: ArrayLike) -> Array:
     """The matrix product, over the last axis of x and the last but one of y."""
     return xp.dot(xp.asarray(x), xp.asarray(y))
 
 
-def batch_dot(x, y, axes=None):
+def batch_dot(x: ArrayLike, y: ArrayLike, axes: Any = None) -> Array:
     """The product of each sample of x with that of y, over one axis of each: by default as for matrices."""
     x, y = xp.asarray(x), xp.asarray(y)
     if axes is None:
@@ -322,13 +341,14 @@ def batch_dot(x, y, axes=None):
     return result[:, None] if result.ndim == 1 else result
 
 
-def bias_add(x, bias, data_format=None):
+def bias_add(x: ArrayLike, bias: Any, data_format: str | None = None) -> Any:
     """x + bias, along the last axis."""
     set_image_data_format(data_format or "channels_last")
     return xp.asarray(x) + bias
 
 
-def batch_normalization(x, mean, var, beta=None, gamma=None, axis=-1, epsilon=1e-3):
+def batch_normalization(x: ArrayLike, mean: Any, var: Any, beta: Any = None, gamma: Any = None,
+                        axis: Any = -1, epsilon: float = 1e-3) -> Array:
     """gamma (x - mean) / sqrt(var + epsilon) + beta, with vectors along an axis."""
     x = xp.asarray(x)
     along = [1] * x.ndim
@@ -339,43 +359,43 @@ def batch_normalization(x, mean, var, beta=None, gamma=None, axis=-1, epsilon=1e
     return (y if gamma is None else y * gamma) + (0 if beta is None else beta)
 
 
-def l2_normalize(x, axis=None):
+def l2_normalize(x: ArrayLike, axis: Any = None) -> Array:
     """x / norm(x), along an axis."""
     x = _floats(x)
     return x / xp.sqrt(xp.maximum(xp.sum(x * x, axis=_axes(axis), keepdims=True), 1e-12))
 
 
-def categorical_crossentropy(target, output, from_logits=False, axis=-1):
+def categorical_crossentropy(target: Array, output: Array, from_logits: bool = False, axis: Any = -1) -> Array:
     """The crossentropy of each row, for one-hot targets."""
     target, output = (xp.moveaxis(_floats(a), axis, -1) for a in (target, output))
     return losses.categorical_crossentropy(target, output, from_logits=from_logits)
 
 
-def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+def sparse_categorical_crossentropy(target: Array, output: Array, from_logits: bool = False, axis: Any = -1) -> Array:
     """The crossentropy of each row, for integer classes."""
     output = xp.moveaxis(_floats(output), axis, -1)
     return losses.sparse_categorical_crossentropy(xp.asarray(target), output, from_logits=from_logits)
 
 
-def binary_crossentropy(target, output, from_logits=False):
+def binary_crossentropy(target: Array, output: Array, from_logits: bool = False) -> Array:
     """The crossentropy of each number."""
     target, output = (_floats(a)[..., None] for a in (target, output))
     return losses.binary_crossentropy(target, output, from_logits=from_logits)
 
 
-def in_top_k(predictions, targets, k):
+def in_top_k(predictions: Array, targets: Array, k: int) -> Array:
     """Whether the target class is among the k largest predictions of its row, all classes of a tie included."""
     return metrics.sparse_top_k_categorical_accuracy(xp.asarray(targets), xp.asarray(predictions), k)
 
 
-def switch(condition, then_expression, else_expression):
+def switch(condition: Array, then_expression: Array, else_expression: Array) -> Array:
     """Each entry of the one where the condition holds, of the other elsewhere; they may be functions."""
     then, other = (each() if callable(each) else each for each in (then_expression, else_expression))
     condition, then = xp.asarray(condition).astype(bool), xp.asarray(then)
     return xp.where(condition.reshape(condition.shape + (1,) * (then.ndim - condition.ndim)), then, other)
 
 
-def dropout(x, level, noise_shape=None, seed=None):
+def dropout(x: ArrayLike, level: float, noise_shape: Any = None, seed: int | None = None) -> Array:
     """x with each entry zero with probability `level`, the others divided by 1 - level."""
     if not 0 <= level <= 1:
         raise ValueError(f"Level must be between 0 and 1, got {level!r}.")
@@ -392,12 +412,12 @@ def _axes(axis):
     return tuple(axis) if isinstance(axis, list) else axis
 
 
-def map_fn(fn, elems, name=None, dtype=None):
+def map_fn(fn: Callable[..., Any], elems: Any, name: str | None = None, dtype: Any = None) -> Any:
     """fn of each entry."""
     return xp.stack([xp.asarray(fn(x)) for x in elems])
 
 
-def foldl(fn, elems, initializer=None, name=None):
+def foldl(fn: Callable[..., Any], elems: Any, initializer: Identifier = None, name: str | None = None) -> Array:
     """fn(... fn(fn(first, second), third)), from the first entry to the last."""
     rest = list(elems)
     result = rest.pop(0) if initializer is None else initializer
@@ -406,7 +426,7 @@ def foldl(fn, elems, initializer=None, name=None):
     return result
 
 
-def foldr(fn, elems, initializer=None, name=None):
+def foldr(fn: Callable[..., Any], elems: Array, initializer: Identifier = None, name: str | None = None) -> Array:
     """The same from the last entry to the first."""
     return foldl(fn, list(elems)[::-1], initializer)
 
@@ -414,34 +434,34 @@ def foldr(fn, elems, initializer=None, name=None):
 # Values
 
 
-def update(x, new_x):
+def update(x: ArrayLike, new_x: Array) -> Array:
     """Set x to new numbers."""
     set_value(x, new_x)
     return x
 
 
-def update_add(x, increment):
+def update_add(x: ArrayLike, increment: ArrayLike) -> Array:
     """x += increment"""
     return update(x, get_value(x) + to_numpy(increment))
 
 
-def update_sub(x, decrement):
+def update_sub(x: ArrayLike, decrement: ArrayLike) -> Array:
     """x -= decrement"""
     return update(x, get_value(x) - to_numpy(decrement))
 
 
-def batch_get_value(ops) -> list:
+def batch_get_value(ops: list[Array]) -> list[Any]:
     """`get_value` of each."""
     return [get_value(x) for x in ops]
 
 
-def batch_set_value(tuples) -> None:
+def batch_set_value(tuples: list[Any]) -> None:
     """`set_value` of each (x, value)."""
     for x, value in tuples:
         set_value(x, value)
 
 
-def print_tensor(x, message=""):
+def print_tensor(x: ArrayLike, message: str = "") -> Any:
     """Print x, and return it."""
     print(message, x)
     return x
@@ -456,19 +476,19 @@ class Function:
     All outputs are of one pass through the layers, with one dropout mask for each.
     """
 
-    def __init__(self, inputs, outputs):
+    def __init__(self, inputs: list[Any], outputs: list[Any]):
         tensors = [x for x in inputs if isinstance(x, chain.Tensor)]
-        self.phase_at = [i for i, x in enumerate(inputs) if not isinstance(x, chain.Tensor)]
+        self.phase_at: list[Any] = [i for i, x in enumerate(inputs) if not isinstance(x, chain.Tensor)]
         self.input, self.outputs = chain.only(tensors, "K.function got"), outputs
-        self.input_at = inputs.index(self.input)
-        self.stacks: dict = {}      # {tensor: the layers from the one before it}, in order
+        self.input_at: Any = inputs.index(self.input)
+        self.stacks: dict[Any, Any] = {}      # {tensor: the layers from the one before it}, in order
         for output in outputs:
             for tensor in chain.path(self.input, output)[1:]:
                 if tensor not in self.stacks:
                     self.stacks[tensor] = tensor.layer.stack()     # its activation is new
                     chain.build_stack(self.stacks[tensor], tensor.previous.shape)
 
-    def __call__(self, inputs) -> list:
+    def __call__(self, inputs: list[Any]) -> list[Any]:
         inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         if len(inputs) != 1 + len(self.phase_at):
             raise ValueError(f"This K.function takes a list of {1 + len(self.phase_at)} inputs, got {len(inputs)}.")
@@ -479,7 +499,7 @@ class Function:
         return [to_numpy(values[output]) for output in self.outputs]
 
 
-def function(inputs, outputs, updates=None, **options):
+def function(inputs: list[Any], outputs: list[Any], updates: Any = None, **options: Any) -> Any:
     """From tensors to tensors: K.function([model.input], [model.layers[1].output])([x]) is a list of arrays.
 
     K.learning_phase() among the inputs stands for 1 in training, as for Dropout, and 0 in inference; without it
@@ -497,13 +517,13 @@ class LearningPhase:
 
     value = 0
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.value)
 
-    def __int__(self):
+    def __int__(self) -> Any:
         return int(self.value)
 
-    def __eq__(self, other):
+    def __eq__(self, other: Any) -> bool:
         return self.value == other
 
     __hash__ = object.__hash__
@@ -512,43 +532,44 @@ class LearningPhase:
 _learning_phase = LearningPhase()
 
 
-def learning_phase():
+def learning_phase() -> Any:
     """An input of `function`, 0 or 1."""
     return _learning_phase
 
 
-def set_learning_phase(value) -> None:
+def set_learning_phase(value: Any) -> None:
     """0 or 1, what functions that are called without it take.  Raises ValueError for anything else."""
     if value not in (0, 1):
         raise ValueError(f"Expected learning phase to be 0 or 1, got {value!r}.")
     _learning_phase.value = value
 
 
-def in_train_phase(x, alt, training=None):
+def in_train_phase(x: ArrayLike, alt: int, training: bool | None = None) -> int:
     """x in training, else alt; either may be a function."""
     chosen = x if (_learning_phase if training is None else training) else alt
     return chosen() if callable(chosen) else chosen
 
 
-def in_test_phase(x, alt, training=None):
+def in_test_phase(x: ArrayLike, alt: Callable[..., Any], training: bool | None = None) -> int:
     """x in inference, else alt."""
     return in_train_phase(alt, x, training)
 
 
-def placeholder(shape=None, ndim=None, dtype=None, sparse=False, name=None):
+def placeholder(shape: Shape | None = None, ndim: Any = None, dtype: Any = None, sparse: bool = False,
+                name: str | None = None) -> Any:
     """`tinynet.Input`"""
     if shape is None:
         raise ValueError("tinynet computes with arrays: a placeholder, like Input, needs its shape.")
     return Input(batch_shape=shape, name=name)
 
 
-def gradients(loss, variables):
+def gradients(loss: Identifier, variables: Array) -> Any:
     """Raise NotImplementedError: backprop in tinynet is written by hand."""
     raise NotImplementedError("tinynet has no automatic differentiation. model.gradients(x, y) returns dL/dw of every "
                               "weight, model.explain_step(x, y) also that of each layer's input.")
 
 
-def set_image_data_format(data_format) -> None:
+def set_image_data_format(data_format: Any) -> None:
     """Raise ValueError unless it is "channels_last": tinynet has no convolutions."""
     find("data_format", data_format, {"channels_last": None, "tf": None})
 

@@ -5,9 +5,10 @@ import functools
 import importlib
 
 from tinynet import backend
+from tinynet.types import Any, ArrayLike
 
 
-def function_of_keras(name):
+def function_of_keras(name: str) -> Any:
     """The function of this name, for `backend.name`.  Raises AttributeError if there is none."""
     if not name.startswith("_"):
         functions = importlib.import_module("tinynet.legacy.backend_functions")
@@ -21,7 +22,7 @@ plain_set_value = backend.set_value
 
 
 @functools.wraps(plain_set_value)
-def set_value(x, value) -> None:
+def set_value(x: ArrayLike, value: Any) -> None:
     """`backend.set_value`, also of the number of an optimizer, such as optimizer.decay."""
     if isinstance(x, float) and not hasattr(x, "assign"):
         importlib.import_module("tinynet.legacy.optimizer_numbers").assign(x, value)

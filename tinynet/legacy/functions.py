@@ -1,11 +1,12 @@
-"""Functions where Keras has them too: models.model_from_yaml, utils.plot_model."""
+"""models.model_from_yaml, where Keras has it."""
 from __future__ import annotations
 
-from tinynet import models, plot_model, utils
+from tinynet import models
 from tinynet.saving import file_format
+from tinynet.types import Any, Objects
 
 
-def model_from_yaml(yaml_string, custom_objects=None):
+def model_from_yaml(yaml_string: str, custom_objects: Objects = None) -> Any:
     """A model of what `to_yaml` returned, here or in Keras, for which PyYAML is needed."""
     try:
         return models.model_from_json(yaml_string, custom_objects)
@@ -19,4 +20,3 @@ def model_from_yaml(yaml_string, custom_objects=None):
 
 
 vars(models)["model_from_yaml"] = model_from_yaml
-vars(utils).update(plot_model=plot_model.plot_model, model_to_dot=plot_model.model_to_dot)

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 from tinynet import callbacks, layers
 from tinynet.functional import Functional
@@ -17,7 +19,7 @@ GENERATOR = {"samples_per_epoch": "steps_per_epoch", "val_samples": "steps", "nb
              "max_q_size": "max_queue_size"}
 
 # {name in Keras 1: name in Keras 2}
-ARGUMENTS = {
+ARGUMENTS: dict[Any, Any] = {
     (layers.Dense, "__init__"): {
         "output_dim": "units", "init": "kernel_initializer", "W_regularizer": "kernel_regularizer",
         "b_regularizer": "bias_regularizer", "W_constraint": "kernel_constraint", "b_constraint": "bias_constraint",
@@ -37,7 +39,7 @@ ARGUMENTS = {
 }
 
 
-def accepting(names, function):
+def accepting(names: dict[str, Any], function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, which takes its arguments by their names in Keras 1 too, with a warning."""
     @functools.wraps(function)
     def wrapper(self, *args, **kwargs):

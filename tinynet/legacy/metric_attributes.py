@@ -4,9 +4,10 @@ from __future__ import annotations
 import numpy as np
 
 from tinynet.metrics import Metric
+from tinynet.types import Any
 
 
-def sums_of(metric, name):
+def sums_of(metric: Any, name: str) -> Any:
     """An attribute that a metric does not have: its sums of this name, or all in a list as `weights`.
 
     Raises AttributeError for any other.

@@ -6,9 +6,10 @@ import sys
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 from types import ModuleType
-from typing import Any
+from typing import cast
 
 from tinynet.legacy import refused
+from tinynet.types import Any, Path
 
 # Of Keras 2.3.1, and then of tinynet 0.1
 MODULES = {
@@ -43,7 +44,7 @@ NAMES = {"arguments": "argument_names", "refuse": "reject_unknown"}
 class OldModule(ModuleType):
     """A module under an old name; it loads the current module when a name is taken from it."""
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name != "__all__":
             raise AttributeError(f"{self.__name__} has no {name!r}.")
         current = importlib.import_module(f"tinynet.{MODULES[self.__name__.partition('.')[2]]}")
@@ -55,7 +56,7 @@ class OldModule(ModuleType):
 class RefusedModule(ModuleType):
     """A module of Keras of which tinynet has nothing."""
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> None:
         if name.startswith("__"):
             raise AttributeError(f"{self.__name__} has no {name!r}.")
         module = self.__name__.partition(".")[2]
@@ -65,17 +66,17 @@ class RefusedModule(ModuleType):
 class OldModules:
     """The import hook that finds the modules listed in MODULES, and those that are refused."""
 
-    def find_spec(self: Any, fullname, path=None, target=None):
+    def find_spec(self, fullname: str, path: Path | None = None, target: Any = None) -> Any:
         package, _, name = fullname.partition(".")
         known = package == "tinynet" and (name in MODULES or name in refused.MODULES)
-        return ModuleSpec(fullname, self, is_package=True) if known else None
+        return ModuleSpec(fullname, cast(Any, self), is_package=True) if known else None
 
-    def create_module(self, spec):
+    def create_module(self, spec: Any) -> Any:
         if spec.name.partition(".")[2] in refused.MODULES:
             return RefusedModule(spec.name, "A module of Keras of which tinynet has nothing.")
         return OldModule(spec.name, f"An old name of tinynet.{MODULES[spec.name.partition('.')[2]]}.")
 
-    def exec_module(self, module):
+    def exec_module(self, module: Any) -> None:
         """Nothing runs."""
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 import gc
 
 from tinynet.optimizers import Optimizer
+from tinynet.types import Any
 
 
-def assign(number, value) -> None:
+def assign(number: float, value: Any) -> None:
     """Set the attribute that holds this very float, of the optimizer that has it.
 
     Raises TypeError if no optimizer has it, or several do, as after a copy; ValueError for a value out of range.

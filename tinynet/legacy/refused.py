@@ -8,7 +8,8 @@ import importlib
 import linecache
 import sys
 import warnings
-from typing import Any
+
+from tinynet.types import Any
 
 NO_CONVOLUTIONS = ("tinynet has no convolutions: one stack of dense layers is enough to learn backprop, and they would "
                    "double the code. Flatten images and use Dense, or use Keras or PyTorch.")
@@ -67,14 +68,14 @@ MODULES = {
 }
 
 
-def reason(module, name) -> str | None:
+def reason(module: str, name: str) -> str | None:
     """Why tinynet refuses this name in a module, None if it does not."""
     found = (why for why, patterns in NAMES.get(module, {}).items() for pattern in patterns.split()
              if fnmatch.fnmatchcase(name, pattern))
     return next(found, MODULES.get(module))
 
 
-def refuse(module, name, why):
+def refuse(module: str, name: str, why: str | None) -> Any:
     """Raise ImportError for a name of Keras, or AttributeError if it is not imported but asked for, as by hasattr.
 
     Old scripts often import more than they need: what a script only imports and never uses becomes a stand-in.
@@ -109,7 +110,7 @@ def _needs(frame, name) -> bool:
 class Unused:
     """Stands for a name that is imported and not used; using it is an ImportError."""
 
-    def __init__(self, message):
+    def __init__(self, message: str):
         self._message = message
 
     def _refuse(self, *arguments, **options):
@@ -117,7 +118,7 @@ class Unused:
 
     __call__ = __mro_entries__ = _refuse
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         raise AttributeError(name) if name.startswith("__") else ImportError(self._message)
 
 
@@ -131,7 +132,7 @@ def _of_module(module, before, name):
     raise AttributeError(f"module 'tinynet.{module}' has no attribute {name!r}")
 
 
-def install():
+def install() -> None:
     """Let the modules of tinynet refuse names of Keras by a sentence."""
     for module in NAMES.keys() - {"preprocessing"}:
         there = importlib.import_module(f"tinynet.{module}")

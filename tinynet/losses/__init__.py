@@ -15,7 +15,8 @@ from tinynet.losses.hinge import categorical_hinge, hinge, squared_hinge
 from tinynet.losses.regression import (cosine_proximity, huber_loss, logcosh, mean_absolute_error,
                                        mean_absolute_percentage_error, mean_squared_error,
                                        mean_squared_logarithmic_error, poisson)
-from tinynet.validation import number
+from tinynet.types import Any, Identifier, Objects
+from tinynet.validation import number, unknown_function
 
 __all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "CategoricalHinge", "Hinge", "Huber",
            "KLDivergence", "LogCosh", "Loss", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
@@ -25,7 +26,7 @@ __all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "CategoricalHinge", 
            "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "poisson",
            "serialize", "sparse_categorical_crossentropy", "squared_hinge"]
 
-BACKWARD = crossentropy.BACKWARD | regression.BACKWARD | hinges.BACKWARD
+BACKWARD: Any = crossentropy.BACKWARD | regression.BACKWARD | hinges.BACKWARD
 
 
 # As classes, which take a reduction
@@ -39,23 +40,23 @@ def _class_of(class_name, function):
                 {"__init__": __init__, "__doc__": f"`{function.__name__}`", "__module__": __name__})
 
 
-MeanSquaredError = _class_of("MeanSquaredError", mean_squared_error)
-MeanAbsoluteError = _class_of("MeanAbsoluteError", mean_absolute_error)
-MeanAbsolutePercentageError = _class_of("MeanAbsolutePercentageError", mean_absolute_percentage_error)
-MeanSquaredLogarithmicError = _class_of("MeanSquaredLogarithmicError", mean_squared_logarithmic_error)
-LogCosh = _class_of("LogCosh", logcosh)
-Poisson = _class_of("Poisson", poisson)
-KLDivergence = _class_of("KLDivergence", kullback_leibler_divergence)
-Hinge = _class_of("Hinge", hinge)
-SquaredHinge = _class_of("SquaredHinge", squared_hinge)
-CategoricalHinge = _class_of("CategoricalHinge", categorical_hinge)
+MeanSquaredError: type[Loss] = _class_of("MeanSquaredError", mean_squared_error)
+MeanAbsoluteError: type[Loss] = _class_of("MeanAbsoluteError", mean_absolute_error)
+MeanAbsolutePercentageError: type[Loss] = _class_of("MeanAbsolutePercentageError", mean_absolute_percentage_error)
+MeanSquaredLogarithmicError: type[Loss] = _class_of("MeanSquaredLogarithmicError", mean_squared_logarithmic_error)
+LogCosh: type[Loss] = _class_of("LogCosh", logcosh)
+Poisson: type[Loss] = _class_of("Poisson", poisson)
+KLDivergence: type[Loss] = _class_of("KLDivergence", kullback_leibler_divergence)
+Hinge: type[Loss] = _class_of("Hinge", hinge)
+SquaredHinge: type[Loss] = _class_of("SquaredHinge", squared_hinge)
+CategoricalHinge: type[Loss] = _class_of("CategoricalHinge", categorical_hinge)
 
 
 class CategoricalCrossentropy(Loss):
     """`categorical_crossentropy`; label_smoothing from 0 up to 1."""
 
-    def __init__(self, from_logits=False, label_smoothing=0.0, reduction=Reduction.SUM_OVER_BATCH_SIZE,
-                 name="categorical_crossentropy"):
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0,
+                 reduction: str = Reduction.SUM_OVER_BATCH_SIZE, name: str | None = "categorical_crossentropy"):
         super().__init__(categorical_crossentropy, BACKWARD[categorical_crossentropy], reduction, name,
                          from_logits=from_logits, label_smoothing=number("label_smoothing", label_smoothing, below=1))
 
@@ -63,8 +64,8 @@ class CategoricalCrossentropy(Loss):
 class BinaryCrossentropy(Loss):
     """`binary_crossentropy`; label_smoothing from 0 up to 1."""
 
-    def __init__(self, from_logits=False, label_smoothing=0.0, reduction=Reduction.SUM_OVER_BATCH_SIZE,
-                 name="binary_crossentropy"):
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0,
+                 reduction: str = Reduction.SUM_OVER_BATCH_SIZE, name: str | None = "binary_crossentropy"):
         super().__init__(binary_crossentropy, BACKWARD[binary_crossentropy], reduction, name,
                          from_logits=from_logits, label_smoothing=number("label_smoothing", label_smoothing, below=1))
 
@@ -72,8 +73,8 @@ class BinaryCrossentropy(Loss):
 class SparseCategoricalCrossentropy(Loss):
     """`sparse_categorical_crossentropy`"""
 
-    def __init__(self, from_logits=False, reduction=Reduction.SUM_OVER_BATCH_SIZE,
-                 name="sparse_categorical_crossentropy"):
+    def __init__(self, from_logits: bool = False, reduction: str = Reduction.SUM_OVER_BATCH_SIZE,
+                 name: str | None = "sparse_categorical_crossentropy"):
         super().__init__(sparse_categorical_crossentropy, BACKWARD[sparse_categorical_crossentropy], reduction, name,
                          from_logits=from_logits)
 
@@ -81,7 +82,8 @@ class SparseCategoricalCrossentropy(Loss):
 class Huber(Loss):
     """`huber_loss`; delta above zero."""
 
-    def __init__(self, delta=1.0, reduction=Reduction.SUM_OVER_BATCH_SIZE, name="huber_loss"):
+    def __init__(self, delta: float = 1.0, reduction: str = Reduction.SUM_OVER_BATCH_SIZE,
+                 name: str | None = "huber_loss"):
         super().__init__(huber_loss, BACKWARD[huber_loss], reduction, name,
                          delta=number("delta", delta, positive=True))
 
@@ -95,7 +97,7 @@ msle = MSLE = mean_squared_logarithmic_error
 kld = KLD = kullback_leibler_divergence
 cosine = cosine_similarity = cosine_proximity
 
-LOSSES = {function.__name__: function for function in BACKWARD} | {
+LOSSES: Any = {function.__name__: function for function in BACKWARD} | {
     "mse": mse, "MSE": mse, "mae": mae, "MAE": mae, "mape": mape, "MAPE": mape, "msle": msle, "MSLE": msle,
     "kld": kld, "KLD": kld, "cosine": cosine, "cosine_similarity": cosine}
 CLASSES = {cls.__name__: cls for cls in (
@@ -104,17 +106,17 @@ CLASSES = {cls.__name__: cls for cls in (
     SparseCategoricalCrossentropy, Huber)}
 
 
-def serialize(loss):
+def serialize(loss: Identifier) -> dict[str, Any] | str:
     """The name of a loss function, or the config of a Loss object."""
     return registry.serialize(loss.function if type(loss) is Loss else loss)
 
 
-def deserialize(config, custom_objects=None):
+def deserialize(config: Identifier, custom_objects: Objects = None) -> Any:
     """The function or `Loss` of a name or config."""
     return registry.deserialize("loss function", config, LOSSES | CLASSES, custom_objects)
 
 
-def get(identifier) -> Loss:
+def get(identifier: Identifier) -> Loss:
     """The `Loss` of a name, a config, a function of this module or a Loss.
 
     Called, get("mse")(y_true, y_pred), that of a name or function returns the l of every sample, as in Keras.
@@ -134,7 +136,4 @@ def get(identifier) -> Loss:
         return identifier
     if callable(identifier) and identifier in BACKWARD:
         return Loss(identifier, BACKWARD[identifier], Reduction.NONE)
-    raise ValueError(
-        f"Unknown loss function: {identifier!r}. Expected a name, a function of tinynet.losses or a Loss. A function "
-        "of your own needs its derivative: pass both as tinynet.losses.Loss(function, derivative)."
-    )
+    raise unknown_function("loss function", "losses", identifier)

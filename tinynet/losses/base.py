@@ -1,11 +1,10 @@
 """Loss: the loss of a batch, from the loss of each sample, and its derivative."""
 from __future__ import annotations
 
-from typing import Any
-
 from tinynet.backend import floatx, xp
 from tinynet.registry import Configurable
-from tinynet.validation import as_pair, find
+from tinynet.types import Any, Array, ArrayLike
+from tinynet.validation import aligned_weights, as_pair, check_compared, check_derivative, find
 
 
 class Reduction:
@@ -37,53 +36,43 @@ class Loss(Configurable):
     array([[6.]])
     """
 
-    def __init__(self, function: Any = None, derivative: Any = None, reduction=Reduction.SUM_OVER_BATCH_SIZE, name=None,
-                 **arguments):
+    def __init__(self, function: Any = None, derivative: Any = None, reduction: str = Reduction.SUM_OVER_BATCH_SIZE,
+                 name: str | None = None, **arguments: Any):
         find("reduction", reduction, dict.fromkeys(("none", "sum", "sum_over_batch_size")))
         self.function = function
         self.derivative = derivative
         self.reduction = reduction
-        self.batch_share = 1.0      # the part of the batch that y_pred holds; the losses of the parts are averaged
-        self.name = name or getattr(function, "__name__", type(self).__name__)
+        self.batch_share: float = 1.0   # the part of the batch that y_pred holds; losses of the parts are averaged
+        self.name: Any = name or getattr(function, "__name__", type(self).__name__)
         self.arguments = arguments
         for argument, value in arguments.items():
             setattr(self, argument, value)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         if type(self) is not Loss:
             return super().__repr__()
         functions = [f.__name__ for f in (self.function, self.derivative) if f]
         options = self.arguments | ({"reduction": "sum"} if self.reduction == "sum" else {})
         return f"Loss({', '.join(functions + [f'{name}={value!r}' for name, value in options.items()])})"
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(self, y_true: Array, y_pred: Array, sample_weight: ArrayLike = None) -> Array:
         y_true, y_pred = as_pair(xp.asarray(y_true, dtype=floatx()), xp.asarray(y_pred, dtype=floatx()),
                                  getattr(self.function, "takes_classes", False), self.name)
         losses = self.function(y_true, y_pred, **self.arguments)
         if sample_weight is not None:
-            weights = xp.asarray(sample_weight, dtype=losses.dtype)
-            if weights.ndim > losses.ndim and weights.shape[-1] == 1:
-                weights = weights[..., 0]
-            if weights.shape != losses.shape[:weights.ndim]:
-                raise ValueError(f"{self.name} expects a weight for each of the losses {losses.shape}, got "
-                                 f"{weights.shape}.")
-            losses = losses * weights.reshape(*weights.shape, *[1] * (losses.ndim - weights.ndim))
+            losses = losses * aligned_weights(xp.asarray(sample_weight, dtype=losses.dtype), losses, self.name)
         return losses if self.reduction == "none" else self._reduced(losses)
 
-    def forward(self, y_true, y_pred, weights=None):
-        if y_true.shape != y_pred.shape and not getattr(self.function, "takes_classes", False):
-            raise ValueError(f"{self.name} compares targets {y_true.shape} with a prediction {y_pred.shape}. Does a "
-                             "layer of your own lack compute_output_shape?")
+    def forward(self, y_true: Array, y_pred: Array, weights: Any = None) -> Array:
+        check_compared(self, y_true, y_pred)
         losses = self.function(y_true, y_pred, **self.arguments)
         if weights is not None:
             losses = losses * weights.reshape(-1, *[1] * (losses.ndim - 1))
         return self._reduced(losses)
 
-    def backward(self, y_true, y_pred, weights=None):
+    def backward(self, y_true: Array, y_pred: Array, weights: Any = None) -> Array | None:
         dy = self.derivative(y_true, y_pred, **self.arguments)
-        if getattr(dy, "shape", None) != y_pred.shape:
-            raise ValueError(f"The derivative of {self.name} must have the shape of y_pred, {y_pred.shape}, got "
-                             f"{getattr(dy, 'shape', type(dy).__name__)}.")
+        check_derivative(self, dy, y_pred)
         dy = dy.astype(y_pred.dtype, copy=False)
         if weights is not None:
             dy *= weights.reshape(-1, *[1] * (dy.ndim - 1))
@@ -93,7 +82,7 @@ class Loss(Configurable):
             dy /= dy.size // self.outputs_in_each(dy)       # N, for (N, C)
         return dy
 
-    def outputs_in_each(self, y_pred) -> int:
+    def outputs_in_each(self, y_pred: Array) -> int:
         """The number of outputs behind each l: C, or 1 if the function returns an l for each output."""
         return 1 if getattr(self.function, "elementwise", False) else y_pred.shape[-1]
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from tinynet import activations
 from tinynet.backend import epsilon, kernels, xp
+from tinynet.types import Any, Array
 
 
-def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0):
+def categorical_crossentropy(y_true: Array, y_pred: Array, from_logits: bool = False,
+                             label_smoothing: float = 0.0) -> Array:
     """l = -sum_c t_c log q_c, with q = p / sum(p) clipped to [epsilon, 1 - epsilon]; each row of t is a distribution.
     from_logits: l = log(sum_c exp(z_c)) - sum_c t_c z_c.  label_smoothing s: t (1 - s) + s / C takes the place of t.
 
@@ -27,7 +29,8 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     return -(t * xp.log(_clip(y_pred / _total(y_pred)))).sum(axis=-1)
 
 
-def categorical_crossentropy_backward(y_true, y_pred, from_logits=False, label_smoothing=0.0):
+def categorical_crossentropy_backward(y_true: Array, y_pred: Array, from_logits: bool = False,
+                                      label_smoothing: float = 0.0) -> Array:
     """dl/dq = -t / q, zero where q was clipped; dl/dp = (dq - sum_c dq_c q_c) / sum(p)
     from_logits: dl/dz = softmax(z) - t"""
     t = smoothed(y_true, label_smoothing, 1 / y_pred.shape[-1])
@@ -39,7 +42,7 @@ def categorical_crossentropy_backward(y_true, y_pred, from_logits=False, label_s
     return (dq - (dq * q).sum(axis=-1, keepdims=True)) / total
 
 
-def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False):
+def sparse_categorical_crossentropy(y_true: Array, y_pred: Array, from_logits: bool = False) -> Array:
     """l = -log(q_t / sum(q)), with q = p clipped to [epsilon, 1 - epsilon]; t is an integer class, 0 <= t < C.
     from_logits: l = log(sum_c exp(z_c)) - z_t.
 
@@ -58,7 +61,7 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False):
 sparse_categorical_crossentropy.takes_classes = True        # type: ignore[attr-defined]
 
 
-def sparse_categorical_crossentropy_backward(y_true, y_pred, from_logits=False):
+def sparse_categorical_crossentropy_backward(y_true: Array, y_pred: Array, from_logits: bool = False) -> Array:
     """dl/dq = 1 / sum(q) - [c = t] / q_t, and zero where p was clipped
     from_logits: dl/dz = softmax(z) - one_hot(t)"""
     if from_logits:
@@ -67,7 +70,7 @@ def sparse_categorical_crossentropy_backward(y_true, y_pred, from_logits=False):
     return (1 / q.sum(axis=-1, keepdims=True) - one_hot(y_true, q) / q) * _unclipped(y_pred)
 
 
-def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0):
+def binary_crossentropy(y_true: Array, y_pred: Array, from_logits: bool = False, label_smoothing: float = 0.0) -> Array:
     """l = -1/C sum_c (t log(q + epsilon) + (1 - t) log(1 - q + epsilon)), q = p clipped to [epsilon, 1 - epsilon]
     from_logits: l = 1/C sum_c (max(z, 0) - t z + log(1 + exp(-|z|))).  label_smoothing s: t (1 - s) + s / 2 for t.
 
@@ -85,7 +88,8 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0):
     return -(t * xp.log(q + eps) + (1 - t) * xp.log(1 - q + eps)).mean(axis=-1)
 
 
-def binary_crossentropy_backward(y_true, y_pred, from_logits=False, label_smoothing=0.0):
+def binary_crossentropy_backward(y_true: Array, y_pred: Array, from_logits: bool = False,
+                                 label_smoothing: float = 0.0) -> Array:
     """dl/dp = -(t / (q + epsilon) - (1 - t) / (1 - q + epsilon)) / C, and zero where p was clipped
     from_logits: dl/dz = (sigmoid(z) - t) / C"""
     t = smoothed(y_true, label_smoothing, 1 / 2)
@@ -95,7 +99,7 @@ def binary_crossentropy_backward(y_true, y_pred, from_logits=False, label_smooth
     return -(t / (q + eps) - (1 - t) / (1 - q + eps)) / q.shape[-1] * _unclipped(y_pred)
 
 
-def kullback_leibler_divergence(y_true, y_pred):
+def kullback_leibler_divergence(y_true: Array, y_pred: Array) -> Array:
     """l = sum_c t_c log(t_c / q_c), with t and q = p clipped to [epsilon, 1].  Source: keras/losses.py of Keras 2.3.1.
 
     >>> kullback_leibler_divergence(xp.array([[0.0, 1.0]]), xp.array([[0.5, 0.5]])).round(4)
@@ -105,7 +109,7 @@ def kullback_leibler_divergence(y_true, y_pred):
     return (t * xp.log(t / q)).sum(axis=-1)
 
 
-def kullback_leibler_divergence_backward(y_true, y_pred):
+def kullback_leibler_divergence_backward(y_true: Array, y_pred: Array) -> Array:
     """dl/dp = -t / q, and zero where p was clipped"""
     return -_clip(y_true, 1.0) / _clip(y_pred, 1.0) * _unclipped(y_pred, 1.0)
 
@@ -116,7 +120,7 @@ def _total(p):
     return xp.where(total == 0, 1, total)
 
 
-def smoothed(t, s, share):
+def smoothed(t: Array, s: float, share: float) -> Array:
     """Smoothed targets: t (1 - s) + s share."""
     return t * (1 - s) + s * share if s else t
 
@@ -132,17 +136,17 @@ def _unclipped(p, high=None):
     return (p.real >= epsilon()) & (p.real <= (1 - epsilon() if high is None else high))
 
 
-def at_class(p, classes):
+def at_class(p: Array, classes: Array) -> Array:
     """p[i, classes[i]] for every sample i."""
     return xp.take_along_axis(p, classes.reshape(*p.shape[:-1], 1).astype(int), axis=-1)[..., 0]
 
 
-def one_hot(classes, like):
+def one_hot(classes: Array, like: Array) -> Array:
     """1 at each sample's class, else 0."""
     return (classes.reshape(*like.shape[:-1], 1) == xp.arange(like.shape[-1])).astype(like.real.dtype)
 
 
-BACKWARD = {
+BACKWARD: dict[Any, Any] = {
     categorical_crossentropy: categorical_crossentropy_backward,
     sparse_categorical_crossentropy: sparse_categorical_crossentropy_backward,
     binary_crossentropy: binary_crossentropy_backward,

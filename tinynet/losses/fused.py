@@ -13,20 +13,20 @@ Source: the search for a Softmax op in categorical_crossentropy of tensorflow/py
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from tinynet import activations
 from tinynet.layers import Activation, ActivityRegularization, Softmax
 from tinynet.losses import (BACKWARD, Loss, binary_crossentropy, categorical_crossentropy,
                             sparse_categorical_crossentropy)
+from tinynet.types import Any, Array, Identifier
 
-PAIRS = {
+PAIRS: dict[Any, Any] = {
     activations.softmax: (categorical_crossentropy, sparse_categorical_crossentropy),
     activations.sigmoid: (binary_crossentropy,),
 }
 
 
-def from_logits(loss, stack) -> tuple[Any, list[Any]]:
+def from_logits(loss: Identifier, stack: list[Any]) -> tuple[Any, list[Any]]:
     """(the loss of the logits, the layers after them) if loss and last activation are such a pair, else (loss, [])."""
     end = len(stack)
     while end and type(stack[end - 1]) is ActivityRegularization:
@@ -44,7 +44,7 @@ def from_logits(loss, stack) -> tuple[Any, list[Any]]:
     return Loss(loss.function, loss.derivative, loss.reduction, loss.name, **arguments), stack[end - 1:]
 
 
-def metric_of_logits(metric, stack):
+def metric_of_logits(metric: Any, stack: list[Any]) -> Any:
     """The metric, or, if its function is a loss of such a pair, a copy that computes it from the logits.
 
     Called with the output of the last activation, the copy reads the logits of which it is the activation.
@@ -62,10 +62,10 @@ def metric_of_logits(metric, stack):
 class _OfLogits:
     """l of each sample; from the logits, if y_pred is what the last activation has just computed from them."""
 
-    def __init__(self, loss, activation):
+    def __init__(self, loss: Identifier, activation: Identifier):
         self.loss, self.activation = loss, activation
 
-    def __call__(self, y_true, y_pred, **arguments):
+    def __call__(self, y_true: Array, y_pred: Array, **arguments: Any) -> Array:
         if y_pred is getattr(self.activation, "y", None):
             y_pred, arguments = self.activation.x, self.loss.arguments
         return self.loss.function(y_true, y_pred, **arguments)

@@ -6,9 +6,10 @@ the derivative of its sloping side, categorical_hinge that of its flat side, as 
 from __future__ import annotations
 
 from tinynet.backend import xp
+from tinynet.types import Array
 
 
-def hinge(y_true, y_pred):
+def hinge(y_true: Array, y_pred: Array) -> Array:
     """l = 1/C sum_c max(1 - t_c p_c, 0)
 
     >>> hinge(xp.array([[-1.0, 1.0]]), xp.array([[0.5, 3.0]]))
@@ -17,13 +18,13 @@ def hinge(y_true, y_pred):
     return _shortfall(y_true, y_pred).mean(axis=-1)
 
 
-def hinge_backward(y_true, y_pred):
+def hinge_backward(y_true: Array, y_pred: Array) -> Array:
     """dl/dp = -t / C where 1 - t p >= 0, else 0"""
     t = signs(y_true)
     return -t * (1 - t * y_pred.real >= 0) / y_pred.shape[-1]
 
 
-def squared_hinge(y_true, y_pred):
+def squared_hinge(y_true: Array, y_pred: Array) -> Array:
     """l = 1/C sum_c max(1 - t_c p_c, 0)^2
 
     >>> squared_hinge(xp.array([[-1.0, 1.0]]), xp.array([[0.5, 3.0]]))
@@ -32,12 +33,12 @@ def squared_hinge(y_true, y_pred):
     return (_shortfall(y_true, y_pred) ** 2).mean(axis=-1)
 
 
-def squared_hinge_backward(y_true, y_pred):
+def squared_hinge_backward(y_true: Array, y_pred: Array) -> Array:
     """dl/dp = -2 t max(1 - t p, 0) / C"""
     return -2 * signs(y_true) * _shortfall(y_true, y_pred) / y_pred.shape[-1]
 
 
-def categorical_hinge(y_true, y_pred):
+def categorical_hinge(y_true: Array, y_pred: Array) -> Array:
     """l = max(0, 1 + max_c (1 - t_c) p_c - sum_c t_c p_c), for one-hot t
 
     >>> categorical_hinge(xp.array([[0.0, 1.0]]), xp.array([[0.5, 0.75]]))
@@ -47,7 +48,7 @@ def categorical_hinge(y_true, y_pred):
     return xp.where(margin.real > 0, margin, 0)
 
 
-def categorical_hinge_backward(y_true, y_pred):
+def categorical_hinge_backward(y_true: Array, y_pred: Array) -> Array:
     """dl/dp_c = (1 - t_c) [c is the largest] - t_c where l > 0, else 0; ties share the first term"""
     others = (1 - y_true) * y_pred.real
     largest = others == others.max(axis=-1, keepdims=True)
@@ -55,7 +56,7 @@ def categorical_hinge_backward(y_true, y_pred):
     return (categorical_hinge(y_true, y_pred).real > 0)[..., None] * ((1 - y_true) * share - y_true)
 
 
-def signs(t):
+def signs(t: Array) -> Array:
     """Targets as -1 and 1: 2 t - 1 if all of the batch are 0 or 1, else t."""
     return xp.where(((t == 0) | (t == 1)).all(), 2 * t - 1, t)
 

@@ -16,6 +16,7 @@ from tinynet.metrics.confusion import (AUC, FalseNegatives, FalsePositives, Prec
                                        TruePositives)
 from tinynet.metrics.running import Reported, RunningMeans
 from tinynet.registry import serialize
+from tinynet.types import Any, Identifier, Objects, Shape
 from tinynet.validation import reject_unknown, whole_number
 
 __all__ = ["AUC", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "CategoricalAccuracy",
@@ -46,45 +47,46 @@ def _class_of(class_name, function, name=None, **options):
                 {"__init__": __init__, "__doc__": f"The mean of `{function.__name__}`", "__module__": __name__})
 
 
-Accuracy = _class_of("Accuracy", accuracy)
-BinaryAccuracy = _class_of("BinaryAccuracy", binary_accuracy, threshold=0.5)
-CategoricalAccuracy = _class_of("CategoricalAccuracy", categorical_accuracy)
-SparseCategoricalAccuracy = _class_of("SparseCategoricalAccuracy", sparse_categorical_accuracy)
-MeanSquaredError = _class_of("MeanSquaredError", mean_squared_error)
-MeanAbsoluteError = _class_of("MeanAbsoluteError", mean_absolute_error)
-MeanAbsolutePercentageError = _class_of("MeanAbsolutePercentageError", mean_absolute_percentage_error)
-MeanSquaredLogarithmicError = _class_of("MeanSquaredLogarithmicError", mean_squared_logarithmic_error)
-LogCoshError = _class_of("LogCoshError", logcosh)
-Poisson = _class_of("Poisson", poisson)
-KLDivergence = _class_of("KLDivergence", kullback_leibler_divergence)
-CosineSimilarity = _class_of("CosineSimilarity", cosine_proximity, "cosine_similarity", axis=-1)
-Hinge = _class_of("Hinge", hinge)
-SquaredHinge = _class_of("SquaredHinge", squared_hinge)
-CategoricalHinge = _class_of("CategoricalHinge", categorical_hinge)
-BinaryCrossentropy = _class_of("BinaryCrossentropy", binary_crossentropy, from_logits=False, label_smoothing=0.0)
-CategoricalCrossentropy = _class_of("CategoricalCrossentropy", categorical_crossentropy, from_logits=False,
-                                    label_smoothing=0.0)
-SparseCategoricalCrossentropy = _class_of("SparseCategoricalCrossentropy", sparse_categorical_crossentropy,
-                                          from_logits=False)
+Accuracy: type[Metric] = _class_of("Accuracy", accuracy)
+BinaryAccuracy: type[Metric] = _class_of("BinaryAccuracy", binary_accuracy, threshold=0.5)
+CategoricalAccuracy: type[Metric] = _class_of("CategoricalAccuracy", categorical_accuracy)
+SparseCategoricalAccuracy: type[Metric] = _class_of("SparseCategoricalAccuracy", sparse_categorical_accuracy)
+MeanSquaredError: type[Metric] = _class_of("MeanSquaredError", mean_squared_error)
+MeanAbsoluteError: type[Metric] = _class_of("MeanAbsoluteError", mean_absolute_error)
+MeanAbsolutePercentageError: type[Metric] = _class_of("MeanAbsolutePercentageError", mean_absolute_percentage_error)
+MeanSquaredLogarithmicError: type[Metric] = _class_of("MeanSquaredLogarithmicError", mean_squared_logarithmic_error)
+LogCoshError: type[Metric] = _class_of("LogCoshError", logcosh)
+Poisson: type[Metric] = _class_of("Poisson", poisson)
+KLDivergence: type[Metric] = _class_of("KLDivergence", kullback_leibler_divergence)
+CosineSimilarity: type[Metric] = _class_of("CosineSimilarity", cosine_proximity, "cosine_similarity", axis=-1)
+Hinge: type[Metric] = _class_of("Hinge", hinge)
+SquaredHinge: type[Metric] = _class_of("SquaredHinge", squared_hinge)
+CategoricalHinge: type[Metric] = _class_of("CategoricalHinge", categorical_hinge)
+BinaryCrossentropy: type[Metric] = _class_of("BinaryCrossentropy", binary_crossentropy, from_logits=False,
+                                             label_smoothing=0.0)
+CategoricalCrossentropy: type[Metric] = _class_of("CategoricalCrossentropy", categorical_crossentropy,
+                                                  from_logits=False, label_smoothing=0.0)
+SparseCategoricalCrossentropy: type[Metric] = _class_of("SparseCategoricalCrossentropy",
+                                                        sparse_categorical_crossentropy, from_logits=False)
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
     """`top_k_categorical_accuracy`"""
 
-    def __init__(self, k=5, name="top_k_categorical_accuracy", dtype=None):
+    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None):
         super().__init__(top_k_categorical_accuracy, name, dtype, k=whole_number("k", k, least=1))
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """`sparse_top_k_categorical_accuracy`"""
 
-    def __init__(self, k=5, name="sparse_top_k_categorical_accuracy", dtype=None):
+    def __init__(self, k: int = 5, name: str | None = "sparse_top_k_categorical_accuracy", dtype: Any = None):
         super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=whole_number("k", k, least=1))
 
 
 # Names
 
-FUNCTIONS = losses.LOSSES | {function.__name__: function for function in (
+FUNCTIONS: Any = losses.LOSSES | {function.__name__: function for function in (
     accuracy, binary_accuracy, categorical_accuracy, sparse_categorical_accuracy, top_k_categorical_accuracy,
     sparse_top_k_categorical_accuracy, cosine_proximity)}
 MeanMetricWrapper.functions = FUNCTIONS
@@ -99,12 +101,12 @@ CLASSES = {cls.__name__: cls for cls in (
 cosine = cosine_similarity = cosine_proximity
 
 
-def deserialize(config, custom_objects=None):
+def deserialize(config: Identifier, custom_objects: Objects = None) -> Any:
     """The function or `Metric` of a name or config."""
     return registry.deserialize("metric function", config, FUNCTIONS | CLASSES, custom_objects)
 
 
-def get(identifier):
+def get(identifier: Identifier) -> Any:
     """The function or `Metric` of a name or a config; a function, a Metric or its class is returned as it is.
 
     Raises ValueError for an unknown name, and for anything else.
@@ -120,7 +122,7 @@ def get(identifier):
     return identifier
 
 
-def metric_for(identifier, loss, output_shape) -> Metric:
+def metric_for(identifier: Identifier, loss: Identifier, output_shape: Shape) -> Metric:
     """The metric of a name, a config, a function f(y_true, y_pred) or a Metric, for a model of this loss and output.
 
     "accuracy" and "acc" mean, as in Keras 2.3.1 (engine/training_utils.py), binary_accuracy for a single output or

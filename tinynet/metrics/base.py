@@ -6,13 +6,13 @@ at the end.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from tinynet.backend import floatx, to_numpy, unique_name, xp
 from tinynet.registry import Configurable, lookup, serialize
-from tinynet.validation import as_pair
+from tinynet.types import Any, Array, ArrayLike, Config, Function
+from tinynet.validation import aligned_weights, as_pair
 
 
 class Metric(Configurable):
@@ -31,21 +31,21 @@ class Metric(Configurable):
     takes_classes = False   # whether y_true may be integer classes, one for each row of y_pred
     higher_is_better: bool | None = None    # None: it cannot know
 
-    def __init__(self, name=None, dtype=None):
-        self.name = name or unique_name(type(self).__name__)
-        self.dtype = dtype or floatx()
+    def __init__(self, name: str | None = None, dtype: Any = None):
+        self.name: str = name or unique_name(type(self).__name__)
+        self.dtype: str = dtype or floatx()
         self.reset_states()
 
-    def update(self, *arrays: Any, **weights: Any) -> tuple:
+    def update(self, *arrays: Any, **weights: Any) -> tuple[Any, ...]:
         raise NotImplementedError(f"{type(self).__name__} must define update(y_true, y_pred, sample_weight).")
 
     def compute(self, *sums: Any) -> float:
         raise NotImplementedError(f"{type(self).__name__} must define compute(*sums).")
 
-    def reset_states(self):
-        self.totals = [0.0] * self.num_accumulators
+    def reset_states(self) -> None:
+        self.totals: Any = [0.0] * self.num_accumulators
 
-    def update_state(self, *arrays, sample_weight=None):
+    def update_state(self, *arrays: Any, sample_weight: ArrayLike = None) -> None:
         if len(arrays) == self.inputs + 1 and sample_weight is None:
             *arrays, sample_weight = arrays         # type: ignore[assignment]
         if len(arrays) != self.inputs:
@@ -60,22 +60,13 @@ class Metric(Configurable):
     def result(self) -> Any:
         return self.compute(*self.totals)
 
-    def __call__(self, *arrays, sample_weight=None) -> Any:
+    def __call__(self, *arrays: Any, sample_weight: ArrayLike = None) -> Any:
         self.update_state(*arrays, sample_weight=sample_weight)
         return self.result()
 
-    def weighted(self, values, weights):
-        """Values times weights: one number, one for each sample, or one for each value; a value may be for all samples.
-
-        Raises ValueError for other shapes.
-        """
-        if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
-            weights = weights[..., 0]
-        if values.ndim and (weights.ndim > values.ndim or any(
-                w not in (1, v) for w, v in zip(weights.shape, values.shape))):
-            raise ValueError(f"{self.name} has values of shape {values.shape}, and weights of shape {weights.shape}. "
-                             "Give one weight for each sample.")
-        return values * weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
+    def weighted(self, values: Array, weights: Any) -> Array:
+        """Values times weights.  Raises ValueError for weights of another shape, like `aligned_weights`."""
+        return values * aligned_weights(weights, values, self.name)
 
 
 class Sum(Metric):
@@ -87,23 +78,23 @@ class Sum(Metric):
 
     num_accumulators = inputs = 1
 
-    def __init__(self, name="sum", dtype=None):
+    def __init__(self, name: str | None = "sum", dtype: Any = None):
         super().__init__(name, dtype)
 
-    def update(self, values, sample_weight=None):
+    def update(self, values: Array, sample_weight: ArrayLike = None) -> tuple[Any, ...]:
         return (_total(values if sample_weight is None else self.weighted(values, sample_weight)),)
 
-    def compute(self, total):
+    def compute(self, total: float) -> float:
         return total
 
 
 class Ratio(Metric):
     """total / count, of two sums; 0 if the count is 0."""
 
-    def compute(self, total, count):
+    def compute(self, total: float, count: float) -> float:
         return total / count if count else 0.0
 
-    def mean_of(self, values, weights):
+    def mean_of(self, values: Array, weights: Any) -> tuple[Any, ...]:
         """sum w v and sum w."""
         if weights is None:
             return _total(values), values.size
@@ -120,10 +111,10 @@ class Mean(Ratio):
 
     inputs = 1
 
-    def __init__(self, name="mean", dtype=None):
+    def __init__(self, name: str | None = "mean", dtype: Any = None):
         super().__init__(name, dtype)
 
-    def update(self, values, sample_weight=None):
+    def update(self, values: Array, sample_weight: ArrayLike = None) -> tuple[Any, ...]:
         return self.mean_of(values, sample_weight)
 
 
@@ -141,26 +132,27 @@ class MeanMetricWrapper(Ratio):
 
     functions: dict[str, Any] = {}      # by name: those of `tinynet.metrics`
 
-    def __init__(self, fn, name=None, dtype=None, **arguments):
+    def __init__(self, fn: Function, name: str | None = None, dtype: Any = None, **arguments: Any):
         super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
-        self.fn = self.function = fn
-        self.takes_classes = getattr(fn, "takes_classes", False)
-        self.higher_is_better = getattr(fn, "higher_is_better", None)
+        self.fn = fn
+        self.function = fn
+        self.takes_classes: Any = getattr(fn, "takes_classes", False)
+        self.higher_is_better: Any = getattr(fn, "higher_is_better", None)
         self.arguments = arguments
         for argument, value in arguments.items():
             setattr(self, argument, value)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         fn = {"fn": serialize(self.fn)} if type(self) is MeanMetricWrapper else {}
         return fn | {"name": self.name, "dtype": self.dtype} | self.arguments
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Any:
         """The metric of what `get_config` returned."""
         fn = {"fn": lookup("metric function", config["fn"], cls.functions)} if "fn" in config else {}
         return cls(**config | fn)
 
-    def update(self, y_true, y_pred, sample_weight=None):
+    def update(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike = None) -> tuple[Any, ...]:
         return self.mean_of(xp.asanyarray(self.function(y_true, y_pred, **self.arguments)), sample_weight)
 
 
@@ -171,13 +163,13 @@ class RootMeanSquaredError(Ratio):
     1.4142
     """
 
-    higher_is_better = False
+    higher_is_better: bool = False
 
-    def __init__(self, name="root_mean_squared_error", dtype=None):
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None):
         super().__init__(name, dtype)
 
-    def update(self, y_true, y_pred, sample_weight=None):
+    def update(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike = None) -> tuple[Any, ...]:
         return self.mean_of((y_pred - y_true) ** 2, sample_weight)
 
-    def compute(self, total, count):
+    def compute(self, total: float, count: float) -> float:
         return math.sqrt(super().compute(total, count))

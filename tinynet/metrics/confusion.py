@@ -5,12 +5,11 @@
 """
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from tinynet.backend import epsilon, xp
 from tinynet.metrics.base import Metric
+from tinynet.types import Any, Array, ArrayLike, Config
 from tinynet.validation import find, number, whole_number
 
 
@@ -29,20 +28,21 @@ class ConfusionMetric(Metric):
 
     cells: tuple[str, ...] = ()
 
-    def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
+    def __init__(self, thresholds: Any = None, top_k: Any = None, class_id: int | None = None, name: str | None = None,
+                 dtype: Any = None):
         self.thresholds = thresholds
         default = [0.5 if top_k is None else -1e10]
-        self.levels = default if thresholds is None else levels(thresholds)
-        self.top_k = None if top_k is None else whole_number("top_k", top_k, least=1)
-        self.class_id = None if class_id is None else whole_number("class_id", class_id, least=0)
+        self.levels: Any = default if thresholds is None else levels(thresholds)
+        self.top_k: int | None = None if top_k is None else whole_number("top_k", top_k, least=1)
+        self.class_id: int | None = None if class_id is None else whole_number("class_id", class_id, least=0)
         self._prepare(name, dtype)
 
     def _prepare(self, name, dtype):
-        self.num_accumulators = len(self.cells) * len(self.levels)
+        self.num_accumulators: Any = len(self.cells) * len(self.levels)
         self._levels = xp.array(self.levels).reshape(-1, 1)
         super().__init__(name, dtype)
 
-    def update(self, y_true, y_pred, sample_weight=None):
+    def update(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike = None) -> tuple[Any, ...]:
         if self.top_k:
             order = xp.argsort(xp.argsort(-y_pred, axis=-1, kind="stable"), axis=-1)
             y_pred = xp.where(order < self.top_k, y_pred, -xp.inf)
@@ -57,22 +57,22 @@ class ConfusionMetric(Metric):
         counts = [(found[cell][0] & found[cell][1]).astype(float) for cell in self.cells]
         return tuple((each if weights is None else each * weights.reshape(1, -1)).sum(axis=1) for each in counts)
 
-    def compute(self, *sums):
+    def compute(self, *sums: Any) -> Any:
         result = self.ratio(*np.reshape(sums, (len(self.cells), len(self.levels))))
         return result if np.size(result) > 1 else float(np.ravel(result)[0])
 
     def ratio(self, *cells: Any) -> Any:
-        """The result of the cells: the only one by default."""
-        return cells[0]
+        """The result of the cells: by default the only one, or the share of the first of two."""
+        return share(*cells) if len(cells) == 2 else cells[0]
 
 
-def share(part, rest):
+def share(part: Array, rest: Array) -> Array:
     """part / (part + rest), 0 where both are 0."""
     total = part + rest
     return np.divide(part, total, out=np.zeros_like(part), where=total > 0)
 
 
-def levels(thresholds):
+def levels(thresholds: Any) -> list[float]:
     """A list of thresholds, each from 0 to 1."""
     given = thresholds if isinstance(thresholds, (list, tuple)) else [thresholds]
     if not given:
@@ -89,9 +89,8 @@ class Precision(ConfusionMetric):
     0.6667
     """
 
-    cells = "true_positives", "false_positives"
-    higher_is_better = True
-    ratio = staticmethod(share)
+    cells: tuple[str, ...] = "true_positives", "false_positives"
+    higher_is_better: bool | None = True
 
 
 class Recall(ConfusionMetric):
@@ -103,62 +102,67 @@ class Recall(ConfusionMetric):
     0.3333
     """
 
-    cells = "true_positives", "false_negatives"
-    higher_is_better = True
-    ratio = staticmethod(share)
+    cells: tuple[str, ...] = "true_positives", "false_negatives"
+    higher_is_better: bool | None = True
 
 
 class Count(ConfusionMetric):
     """The base class of those that count one cell, weighted.  thresholds: as for `ConfusionMetric`."""
 
-    def __init__(self, thresholds=None, name=None, dtype=None):
+    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None):
         super().__init__(thresholds, name=name, dtype=dtype)
 
 
 class TruePositives(Count):
     """The number of positive labels whose output is above the threshold, weighted."""
 
-    cells, higher_is_better = ("true_positives",), True
+    cells: tuple[str, ...] = ("true_positives",)
+    higher_is_better: bool | None = True
 
 
 class FalsePositives(Count):
     """The number of negative labels whose output is above the threshold, weighted."""
 
-    cells, higher_is_better = ("false_positives",), False
+    cells: tuple[str, ...] = ("false_positives",)
+    higher_is_better: bool | None = False
 
 
 class TrueNegatives(Count):
     """The number of negative labels whose output is not above the threshold, weighted."""
 
-    cells, higher_is_better = ("true_negatives",), True
+    cells: tuple[str, ...] = ("true_negatives",)
+    higher_is_better: bool | None = True
 
 
 class FalseNegatives(Count):
     """The number of positive labels whose output is not above the threshold, weighted."""
 
-    cells, higher_is_better = ("false_negatives",), False
+    cells: tuple[str, ...] = ("false_negatives",)
+    higher_is_better: bool | None = False
 
 
 class CurveMetric(ConfusionMetric):
     """The base class of metrics of all four cells at many thresholds, from 0 to 1: a curve."""
 
-    cells = "true_positives", "false_positives", "true_negatives", "false_negatives"
-    higher_is_better = True
+    cells: tuple[str, ...] = "true_positives", "false_positives", "true_negatives", "false_negatives"
+    higher_is_better: bool | None = True
 
-    def __init__(self, levels, name, dtype):
-        self.top_k = self.class_id = None
-        self.levels = self.thresholds = levels
-        self.num_thresholds = len(levels)
+    def __init__(self, levels: list[float], name: str | None, dtype: Any):
+        self.top_k: int | None = None
+        self.class_id: int | None = None
+        self.levels = levels
+        self.thresholds = levels
+        self.num_thresholds: int = len(levels)
         self._prepare(name, dtype)
 
 
-def spread(num_thresholds):
+def spread(num_thresholds: int) -> list[float]:
     """So many thresholds from just below 0 to just above 1; 0.5 if it is a single one."""
     count = whole_number("num_thresholds", num_thresholds, least=1)
     return [0.5] if count == 1 else with_ends([(i + 1) / (count - 1) for i in range(count - 2)])
 
 
-def with_ends(between):
+def with_ends(between: list[float]) -> list[float]:
     """Thresholds, and those that all outputs and none are above."""
     return [-epsilon(), *between, 1 + epsilon()]
 
@@ -179,8 +183,8 @@ class AUC(CurveMetric):
     0.75
     """
 
-    def __init__(self, num_thresholds=200, curve="ROC", summation_method="interpolation", name=None, dtype=None,
-                 thresholds=None):
+    def __init__(self, num_thresholds: int = 200, curve: str = "ROC", summation_method: str = "interpolation",
+                 name: str | None = None, dtype: Any = None, thresholds: Any = None):
         find("curve", curve, dict.fromkeys(("ROC", "PR")))
         find("summation_method", summation_method, dict.fromkeys(("interpolation", "minoring", "majoring")))
         self.curve, self.summation_method = curve, summation_method
@@ -189,10 +193,10 @@ class AUC(CurveMetric):
         super().__init__(spread(num_thresholds) if thresholds is None else with_ends(sorted(levels(thresholds))), name,
                          dtype)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return super().get_config() | {"thresholds": self.thresholds[1:-1]}
 
-    def ratio(self, tp, fp, tn, fn):
+    def ratio(self, tp: Array, fp: Array, tn: Array, fn: Array) -> Array:
         if self.curve == "PR" and self.summation_method == "interpolation":
             return self._interpolated(tp, fp, fn)
         x, y = (share(fp, tn), share(tp, fn)) if self.curve == "ROC" else (share(tp, fn), share(tp, fp))
@@ -219,11 +223,11 @@ class SensitivityAtSpecificity(CurveMetric):
     Source: keras/metrics.py of Keras 2.3.1.
     """
 
-    def __init__(self, specificity, num_thresholds=200, name=None, dtype=None):
-        self.specificity = number("specificity", specificity, most=1)
+    def __init__(self, specificity: Any, num_thresholds: int = 200, name: str | None = None, dtype: Any = None):
+        self.specificity: float = number("specificity", specificity, most=1)
         super().__init__(spread(num_thresholds), name, dtype)
 
-    def ratio(self, tp, fp, tn, fn):
+    def ratio(self, tp: Array, fp: Array, tn: Array, fn: Array) -> Array:
         return share(tp, fn)[np.argmin(abs(share(tn, fp) - self.specificity))]
 
 
@@ -234,9 +238,9 @@ class SpecificityAtSensitivity(CurveMetric):
     Source: keras/metrics.py of Keras 2.3.1.
     """
 
-    def __init__(self, sensitivity, num_thresholds=200, name=None, dtype=None):
-        self.sensitivity = number("sensitivity", sensitivity, most=1)
+    def __init__(self, sensitivity: Any, num_thresholds: int = 200, name: str | None = None, dtype: Any = None):
+        self.sensitivity: float = number("sensitivity", sensitivity, most=1)
         super().__init__(spread(num_thresholds), name, dtype)
 
-    def ratio(self, tp, fp, tn, fn):
+    def ratio(self, tp: Array, fp: Array, tn: Array, fn: Array) -> Array:
         return share(tn, fp)[np.argmin(abs(share(tp, fn) - self.sensitivity))]

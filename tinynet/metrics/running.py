@@ -7,6 +7,7 @@ import numpy as np
 
 from tinynet.backend import to_numpy, xp
 from tinynet.metrics.base import Metric
+from tinynet.types import Any, Array, ArrayLike, Identifier
 
 
 class Reported(NamedTuple):
@@ -31,17 +32,17 @@ class RunningMeans:
     {'loss': 0.25, 'accuracy': 0.5}
     """
 
-    def __init__(self, metrics):
+    def __init__(self, metrics: Any):
         self.metrics = metrics
-        self.sums = xp.zeros(1 + sum(reported.metric.num_accumulators for reported in metrics))
-        self.finite = xp.zeros(1)       # how many batches came before the first whose loss is NaN or infinite
+        self.sums: Array = xp.zeros(1 + sum(reported.metric.num_accumulators for reported in metrics))
+        self.finite: Array = xp.zeros(1)       # how many batches came before the first whose loss is NaN or infinite
         self.samples = self.batches = 0
 
-    def reset(self):
+    def reset(self) -> None:
         self.sums[...] = self.finite[...] = 0
         self.samples = self.batches = 0
 
-    def add(self, loss, y_true, y_pred, weights=None):
+    def add(self, loss: Identifier, y_true: ArrayLike, y_pred: ArrayLike, weights: Any = None) -> None:
         """Add a batch to the sums; the caller counts it in `samples` and `batches`."""
         terms = [xp.multiply(loss, len(y_true), dtype=float)]
         for _, metric, weighted in self.metrics:
@@ -54,7 +55,7 @@ class RunningMeans:
             start = part.stop
         finite += xp.isfinite(sums[:1])     # stops counting at the first NaN or infinity
 
-    def accumulators(self):
+    def accumulators(self) -> tuple[Any, ...]:
         """The arrays, 1-D, that `add` adds to: `sums` and `finite`."""
         return self.sums, self.finite
 

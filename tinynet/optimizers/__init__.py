@@ -7,6 +7,7 @@ from tinynet.optimizers.sgd import SGD
 from tinynet.optimizers.adam import Adam, Adamax, Nadam
 from tinynet import registry
 from tinynet.registry import serialize
+from tinynet.types import Any, Identifier, Objects
 
 __all__ = ["Adadelta", "Adagrad", "Adam", "Adamax", "Nadam", "Optimizer", "RMSprop", "SGD", "deserialize", "get",
            "serialize"]
@@ -17,12 +18,12 @@ OPTIMIZERS = {name: cls for cls in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adama
               for name in (cls.__name__, cls.__name__.lower())}
 
 
-def deserialize(config, custom_objects=None):
+def deserialize(config: Identifier, custom_objects: Objects = None) -> Any:
     """The optimizer of a name or a config."""
     return registry.deserialize("optimizer", config, OPTIMIZERS, custom_objects)
 
 
-def get(identifier) -> Optimizer:
+def get(identifier: Identifier) -> Optimizer:
     """The optimizer of a name or a config, or the Optimizer given.
 
     Raises ValueError for an unknown name, TypeError for anything else.

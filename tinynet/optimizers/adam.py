@@ -5,6 +5,7 @@ import math
 
 from tinynet.backend import xp
 from tinynet.optimizers.base import Optimizer, positive_epsilon
+from tinynet.types import Any, Array
 from tinynet.validation import number
 
 
@@ -23,15 +24,16 @@ class Adam(Optimizer):
     array([0.9, 2.1])
     """
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, amsgrad=False, epsilon=None, **kwargs):
+    def __init__(self, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, amsgrad: bool = False,
+                 epsilon: float | None = None, **kwargs: Any):
         super().__init__(learning_rate, **kwargs)
-        self.beta_1 = number("beta_1", beta_1, below=1)
-        self.beta_2 = number("beta_2", beta_2, below=1)
-        self.amsgrad = bool(amsgrad)
-        self.slot_names = ("mean", "mean_square", "max_mean_square") if amsgrad else ("mean", "mean_square")
-        self.epsilon = positive_epsilon(epsilon)
+        self.beta_1: float = number("beta_1", beta_1, below=1)
+        self.beta_2: float = number("beta_2", beta_2, below=1)
+        self.amsgrad: bool = bool(amsgrad)
+        self.slot_names: tuple[str, ...] = ("mean", "mean_square", "max_mean_square")[:3 if amsgrad else 2]
+        self.epsilon: float = positive_epsilon(epsilon)
 
-    def step(self, p, g, lr, m, v, v_max=None):
+    def step(self, p: Array, g: Array, lr: float, m: Array, v: Array, v_max: Array | None = None) -> None:
         t = self.iterations + 1
         m *= self.beta_1
         m += (1 - self.beta_1) * g
@@ -56,15 +58,16 @@ class Adamax(Optimizer):
     array([0.9, 2.1])
     """
 
-    slot_names = ("mean", "largest")
+    slot_names: tuple[str, ...] = ("mean", "largest")
 
-    def __init__(self, learning_rate=0.002, beta_1=0.9, beta_2=0.999, epsilon=None, **kwargs):
+    def __init__(self, learning_rate: float = 0.002, beta_1: float = 0.9, beta_2: float = 0.999,
+                 epsilon: float | None = None, **kwargs: Any):
         super().__init__(learning_rate, **kwargs)
-        self.beta_1 = number("beta_1", beta_1, below=1)
-        self.beta_2 = number("beta_2", beta_2, below=1)
-        self.epsilon = positive_epsilon(epsilon)
+        self.beta_1: float = number("beta_1", beta_1, below=1)
+        self.beta_2: float = number("beta_2", beta_2, below=1)
+        self.epsilon: float = positive_epsilon(epsilon)
 
-    def step(self, p, g, lr, m, u):
+    def step(self, p: Array, g: Array, lr: float, m: Array, u: Array) -> None:
         m *= self.beta_1
         m += (1 - self.beta_1) * g
         u *= self.beta_2
@@ -87,17 +90,18 @@ class Nadam(Optimizer):
     array([0.8944, 2.1056])
     """
 
-    slot_names = ("mean", "mean_square")
+    slot_names: tuple[str, ...] = ("mean", "mean_square")
 
-    def __init__(self, learning_rate=0.002, beta_1=0.9, beta_2=0.999, epsilon=None, schedule_decay=0.004, **kwargs):
+    def __init__(self, learning_rate: float = 0.002, beta_1: float = 0.9, beta_2: float = 0.999,
+                 epsilon: float | None = None, schedule_decay: float = 0.004, **kwargs: Any):
         super().__init__(learning_rate, **kwargs)
-        self.beta_1 = number("beta_1", beta_1, below=1)
-        self.beta_2 = number("beta_2", beta_2, below=1)
-        self.epsilon = positive_epsilon(epsilon)
-        self.schedule_decay = number("schedule_decay", schedule_decay)
-        self.step_state = xp.concatenate([self.step_state, xp.ones(1)])       # s_0 = 1
+        self.beta_1: float = number("beta_1", beta_1, below=1)
+        self.beta_2: float = number("beta_2", beta_2, below=1)
+        self.epsilon: float = positive_epsilon(epsilon)
+        self.schedule_decay: float = number("schedule_decay", schedule_decay)
+        self.step_state: Array = xp.concatenate([self.step_state, xp.ones(1)])       # s_0 = 1
 
-    def update(self, parameters):
+    def update(self, parameters: Any) -> None:
         s = self.step_state[2:]
         s *= self._momentum(self.step_state[1:2] + 1)
         super().update(parameters)
@@ -105,7 +109,7 @@ class Nadam(Optimizer):
     def _momentum(self, t):
         return self.beta_1 * (1 - 0.5 * 0.96**(t * self.schedule_decay))
 
-    def step(self, p, g, lr, m, v):
+    def step(self, p: Array, g: Array, lr: float, m: Array, v: Array) -> None:
         t, s = self.iterations + 1, float(self.step_state[2])
         mu, next_mu = self._momentum(t), self._momentum(t + 1)
         m *= self.beta_1

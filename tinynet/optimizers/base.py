@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from tinynet.backend import epsilon as default_epsilon, kernels, xp
 from tinynet.registry import Configurable
+from tinynet.types import Any, Array, Config
 from tinynet.validation import number, reject_unknown
 
 
@@ -15,7 +16,7 @@ class LearningRate(float):
 
     optimizer: Optimizer
 
-    def assign(self, value):
+    def assign(self, value: Any) -> None:
         """Set the learning rate of the optimizer."""
         self.optimizer.learning_rate = value
 
@@ -44,23 +45,24 @@ class Optimizer(Configurable):
 
     slot_names: tuple[str, ...] = ()
 
-    def __init__(self, learning_rate, decay=0.0, clipnorm=None, clipvalue=None, **unknown):
-        self.step_state = xp.zeros(2)   # learning rate and number of steps, in an array that a captured step can read
+    def __init__(self, learning_rate: float, decay: float = 0.0, clipnorm: float | None = None,
+                 clipvalue: float | None = None, **unknown: Any):
+        self.step_state: Array = xp.zeros(2)    # learning rate, number of steps: an array that a captured step can read
         self.learning_rate = unknown.pop("lr", learning_rate)
         reject_unknown("Unexpected keyword argument passed to optimizer", type(self), unknown)
-        self.decay = number("decay", decay)
-        self.clipnorm = None if clipnorm is None else number("clipnorm", clipnorm)
-        self.clipvalue = None if clipvalue is None else number("clipvalue", clipvalue)
+        self.decay: float = number("decay", decay)
+        self.clipnorm: float | None = None if clipnorm is None else number("clipnorm", clipnorm)
+        self.clipvalue: float | None = None if clipvalue is None else number("clipvalue", clipvalue)
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> LearningRate:
         """The rate before decay; it may be set between steps, also by Keras's short name `lr`."""
         rate = LearningRate(self.step_state[0])
         rate.optimizer = self
         return rate
 
     @learning_rate.setter
-    def learning_rate(self, value):
+    def learning_rate(self, value: Any) -> None:
         self.step_state[:1] = number("learning_rate", value)
 
     lr = learning_rate
@@ -70,14 +72,14 @@ class Optimizer(Configurable):
         """The number of steps taken."""
         return int(self.step_state[1])
 
-    def bind(self, parameters) -> list:
+    def bind(self, parameters: Any) -> list[Any]:
         """The slots that this optimizer keeps for a `ParameterVector`, zero at first."""
         for name in self.slot_names:
             if (self, name) not in parameters.slots:
                 parameters.slots[self, name] = xp.zeros_like(parameters.value)
         return [parameters.slots[self, name] for name in self.slot_names]
 
-    def update(self, parameters):
+    def update(self, parameters: Any) -> None:
         """One step of a `ParameterVector`."""
         slots = self.bind(parameters)
         self._clip(parameters.grad)
@@ -92,15 +94,15 @@ class Optimizer(Configurable):
         if self.clipvalue:
             xp.clip(g, -self.clipvalue, self.clipvalue, out=g)
 
-    def step(self, p, g, lr, *slots):
+    def step(self, p: Array, g: Array, lr: float, *slots: Any) -> None:
         """Update p by its gradient g at learning rate lr."""
         raise NotImplementedError(f"{type(self).__name__} must define step(p, g, lr, *slots).")
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The arguments of this optimizer, without the steps it has taken."""
         return {name: value for name, value in super().get_config().items() if value is not None}
 
 
-def positive_epsilon(epsilon):
+def positive_epsilon(epsilon: float | None) -> float:
     """An optimizer's epsilon: above zero, `backend.epsilon()` for None."""
     return number("epsilon", default_epsilon() if epsilon is None else epsilon, positive=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from tinynet.backend import xp
 from tinynet.optimizers.base import Optimizer, positive_epsilon
+from tinynet.types import Any, Array
 from tinynet.validation import number
 
 
@@ -19,14 +20,14 @@ class RMSprop(Optimizer):
     array([0.8, 2.2])
     """
 
-    slot_names = ("mean_square",)
+    slot_names: tuple[str, ...] = ("mean_square",)
 
-    def __init__(self, learning_rate=0.001, rho=0.9, epsilon=None, **kwargs):
+    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float | None = None, **kwargs: Any):
         super().__init__(learning_rate, **kwargs)
-        self.rho = number("rho", rho, below=1)
-        self.epsilon = positive_epsilon(epsilon)
+        self.rho: float = number("rho", rho, below=1)
+        self.epsilon: float = positive_epsilon(epsilon)
 
-    def step(self, p, g, lr, a):
+    def step(self, p: Array, g: Array, lr: float, a: Array) -> None:
         a *= self.rho
         a += (1 - self.rho) * g * g
         p -= lr * g / (xp.sqrt(a) + self.epsilon)
@@ -44,13 +45,13 @@ class Adagrad(Optimizer):
     array([0.9, 2.1])
     """
 
-    slot_names = ("sum_of_squares",)
+    slot_names: tuple[str, ...] = ("sum_of_squares",)
 
-    def __init__(self, learning_rate=0.01, epsilon=None, **kwargs):
+    def __init__(self, learning_rate: float = 0.01, epsilon: float | None = None, **kwargs: Any):
         super().__init__(learning_rate, **kwargs)
-        self.epsilon = positive_epsilon(epsilon)
+        self.epsilon: float = positive_epsilon(epsilon)
 
-    def step(self, p, g, lr, a):
+    def step(self, p: Array, g: Array, lr: float, a: Array) -> None:
         a += g * g
         p -= lr * g / (xp.sqrt(a) + self.epsilon)
 
@@ -68,14 +69,14 @@ class Adadelta(Optimizer):
     array([0.998586, 2.001414])
     """
 
-    slot_names = ("mean_square", "mean_square_step")
+    slot_names: tuple[str, ...] = ("mean_square", "mean_square_step")
 
-    def __init__(self, learning_rate=1.0, rho=0.95, epsilon=None, **kwargs):
+    def __init__(self, learning_rate: float = 1.0, rho: float = 0.95, epsilon: float | None = None, **kwargs: Any):
         super().__init__(learning_rate, **kwargs)
-        self.rho = number("rho", rho, below=1)
-        self.epsilon = positive_epsilon(epsilon)
+        self.rho: float = number("rho", rho, below=1)
+        self.epsilon: float = positive_epsilon(epsilon)
 
-    def step(self, p, g, lr, a, d):
+    def step(self, p: Array, g: Array, lr: float, a: Array, d: Array) -> None:
         a *= self.rho
         a += (1 - self.rho) * g * g
         u = g * xp.sqrt(d + self.epsilon) / xp.sqrt(a + self.epsilon)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from tinynet.optimizers.base import Optimizer
+from tinynet.types import Any, Array
 from tinynet.validation import number
 
 
@@ -17,13 +18,13 @@ class SGD(Optimizer):
     array([0.9, 2.1])
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, **kwargs):
+    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any):
         super().__init__(learning_rate, **kwargs)
-        self.momentum = number("momentum", momentum, below=1)
+        self.momentum: float = number("momentum", momentum, below=1)
         self.nesterov = nesterov
-        self.slot_names = ("velocity",) if self.momentum else ()
+        self.slot_names: tuple[str, ...] = ("velocity",) if self.momentum else ()
 
-    def step(self, p, g, lr, v=None):
+    def step(self, p: Array, g: Array, lr: float, v: Array | None = None) -> None:
         if v is None:
             p -= lr * g
             return

@@ -7,6 +7,7 @@ import re
 import stat
 
 from tinynet.saving.fingerprint import sha256
+from tinynet.types import Path
 
 try:
     import fcntl
@@ -14,7 +15,7 @@ except ImportError:     # Windows, which refuses to remove a file that is open
     fcntl = None        # type: ignore[assignment]
 
 
-def write(path, data: bytes, overwrite=True) -> None:
+def write(path: Path, data: bytes, overwrite: bool = True) -> None:
     """Write data to a file; it is on the disk when this returns.
 
     The data goes to a temporary file in the same folder, which is flushed to the disk and then renamed; then the folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from tinynet.saving.file_format import ModelFileError
 from tinynet.saving.fingerprint import fingerprint
 from tinynet.saving.model_file import (check_finite, errors_of, model_state, named_weights, nonfinite, prepare_training,
                                        prepare_weights, to_json, weights_by_layer)
+from tinynet.types import Any, Path
 
 
 class TrainingState:
@@ -26,36 +26,41 @@ class TrainingState:
     resumed: whether it continues from a file.
     """
 
-    def __init__(self, model, data, validation, means, history, callbacks, strategy, initial_epoch, shuffle):
-        self.model, self.data, self.validation, self.means, self.history = model, data, validation, means, history
+    def __init__(self, model: Any, data: Any, validation: Any, means: Any, history: Any, callbacks: Any, strategy: Any,
+                 initial_epoch: int, shuffle: bool | str):
+        self.model = model
+        self.data = data
+        self.validation = validation
+        self.means = means
+        self.history = history
         self.callbacks, self.strategy, self.epoch = callbacks, strategy, initial_epoch
         self.initial_epoch, self.shuffle = initial_epoch, shuffle
-        self.resumed = False
+        self.resumed: bool = False
 
     @property
     def can_resume_batches(self) -> bool:
         """Whether it can continue in the middle of an epoch: if the data are arrays, not a generator."""
         return self.data.samples is not None
 
-    def epochs_left(self, epochs) -> range:
+    def epochs_left(self, epochs: int) -> range:
         """The epochs that are still to be trained; the first may have been started by an earlier run."""
         ended = self.model.stop_training and not self.means.batches
         return range(0) if ended else range(max(self.epoch, self.initial_epoch), epochs)
 
-    def check_weights(self, epoch):
+    def check_weights(self, epoch: int) -> None:
         """Raise FloatingPointError if one is NaN or infinite after this epoch, unless TerminateOnNaN is in charge."""
         arrays = [self.model.parameters.value, *(p.value for p in self.model.non_trainable_weights)]
         if not all(bool(xp.isfinite(a).all()) for a in arrays) and not any(
                 isinstance(callback, TerminateOnNaN) for callback in self.callbacks):
             check_finite(named_weights(self.model)[1], f"after epoch {epoch + 1}", self.model)
 
-    def end_epoch(self, epoch):
+    def end_epoch(self, epoch: int) -> None:
         """Count an epoch as complete."""
         self.epoch = epoch + 1
         self.means.reset()
         self.model.stop_training = self.strategy.any(self.model.stop_training)
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Write a file, which `load_model` can read too, unless the loss or a weight has become NaN or infinite: then
         it would be of no use, and the last one is kept.  Raises OSError if it cannot be written."""
         sums = self.means.state()
@@ -83,7 +88,7 @@ class TrainingState:
                "history": list(self.history.history), "of": self.identity}
         self.strategy.write(path, file_format.encode(arrays, metadata | {"run": to_json(run)}))
 
-    def restore_if_saved(self, path):
+    def restore_if_saved(self, path: Path) -> None:
         """Restore the file if there is one; create its folder if there is none.  Raises like `restore`."""
         self.identity       # before training
 
@@ -93,7 +98,7 @@ class TrainingState:
         if self.strategy.on_writer("looking for a backup", look):
             self.restore(path)
 
-    def restore(self, path):
+    def restore(self, path: Path) -> None:
         """Put model, history, callbacks and random streams into the state of the file.
 
         Raises ModelFileError, and changes nothing, for a damaged file, or one of another model, data or callbacks.

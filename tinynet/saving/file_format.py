@@ -9,11 +9,11 @@ import json
 import os
 import re
 import stat
-from typing import Any
 
 import numpy as np
 
 from tinynet.saving.fingerprint import sha256
+from tinynet.types import Any, Path
 
 VERSION = 1
 TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U32": "<u4", "U64": "<u8", "U8": "|u1", "BOOL": "|b1"}
@@ -47,7 +47,7 @@ def encode(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
     return raw[:at] + sha256(raw).encode() + raw[at + DIGITS:]
 
 
-def read(path) -> bytes:
+def read(path: Path) -> bytes:
     """The contents of a file.
 
     Raises OSError if it is missing or not an ordinary file; ModelFileError, without reading it to the end, if its

@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinynet.types import Any, Array
 
-def fingerprint(data) -> str:
+
+def fingerprint(data: Any) -> str:
     """Shapes, dtypes and hashes of the arrays of a `Dataset`; of a `Stream` its kind and length alone.
 
     >>> fingerprint(None)
@@ -18,7 +20,7 @@ def fingerprint(data) -> str:
         "nothing" if a is None else f"{a.dtype} {a.shape} with SHA-256 {of_array(a)}" for a in data.given)
 
 
-def of_array(array) -> str:
+def of_array(array: Array) -> str:
     """The first 64 bits of its SHA-256.
 
     >>> of_array(np.zeros(1))
@@ -27,7 +29,7 @@ def of_array(array) -> str:
     return sha256(np.ascontiguousarray(array).data)[:16]
 
 
-def sha256(*parts) -> str:
+def sha256(*parts: Any) -> str:
     """The SHA-256 of these bytes one after another, in hexadecimal digits."""
     import hashlib      # here, because the import takes long
     checksum = hashlib.sha256()

@@ -11,12 +11,12 @@ import json
 import math
 import os
 from collections import Counter
-from typing import Any
 
 import numpy as np
 
 from tinynet.backend import snake_case, to_numpy
 from tinynet.saving.file_format import HDF5, LONGEST_HEADER, ZIP, ModelFileError, parse
+from tinynet.types import Any, Path
 
 # Endings that promise a format which tinynet does not write
 OTHER_FORMATS = {".keras": "Keras 3's own format", ".onnx": "ONNX", ".pt": "PyTorch's format",
@@ -24,7 +24,7 @@ OTHER_FORMATS = {".keras": "Keras 3's own format", ".onnx": "ONNX", ".pt": "PyTo
                  ".pkl": "Python objects", ".json": "weights as JSON"}
 
 
-def is_hdf5_name(path) -> bool:
+def is_hdf5_name(path: Path) -> bool:
     """Whether a file of this name is in Keras 2.3.1's format.  Raises ValueError for a name that promises another one.
 
     >>> is_hdf5_name("model.h5"), is_hdf5_name("model.safetensors")
@@ -38,7 +38,7 @@ def is_hdf5_name(path) -> bool:
     return name.endswith((".h5", ".hdf5"))
 
 
-def is_keras(raw) -> bool:
+def is_keras(raw: bytes) -> bool:
     """Whether a file is one of Keras's."""
     return raw[:8] == HDF5 or raw[:4] == ZIP
 
@@ -46,12 +46,12 @@ def is_keras(raw) -> bool:
 # Writing
 
 
-def encode_weights(model) -> bytes:
+def encode_weights(model: Any) -> bytes:
     """The weights as Keras 2.3.1's `load_weights` reads them."""
     return _written(lambda file: _write_layers(file, model))
 
 
-def encode_model(model, architecture, compiled) -> bytes:
+def encode_model(model: Any, architecture: str, compiled: dict[str, Any]) -> bytes:
     """Layers (as JSON), weights and the arguments of compile, as Keras 2.3.1's `load_model` reads them."""
     def write(file):
         file.attrs["model_config"] = architecture.encode()
@@ -87,7 +87,7 @@ def _write_layers(group, model):
 # Reading
 
 
-def decode_weights(raw, model) -> list[tuple[str, list[np.ndarray]]]:
+def decode_weights(raw: bytes, model: Any) -> list[tuple[str, list[np.ndarray]]]:
     """[(name of a layer, its arrays)] of a file; the layers of Keras 3, numbered by class, by those of the model."""
     if raw[:4] == ZIP:
         raw = _members(raw)["model.weights.h5"]
@@ -97,7 +97,7 @@ def decode_weights(raw, model) -> list[tuple[str, list[np.ndarray]]]:
         return _of_keras2(_Reader(file, raw))
 
 
-def decode_model(raw) -> tuple[dict, dict | None, list[tuple[str, list[np.ndarray]]]]:
+def decode_model(raw: bytes) -> tuple[dict, dict | None, list[tuple[str, list[np.ndarray]]]]:
     """(config, arguments of compile or None, [(name of a layer, its arrays)]) of a file."""
     if raw[:4] == ZIP:
         members = _members(raw)
@@ -121,7 +121,7 @@ def decode_model(raw) -> tuple[dict, dict | None, list[tuple[str, list[np.ndarra
         return config, compiled, _of_keras2(reader)
 
 
-def _of_sequential(data) -> dict:
+def _of_sequential(data) -> dict[Any, Any]:
     if data.get("class_name") not in ("Sequential", "Model"):
         raise ModelFileError(f"It holds a {data.get('class_name')}, and tinynet reads Sequential models and chains.")
     config = data["config"]
@@ -141,14 +141,14 @@ def _of_keras2(reader):
 
 def _of_keras3(reader, class_and_layer_names):
     """Keras 3 keeps the arrays of the second Dense in layers/dense_1/vars/0, 1 ..., whatever the layer's own name."""
-    layers: list = []
+    layers: list[Any] = []
     seen: Counter[str] = Counter()
     group = reader.child(reader.file, "layers")
     for class_name, layer_name in class_and_layer_names:
         key = snake_case(class_name)
         numbered = f"{key}_{seen[key]}" if seen[key] else key
         seen[key] += 1
-        arrays: list = []
+        arrays: list[Any] = []
         if numbered in group and "vars" in reader.child(group, numbered):
             inside = reader.child(group, f"{numbered}/vars")
             arrays = [reader.array(inside, str(i)) for i in range(len(inside))]
@@ -159,10 +159,10 @@ def _of_keras3(reader, class_and_layer_names):
 class _Reader:
     """Groups and arrays of an HDF5 file, except those that are stored elsewhere or claim to be longer than the file."""
 
-    def __init__(self, file, raw):
+    def __init__(self, file: Any, raw: bytes):
         self.file, self.longest, self.left, self.h5py = file, len(raw), len(raw), _h5py()
 
-    def child(self, group, path):
+    def child(self, group: Any, path: str) -> Any:
         for name in path.split("/"):
             link = group.get(name, getlink=True) if isinstance(group, self.h5py.Group) and name else None
             if not isinstance(link, self.h5py.HardLink):
@@ -170,7 +170,7 @@ class _Reader:
             group = group[name]
         return group
 
-    def array(self, group, path) -> np.ndarray:
+    def array(self, group: Any, path: str) -> np.ndarray:
         data = self.child(group, path)
         if not isinstance(data, self.h5py.Dataset) or data.is_virtual or data.external or data.shape is None:
             raise ModelFileError(f"{path[:80]!r} is not an array inside the file.")
@@ -180,14 +180,14 @@ class _Reader:
                                  "than the file.")
         return np.array(data)
 
-    def names(self, group, attribute) -> list[str]:
+    def names(self, group: Any, attribute: str) -> list[str]:
         kind = group.attrs.get_id(attribute) if attribute in group.attrs else None
         if kind is None or math.prod(kind.shape or ()) * kind.dtype.itemsize > min(self.longest, LONGEST_HEADER):
             raise ModelFileError(f"{attribute} is missing or too long.")
         names = np.atleast_1d(group.attrs[attribute]).tolist()
         return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
 
-    def text(self, group, attribute) -> str:
+    def text(self, group: Any, attribute: str) -> str:
         return self.names(group, attribute)[0]
 
 

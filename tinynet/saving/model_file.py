@@ -4,8 +4,8 @@ from __future__ import annotations
 import functools
 import json
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,10 @@ from tinynet.random import MaskStream, seeds_of_a_copy
 from tinynet.registry import CustomObjectScope, class_name, serialize
 from tinynet.saving import file_format, keras_format
 from tinynet.saving.file_format import ModelFileError
+from tinynet.types import Any, Function, Objects, Path
 
 
-def save(model, filepath, overwrite=True, include_optimizer=True):
+def save(model: Any, filepath: Path, overwrite: bool = True, include_optimizer: bool = True) -> None:
     """Save layers, weights and the state of training to a file, for `load_model`.
 
     The file has the format of safetensors, whatever its name, so other tools can read the arrays. A name that ends in
@@ -37,7 +38,7 @@ def save(model, filepath, overwrite=True, include_optimizer=True):
     model.strategy.write(filepath, data, overwrite)
 
 
-def save_weights(model, filepath, overwrite=True):
+def save_weights(model: Any, filepath: Path, overwrite: bool = True) -> None:
     """Save the weights alone; a name that ends in .h5 selects Keras 2.3.1's format.  Raises like `save`."""
     names, arrays = named_weights(model)
     check_finite(arrays, f"in {model.name}, which was not saved", model)
@@ -48,7 +49,7 @@ def save_weights(model, filepath, overwrite=True):
     model.strategy.write(filepath, data, overwrite)
 
 
-def load_weights(model, filepath, by_name=False):
+def load_weights(model: Any, filepath: Path, by_name: bool = False) -> None:
     """Load the weights of a file of `save` or `save_weights`, or of Keras 2.3.1 or 3.
 
     They are assigned to the layers in order; with by_name to the layers of the same names only.
@@ -68,10 +69,8 @@ def load_weights(model, filepath, by_name=False):
     assign()
 
 
-METHODS = save, save_weights, load_weights      # of a model
-
-
-def load(model_class, filepath, custom_objects=None, compile=True):
+def load(model_class: Any, filepath: Path, custom_objects: Objects = None,
+         compile: bool = True) -> Any:
     """A `model_class`, Sequential, of a file.
 
     Raises ModelFileError. Nothing in the file is executed; only layers of tinynet and custom objects are made.
@@ -118,7 +117,7 @@ def _saved_weight(left, layer, shape):
 # What a file holds
 
 
-def model_state(model, with_optimizer=True):
+def model_state(model: Any, with_optimizer: bool = True) -> tuple[Any, ...]:
     """(arrays, metadata) of a model and the state of its training."""
     arrays, metadata = numbers_of(model, with_optimizer)
     metadata["architecture"] = to_json(model.get_config())
@@ -127,7 +126,7 @@ def model_state(model, with_optimizer=True):
     return arrays, metadata
 
 
-def numbers_of(model, with_optimizer=True):
+def numbers_of(model: Any, with_optimizer: bool = True) -> tuple[Any, ...]:
     """(arrays, metadata) of all numbers of a model: weights, random streams, optimizer."""
     names, arrays = named_weights(model)
     streams = [[stream.seed, stream.step] for stream in mask_streams(model)]
@@ -140,12 +139,12 @@ def numbers_of(model, with_optimizer=True):
     return arrays, metadata
 
 
-def nonfinite(arrays) -> str:
+def nonfinite(arrays: Any) -> str:
     """The name of the first array that holds NaN or infinity, "" if none does."""
     return next((name for name, a in arrays.items() if a.dtype.kind == "f" and not np.isfinite(a).all()), "")
 
 
-def check_finite(arrays, where, model):
+def check_finite(arrays: Any, where: str, model: Any) -> None:
     """Raise FloatingPointError if an array holds NaN or infinity."""
     name = nonfinite(arrays)
     if name:
@@ -155,7 +154,7 @@ def check_finite(arrays, where, model):
                                  "before are as they were.")
 
 
-def compile_config(model) -> dict[str, Any]:
+def compile_config(model: Any) -> dict[str, Any]:
     """The arguments of compile as plain data, {} before it.  Raises ValueError for a loss that has no config."""
     if model.optimizer is None:
         return {}
@@ -167,7 +166,7 @@ def compile_config(model) -> dict[str, Any]:
             "weighted_metrics": serialize(weighted)}
 
 
-def to_json(data) -> str:
+def to_json(data: Any) -> str:
     """Plain data as JSON.  Raises ValueError for anything else."""
     try:
         return json.dumps(data, allow_nan=False)
@@ -176,12 +175,12 @@ def to_json(data) -> str:
                          "get_config of your own class return such, and build it from that.") from None
 
 
-def mask_streams(model) -> list[MaskStream]:
+def mask_streams(model: Any) -> list[MaskStream]:
     """The random streams of the layers that have one."""
     return [layer.masks for layer in model.flat_stack() if isinstance(getattr(layer, "masks", None), MaskStream)]
 
 
-def named_weights(model):
+def named_weights(model: Any) -> tuple[Any, ...]:
     """[(name of a layer, names of its parameters)], and {"weights/" + name: value}."""
     layers = [layer for layer in model.layers if layer.parameters]
     names, arrays = [(layer.name, list[str]()) for layer in layers], dict[str, np.ndarray]()
@@ -198,7 +197,7 @@ def named_weights(model):
 # What a model takes from a file, in two steps: everything is checked before anything is changed
 
 
-def weights_by_layer(metadata, arrays) -> list[tuple[str, list[np.ndarray]]]:
+def weights_by_layer(metadata: dict[str, Any], arrays: Any) -> list[tuple[str, list[np.ndarray]]]:
     """[(name of a layer, its arrays)] in the order of the layers.  Raises ModelFileError if one is missing."""
     layers = file_format.parse(metadata.get("weights", "null"))
     if not isinstance(layers, list) or not all(
@@ -211,7 +210,7 @@ def weights_by_layer(metadata, arrays) -> list[tuple[str, list[np.ndarray]]]:
     return [(layer, [arrays[name] for name in names]) for layer, names in layers]
 
 
-def prepare_weights(model, layers, by_name=False):
+def prepare_weights(model: Any, layers: Any, by_name: bool = False) -> Function:
     """A function that assigns the weights of [(name of a layer, arrays)] to a model.
 
     Raises ModelFileError if they do not fit.
@@ -239,7 +238,7 @@ def prepare_weights(model, layers, by_name=False):
     return assign
 
 
-def prepare_training(model, metadata, arrays):
+def prepare_training(model: Any, metadata: dict[str, Any], arrays: Any) -> Function:
     """A function that assigns the steps of the random streams and, with arrays, the state of the optimizer.
 
     Raises ModelFileError if they do not fit.
@@ -273,7 +272,7 @@ def prepare_training(model, metadata, arrays):
 
 
 @contextmanager
-def errors_of(path):
+def errors_of(path: Path) -> Iterator[Any]:
     """Every error caused by the contents of a file becomes a ModelFileError that names the file."""
     try:
         yield

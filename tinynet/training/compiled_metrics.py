@@ -1,25 +1,24 @@
 """The metrics of a compiled model: from the arguments of compile to metrics with unique names in the logs."""
 from __future__ import annotations
 
-from typing import Any
-
 from tinynet import losses, metrics
 from tinynet.metrics.running import Reported
 from tinynet.metrics.base import Ratio
+from tinynet.types import Any, Array, ArrayLike, Identifier, Shape
 
 
 class PartOfLoss(Ratio):
     """"data_loss", the loss without penalties, or "regularization", the penalties, of a model."""
 
-    def __init__(self, name, model):
+    def __init__(self, name: str, model: Any):
         super().__init__(name)
         self.model = model
 
-    def update(self, y_true, y_pred, sample_weight=None):
+    def update(self, y_true: Array, y_pred: Array, sample_weight: ArrayLike = None) -> tuple[Any, ...]:
         return getattr(self.model, self.name) * len(y_true), len(y_true)
 
 
-def reported(names, loss, model) -> list[Reported]:
+def reported(names: tuple[Any, ...], loss: Identifier, model: Any) -> list[Reported]:
     """The metrics of (names, names of weighted metrics), without repetitions within each of the two.
 
     Raises ValueError for two different metrics of the same name.
@@ -43,7 +42,7 @@ def reported(names, loss, model) -> list[Reported]:
     return list(found.values())
 
 
-def checked_metric(identifier, loss, output_shape):
+def checked_metric(identifier: Identifier, loss: Identifier, output_shape: Shape) -> Any:
     """`metric_for`, which must fit the targets of the loss, and the output.  Raises ValueError otherwise."""
     metric = metrics.metric_for(identifier, loss, output_shape)
     if identifier not in ("accuracy", "acc"):
@@ -73,7 +72,7 @@ def _check_output(metric, output_shape):
         raise ValueError(f"{metric!r}: class_id must be below the number of outputs, {outputs}.")
 
 
-def of_output(given, model):
+def of_output(given: Any, model: Any) -> Any:
     """The argument for the only output, out of a list or dict by output, as Keras allows."""
     if isinstance(given, dict) and list(given) == [layer.name for layer in model.layers[-1:]] or (
             isinstance(given, list) and len(given) == 1 and not isinstance(given[0], type)):
@@ -81,7 +80,7 @@ def of_output(given, model):
     return given
 
 
-def as_list(given):
+def as_list(given: Any) -> list[Any]:
     """The metrics as a list, with an object for each class or config."""
     given = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
     return [metrics.metric_for(m, None, (None,)) if isinstance(m, (type, dict)) else m for m in given]

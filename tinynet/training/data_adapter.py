@@ -12,10 +12,12 @@ import numpy as np
 
 from tinynet import backend, losses
 from tinynet.training.dataset import Dataset, Stream, is_stream
+from tinynet.types import Any, Array, ArrayLike, Identifier, Shape
 from tinynet.validation import number, whole_number
 
 
-def make_data(model, x, y, batch_size, steps, steps_name, sample_weight=None, class_weight=None):
+def make_data(model: Any, x: Any, y: Any, batch_size: int | None, steps: int | None, steps_name: str,
+              sample_weight: ArrayLike = None, class_weight: Mapping[Any, float] | None = None) -> Any:
     """A `Dataset` of checked arrays, or a `Stream` that checks each batch of a generator."""
     if not is_stream(x):
         _check_steps(steps, steps_name)
@@ -35,7 +37,7 @@ def make_data(model, x, y, batch_size, steps, steps_name, sample_weight=None, cl
     return stream
 
 
-def make_inputs(model, x, batch_size, steps):
+def make_inputs(model: Any, x: Any, batch_size: int | None, steps: int | None) -> Any:
     """The same without targets, for `predict`."""
     if not is_stream(x):
         _check_steps(steps, "steps")
@@ -48,7 +50,8 @@ def make_inputs(model, x, batch_size, steps):
     return stream
 
 
-def split_validation(model, data, batch_size, validation_data, validation_split, validation_steps):
+def split_validation(model: Any, data: Any, batch_size: int | None, validation_data: Any, validation_split: float,
+                     validation_steps: int | None) -> tuple[Any, Any]:
     """(training data, validation data or None)"""
     if is_stream(validation_data):
         return data, make_data(model, validation_data, None, None, validation_steps, "validation_steps")
@@ -66,7 +69,7 @@ def split_validation(model, data, batch_size, validation_data, validation_split,
     return data.split(validation_split)
 
 
-def check_compiled(model):
+def check_compiled(model: Any) -> None:
     """Raise RuntimeError unless the model is compiled, with the layers that it has now."""
     if model.optimizer is None:
         raise RuntimeError("You must compile a model before training/testing. "
@@ -75,7 +78,8 @@ def check_compiled(model):
         raise RuntimeError("The layers have changed since the model was compiled. Call `model.compile` again.")
 
 
-def checked_arrays(model, x, y, sample_weight=None, class_weight=None):
+def checked_arrays(model: Any, x: Any, y: Any, sample_weight: ArrayLike = None,
+                   class_weight: Mapping[Any, float] | None = None) -> tuple[Any, ...]:
     """(x, y, weights) as checked arrays; the first ones build and connect the model."""
     check_compiled(model)
     if x is None or y is None:
@@ -94,7 +98,7 @@ def checked_arrays(model, x, y, sample_weight=None, class_weight=None):
     return x, y, weights
 
 
-def checked_inputs(model, x):
+def checked_inputs(model: Any, x: Any) -> Array:
     """x as a checked array; the first one builds the model."""
     x = _as_model_inputs(model, x)
     if not model.built:
@@ -124,7 +128,7 @@ def _check_stream_arguments(**arguments):
                              "an input: each batch that it makes is (x, y) or (x, y, sample_weight).")
 
 
-def as_inputs(x, shape, dtype, name):
+def as_inputs(x: Any, shape: Shape | None, dtype: Any, name: str) -> Array:
     """x as an array (N, *shape); 1-D data has one number per sample.
 
     Raises ValueError for anything but finite numbers of that shape, and for no samples.
@@ -140,7 +144,7 @@ def as_inputs(x, shape, dtype, name):
     return _as_finite(x, dtype, "input", name)
 
 
-def as_targets(y, output_shape, loss, dtype, name):
+def as_targets(y: Any, output_shape: Shape, loss: Identifier, dtype: Any, name: str) -> Array:
     """y as an array shaped like the model's output, or (N, 1) integer classes for sparse_categorical_crossentropy.
 
     Raises ValueError for targets that do not fit the loss and the output.
@@ -170,7 +174,8 @@ def as_targets(y, output_shape, loss, dtype, name):
     return y
 
 
-def as_weights(sample_weight, class_weight, y, dtype):
+def as_weights(sample_weight: ArrayLike, class_weight: Mapping[Any, float] | None, y: Array,
+               dtype: Any) -> Array | None:
     """One weight per sample (N,): sample_weight times the weight of its class; None without both.
 
     Raises ValueError if they do not fit the samples, or a class of y is missing from class_weight.
@@ -203,7 +208,7 @@ def as_weights(sample_weight, class_weight, y, dtype):
     return _as_finite(product, dtype, "weight", "the product of sample_weight and class_weight")
 
 
-def epochs_due(validation_freq, epochs) -> set[int]:
+def epochs_due(validation_freq: Any, epochs: int) -> set[int]:
     """The epochs, counted from 1, after which to validate: every validation_freq-th, or those listed.
 
     >>> epochs_due(2, epochs=7), epochs_due([1, 5], epochs=7)

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from tinynet.backend import xp
 from tinynet.device import kernels
+from tinynet.types import Any, Array, Function
 from tinynet.validation import whole_number
 
 
@@ -23,19 +24,20 @@ class Dataset:
     [[[0.0, 1.0], [2.0, 3.0]], [[4.0, 5.0]]]
     """
 
-    def __init__(self, given, batch_size=32):
+    def __init__(self, given: tuple[Any, ...], batch_size: int = 32):
         self.given = given
-        self.samples = self.length = len(given[0])      # the latter of the order
+        self.samples: int = len(given[0])
+        self.length: int = self.samples         # of the order
         self.batch_size = batch_size
-        self.steps = -(-self.samples // batch_size)
+        self.steps: Any = -(-self.samples // batch_size)
         self.arrays: Any = tuple(None if a is None else xp.asarray(a) for a in self.given)
         self.order: Any = None                  # the order of the samples in this epoch; None without shuffling
-        self.position = xp.zeros(1, np.int64)   # in the order: an array, so that a captured step can increase it
-        self.start = 0                          # the first batch of the next pass: not 0 in an epoch that is continued
+        self.position: Array = xp.zeros(1, np.int64)   # in the order: an array, so that a captured step can increase it
+        self.start: int = 0                     # the first batch of the next pass: not 0 in an epoch that continues
         self._shuffled: Any = None
-        self._buffers: list = [None, None, None]
+        self._buffers: list[Any] = [None, None, None]
 
-    def shuffle(self, shuffle):
+    def shuffle(self, shuffle: bool | str) -> None:
         """Shuffle samples (True), or batches ("batch"), except a short last one; or not (False).
 
         The order of the last epoch is shuffled again, by np.random.shuffle, as in Keras 2.3.1. An epoch that is
@@ -53,7 +55,7 @@ class Dataset:
             np.random.shuffle(self._shuffled)
         self.order[...] = xp.asarray(self._shuffled)
 
-    def batches(self):
+    def batches(self) -> Iterator[Any]:
         """The sizes of the batches of a pass; call `next` after each."""
         first, self.start = self.start * self.batch_size, 0
         self.position[...] = first
@@ -61,25 +63,25 @@ class Dataset:
             yield min(self.batch_size, self.samples - start)
 
     @property
-    def iterator_state(self):
+    def iterator_state(self) -> tuple[Any, ...]:
         """(the order of the samples or None, 0), from which the next pass follows."""
         return self._shuffled, 0
 
     @iterator_state.setter
-    def iterator_state(self, state):
+    def iterator_state(self, state: tuple[Any, ...]) -> None:
         order, _ = state
         if order is not None:
             self._shuffled = np.array(order)
             self.order = xp.asarray(self._shuffled.copy())
 
-    def rewind(self):
+    def rewind(self) -> None:
         """Begin the batch again; the position is an array, and work that was not done has not moved it."""
 
-    def skip(self, size):
+    def skip(self, size: int) -> None:
         """Skip the next samples of the order, which another process works on."""
         self.position += size
 
-    def next(self, size):
+    def next(self, size: int) -> list[Any]:
         """(x, y, weights) of the next `size` samples, in arrays that the next call may overwrite."""
         batch = [None if a is None else kernels.gather(a, self.order, self.position, size, partial(self._buffer, i))
                  for i, a in enumerate(self.arrays)]
@@ -92,7 +94,7 @@ class Dataset:
             self._buffers[i] = xp.empty_like(self.arrays[i], shape=(size, *self.arrays[i].shape[1:]))
         return self._buffers[i][:size]
 
-    def split(self, fraction) -> tuple[Dataset, Dataset]:
+    def split(self, fraction: float) -> tuple[Dataset, Dataset]:
         """(the first samples to train on, the last `fraction` of them to validate on), without shuffling.
 
         Raises ValueError unless 0 < fraction < 1 leaves samples in both.
@@ -115,17 +117,17 @@ class Sequence:
     `on_epoch_end` is called after each pass. Source: keras/utils/data_utils.py of Keras 2.3.1.
     """
 
-    def __len__(self):
+    def __len__(self) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define __len__(), the number of batches.")
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__(index), a batch.")
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         pass
 
 
-def is_stream(x) -> bool:
+def is_stream(x: Any) -> bool:
     """Whether x is a `Sequence` or a generator."""
     return isinstance(x, Sequence) or hasattr(x, "__next__")
 
@@ -146,37 +148,37 @@ class Stream:
     given = None
     start = 0
 
-    def __init__(self, source, steps, check, name="steps"):
+    def __init__(self, source: Any, steps: int | None, check: Function, name: str = "steps"):
         if steps is None and not isinstance(source, Sequence):
             raise ValueError(f"`{name}=None` is only valid for a generator based on the `Sequence` class. A generator "
                              f"has no length: specify `{name}`.")
         self.source = source
         steps = math.ceil(steps) if isinstance(steps, float) and math.isfinite(steps) else steps    # len(x) / 32
-        self.wanted = None if steps is None else whole_number(name, steps, least=1)
+        self.wanted: int | None = None if steps is None else whole_number(name, steps, least=1)
         self.check = check
         self.order: Any = None          # of the batches of a Sequence
-        self.position = 0
+        self.position: int = 0
         self.first: Any = None          # a batch of a generator that `peek` has taken
-        self.buffers: dict[int, list] = {}
+        self.buffers: dict[int, list[Any]] = {}
         self.given_in_each: list[bool] | None = None
-        self.shuffled = False
+        self.shuffled: bool = False
 
     @property
     def steps(self) -> int:
         return self.wanted or len(self.source)
 
-    def peek(self):
+    def peek(self) -> tuple[Any, ...]:
         """The first batch, which the first pass will return again."""
         if isinstance(self.source, Sequence):
             return self.check(self._item(0))
         self.first = self.check(self._item())
         return self.first
 
-    def shuffle(self, shuffle):
+    def shuffle(self, shuffle: bool | str) -> None:
         """Shuffle the batches of a Sequence before each pass from now on."""
         self.shuffled = bool(shuffle)
 
-    def batches(self):
+    def batches(self) -> Iterator[Any]:
         if not self.steps or isinstance(self.source, Sequence) and not len(self.source):
             raise ValueError(f"{type(self.source).__name__} has no batches: its len() is 0.")
         for step in range(self.steps):
@@ -195,21 +197,21 @@ class Stream:
         return len(self.source) if isinstance(self.source, Sequence) else 0
 
     @property
-    def iterator_state(self):
+    def iterator_state(self) -> tuple[Any, ...]:
         """(the order of a Sequence's batches or None, the number of them that are done)"""
         return self.order, self.position
 
     @iterator_state.setter
-    def iterator_state(self, state):
+    def iterator_state(self, state: tuple[Any, ...]) -> None:
         self.order, self.position = state
 
-    def rewind(self):
-        self.cursor = 0
+    def rewind(self) -> None:
+        self.cursor: int = 0
 
-    def skip(self, size):
+    def skip(self, size: int) -> None:
         self.cursor += size
 
-    def next(self, size):
+    def next(self, size: int) -> list[Any]:
         rows = slice(self.cursor, self.cursor + size)
         self.cursor += size
         return [None if a is None else a[rows] for a in self.buffers[self.loaded]]
@@ -242,6 +244,6 @@ class Stream:
         for buffer, array in zip(self.buffers[size], batch):
             if buffer is not None:
                 buffer[...] = xp.asarray(array)
-        self.batch = batch
+        self.batch: Any = batch
         self.loaded, self.cursor = size, 0      # the size of the batch, and how many of its samples are taken
         return size

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from tinynet.backend import known_nonfinite
+from tinynet.types import Any
 
 
-def fit_epochs(model, epochs, train, validate, validation_epochs, shuffle, callbacks):
+def fit_epochs(model: Any, epochs: Any, train: Any, validate: Any, validation_epochs: Any, shuffle: bool | str,
+               callbacks: Any) -> None:
     """Train a model for these epochs. `train` and `validate`, which may be None, are each an `Epoch`."""
     for epoch in epochs:
         callbacks.begin_epoch(epoch)
@@ -33,13 +34,13 @@ class Epoch:
         stop: a function that is called after each batch, or None; True ends the pass.
     """
 
-    def __init__(self, stage, run_batch, data, means, stop=None):
+    def __init__(self, stage: str, run_batch: Any, data: Any, means: Any, stop: Any = None):
         self.stage, self.run_batch, self.data, self.means = stage, run_batch, data, means
-        self.stop = stop or (lambda: False)
+        self.stop: Any = stop or (lambda: False)
         self.on_nonfinite_loss: Any = None      # called with batch and loss if the loss is NaN or infinite
-        self.finished = False                   # whether the last pass took all batches
+        self.finished: bool = False     # whether the last pass took all batches
 
-    def run(self, callbacks) -> dict[str, float]:
+    def run(self, callbacks: Any) -> dict[str, float]:
         """One pass; returns the means of loss and metrics over its samples."""
         first, steps = self.data.start, self.data.steps     # a Sequence may have another length after its pass
         if not first:

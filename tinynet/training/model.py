@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from tinynet import explain, pickling
 from tinynet.backend import to_numpy, xp
 from tinynet.callbacks import History, TerminateOnNaN
-from tinynet.callbacks.base import check_callbacks
+from tinynet.callbacks.base import Callback, check_callbacks
 from tinynet.legacy.methods import OlderMethods
 from tinynet.saving import model_file
 from tinynet.saving.checkpoint import TrainingState
@@ -19,10 +20,11 @@ from tinynet.training.epoch import fit_epochs
 from tinynet.training.hooks import fit_hooks, evaluate_hooks
 from tinynet.training.step import Trainable
 from tinynet.training.strategy import SingleProcess, between_batches, exclusive, remembered, trains
-from tinynet.validation import reject_unknown, whole_number
+from tinynet.types import Any, ArrayLike, T
+from tinynet.validation import QUEUES, reject_unknown, whole_number
 
 
-class Model(OlderMethods, Trainable):
+class Model(OlderMethods, Trainable, pickling.PickledModel):
     """The methods of a model that can take a step.
 
     Batch sizes are 32 unless given, a short last batch is trained on too, and reported losses are means over samples,
@@ -30,17 +32,18 @@ class Model(OlderMethods, Trainable):
     """
 
     stop_training = False
-    strategy = SingleProcess()      # how batches run; `tinynet.distributed.init` sets another one
+    strategy: Any = SingleProcess()      # how batches run; `tinynet.distributed.init` sets another one
 
-    def __new__(cls, *arguments, **options):
+    def __new__(cls: type[T], *arguments: Any, **options: Any) -> T:
         """A `Sequential`; Model(inputs, outputs) is a `Functional`."""
-        return super().__new__(cls.functional if cls is Model else cls)
+        return object.__new__(getattr(cls, "functional") if cls is Model else cls)
 
     @trains
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose=1, callbacks=None, validation_split=0.0,
-            validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
-            steps_per_epoch=None, validation_steps=None, validation_freq=1, max_queue_size=10, workers=1,
-            use_multiprocessing=False, **unknown) -> History:
+    def fit(self, x: ArrayLike = None, y: ArrayLike = None, batch_size: int | None = None, epochs: int = 1,
+            verbose: int = 1, callbacks: Sequence[Callback] | None = None, validation_split: float = 0.0,
+            validation_data: Any = None, shuffle: bool | str = True, class_weight: Mapping[Any, float] | None = None,
+            sample_weight: ArrayLike = None, initial_epoch: int = 0, steps_per_epoch: int | None = None,
+            validation_steps: int | None = None, validation_freq: Any = 1, **unknown: Any) -> History:
         """Train on x (N, ...) and y for a number of epochs; returns the `History` of their losses and metrics.
 
         Parameters
@@ -65,7 +68,7 @@ class Model(OlderMethods, Trainable):
         Raises RuntimeError before compile, ValueError for data that does not fit the model or differs between ranks,
         TypeError for an argument that tinynet does not have.
         """
-        reject_unknown("Unrecognized keyword arguments", Model.fit, unknown)
+        reject_unknown("Unrecognized keyword arguments", Model.fit, unknown, QUEUES)
         epochs = whole_number("epochs", epochs, least=0)
         initial_epoch = whole_number("initial_epoch", initial_epoch, least=0)
         validation_epochs = epochs_due(validation_freq, epochs)
@@ -83,7 +86,7 @@ class Model(OlderMethods, Trainable):
             train.on_nonfinite_loss = functools.partial(explain.raise_nonfinite_loss, self, state)
         hooks = fit_hooks(self, verbose, own, history, epochs, data, validation)
         hooks.state = state
-        self.history = history
+        self.history: Any = history
         try:
             hooks.begin_training()
             fit_epochs(self, state.epochs_left(epochs), train, validate, validation_epochs, shuffle, hooks)
@@ -97,27 +100,28 @@ class Model(OlderMethods, Trainable):
         return history
 
     @exclusive
-    def evaluate(self, x=None, y=None, batch_size=None, verbose=1, sample_weight=None, steps=None, callbacks=None,
-                 max_queue_size=10, workers=1, use_multiprocessing=False, **unknown):
+    def evaluate(self, x: ArrayLike = None, y: ArrayLike = None, batch_size: int | None = None, verbose: int = 1,
+                 sample_weight: ArrayLike = None, steps: int | None = None, callbacks: Sequence[Callback] | None = None,
+                 **unknown: Any) -> Any:
         """The loss on x and y, or a list of it and the metrics in the order of `metrics_names`, in inference.
 
         Parameters as for `fit`; steps is the number of batches of a generator; verbose=1 shows a bar.  Raises like
         `fit`.
         """
-        reject_unknown("Unrecognized keyword arguments", Model.evaluate, unknown)
+        reject_unknown("Unrecognized keyword arguments", Model.evaluate, unknown, QUEUES)
         data = make_data(self, x, y, batch_size, steps, "steps", sample_weight)
         hooks = evaluate_hooks(self, verbose, callbacks, data)
         logs = SingleProcess().epoch("test", self, data).run(hooks)
         return list(logs.values()) if self.metrics else logs["loss"]
 
     @remembered
-    def predict(self, x, batch_size=None, verbose=0, steps=None, callbacks=None, max_queue_size=10, workers=1,
-                use_multiprocessing=False, **unknown) -> np.ndarray:
+    def predict(self, x: ArrayLike, batch_size: int | None = None, verbose: int = 0, steps: int | None = None,
+                callbacks: Sequence[Callback] | None = None, **unknown: Any) -> np.ndarray:
         """The outputs (N, ...) for x (N, ...), or for the batches of a generator, in inference.
 
         Raises ValueError for data that does not fit the model, TypeError for an argument that tinynet does not have.
         """
-        reject_unknown("Unrecognized keyword arguments", Model.predict, unknown)
+        reject_unknown("Unrecognized keyword arguments", Model.predict, unknown, QUEUES)
         data = make_inputs(self, x, batch_size, steps)
         hooks = evaluate_hooks(self, verbose, callbacks, data)
         results, forward = [], SingleProcess.forward_of(self)
@@ -133,7 +137,9 @@ class Model(OlderMethods, Trainable):
     # Single batches
 
     @exclusive
-    def train_on_batch(self, x, y, sample_weight=None, class_weight=None, reset_metrics=True):
+    def train_on_batch(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike = None,
+                       class_weight: Mapping[Any, float] | None = None,
+                       reset_metrics: bool = True) -> Any:
         """One step on these samples; returns like `evaluate`.  Without reset_metrics the metrics are accumulated.
 
         Raises RuntimeError in distributed training, where only `fit` can be used.
@@ -142,16 +148,18 @@ class Model(OlderMethods, Trainable):
         return self._on_batch(self.train_step, self.checked_batch(x, y, sample_weight, class_weight), reset_metrics)
 
     @exclusive
-    def test_on_batch(self, x, y, sample_weight=None, reset_metrics=True):
+    def test_on_batch(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike = None,
+                      reset_metrics: bool = True) -> Any:
         """The loss and metrics on these samples; returns like `evaluate`."""
         return self._on_batch(self.test_step, self.checked_batch(x, y, sample_weight), reset_metrics)
 
     @exclusive
-    def predict_on_batch(self, x) -> np.ndarray:
+    def predict_on_batch(self, x: ArrayLike) -> np.ndarray:
         """The outputs for these samples, in one batch."""
         return to_numpy(self.forward(xp.asarray(checked_inputs(self, x))))
 
-    def checked_batch(self, x, y, sample_weight=None, class_weight=None):
+    def checked_batch(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike = None,
+                      class_weight: Mapping[Any, float] | None = None) -> tuple[Any, ...]:
         """(x, y, weights) as arrays on the device.  Raises like `fit`."""
         return Dataset(checked_arrays(self, x, y, sample_weight, class_weight)).arrays
 
@@ -165,7 +173,7 @@ class Model(OlderMethods, Trainable):
             self.reset_metrics()
         return list(logs.values()) if self.metrics else logs["loss"]
 
-    def reset_metrics(self):
+    def reset_metrics(self) -> None:
         """Start the accumulation of the metrics of single batches again."""
         if self.optimizer is not None and self.connected_stack is not None:
             self.means.reset()
@@ -177,6 +185,9 @@ class Model(OlderMethods, Trainable):
 
     # Functions that take a model, each in its own module
 
-    __getstate__ = pickling.state_of_model
-    save, save_weights, load_weights = map(between_batches, model_file.METHODS)
-    explain_step, gradients, loss_and_gradient = map(exclusive, explain.METHODS)
+    save = between_batches(model_file.save)
+    save_weights = between_batches(model_file.save_weights)
+    load_weights = between_batches(model_file.load_weights)
+    explain_step = exclusive(explain.explain_step)
+    gradients = exclusive(explain.gradients)
+    loss_and_gradient = exclusive(explain.loss_and_gradient)

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import copy
 import inspect
-from typing import Any
 
 import numpy as np
 
 from tinynet import losses
 from tinynet.models import Sequential
+from tinynet.types import Any, ArrayLike, Function
 from tinynet.utils import to_categorical
 
 try:
@@ -36,11 +36,11 @@ class BaseWrapper(BaseEstimator):
 
     model: Any = None
 
-    def __init__(self, build_fn=None, **sk_params):
+    def __init__(self, build_fn: Function | None = None, **sk_params: Any):
         self.build_fn, self.sk_params = build_fn, sk_params
         self.check_params(sk_params)
 
-    def check_params(self, params):
+    def check_params(self, params: dict[str, Any]) -> None:
         """Raise ValueError for a parameter that nothing takes."""
         takers = [Sequential.fit, Sequential.predict, Sequential.evaluate, self._builder()]
         for name in params:
@@ -54,11 +54,11 @@ class BaseWrapper(BaseEstimator):
     def _builder(self):
         return getattr(self, "__call__", None) if self.build_fn is None else self.build_fn
 
-    def get_params(self, deep=True) -> dict[str, Any]:
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name."""
         return self.sk_params | {"build_fn": self.build_fn}
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Any:
         """Change parameters."""
         changed = {"build_fn": self.build_fn} | self.sk_params | params
         type(self)(**changed)       # raises for what no parameter is
@@ -66,11 +66,11 @@ class BaseWrapper(BaseEstimator):
         self.sk_params = changed
         return self
 
-    def filter_sk_params(self, function, override=None) -> dict[str, Any]:
+    def filter_sk_params(self, function: Function, override: dict[str, Any] | None = None) -> dict[str, Any]:
         """The parameters that a function takes, and then those of override."""
         return {name: value for name, value in self.sk_params.items() if takes(function, name)} | (override or {})
 
-    def fit(self, x, y, **kwargs):
+    def fit(self, x: ArrayLike, y: ArrayLike, **kwargs: Any) -> Any:
         """Build a model and train it; returns its `History`, as in Keras.  Raises TypeError without a build_fn."""
         builder = self._builder()
         if builder is None:
@@ -103,30 +103,30 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
     (2,)
     """
 
-    def fit(self, x, y, sample_weight=None, **kwargs):
+    def fit(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike = None, **kwargs: Any) -> Any:
         """Build a model and train it; returns its `History`."""
         y = np.array(y)
         if y.ndim == 2 and y.shape[1] > 1:
-            self.classes_ = np.arange(y.shape[1])
+            self.classes_: Any = np.arange(y.shape[1])
         elif y.ndim in (1, 2):
             self.classes_ = np.unique(y)
             y = np.searchsorted(self.classes_, y)
         else:
             raise ValueError(f"Invalid shape for y: {y.shape}. Expected (N,), or one-hot rows (N, C).")
-        self.n_classes_ = len(self.classes_)
+        self.n_classes_: int = len(self.classes_)
         return super().fit(x, y, **kwargs | ({} if sample_weight is None else {"sample_weight": sample_weight}))
 
-    def predict(self, x, **kwargs) -> np.ndarray:
+    def predict(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
         """The most probable class of each sample, (N,); (N, 1) for a model of a single output, as in Keras."""
         p = self.model.predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
         return self.classes_[p.argmax(axis=-1) if p.shape[-1] > 1 else (p > 0.5).astype(int)]
 
-    def predict_proba(self, x, **kwargs) -> np.ndarray:
+    def predict_proba(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
         """The probability of each class, (N, C); (N, 2) for a model of a single output."""
         p = self.model.predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
         return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
 
-    def score(self, x, y, **kwargs) -> float:
+    def score(self, x: ArrayLike, y: ArrayLike, **kwargs: Any) -> float:
         """The accuracy.  Raises ValueError unless the model was compiled with metrics=["accuracy"]."""
         y = self._one_hot(np.searchsorted(self.classes_, y))
         outputs = self.model.evaluate(x, y, **self.filter_sk_params(Sequential.evaluate, kwargs))
@@ -141,17 +141,17 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
 class KerasRegressor(RegressorMixin, BaseWrapper):
     """A regressor; the score is the loss with a minus sign, as in Keras.  Parameters as for `BaseWrapper`."""
 
-    def predict(self, x, **kwargs) -> np.ndarray:
+    def predict(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
         """The outputs, (N,) for a single one."""
         y = self.model.predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
         return y[..., 0] if y.shape[-1] == 1 else y
 
-    def score(self, x, y, **kwargs) -> float:
+    def score(self, x: ArrayLike, y: ArrayLike, **kwargs: Any) -> float:
         """-L"""
         loss = self.model.evaluate(x, y, **self.filter_sk_params(Sequential.evaluate, kwargs))
         return -(loss[0] if isinstance(loss, list) else loss)
 
 
-def takes(function, name) -> bool:
+def takes(function: Function, name: str) -> bool:
     """Whether a function has an argument of this name."""
     return name in inspect.signature(function).parameters
