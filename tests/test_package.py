@@ -48,7 +48,7 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
         "optimizers", "models", "training/step", "training/epoch", "training/model"]
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
-BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1945, "recorded steps": 840, "the rest": 2050,
+BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1945, "recorded steps": 840, "the rest": 2105,
            "Keras's names and data": 1365, "gradient checks": 940, "kernels": 120, "around the kernels on a CPU": 185}
 KERAS = ("legacy", "functional", "chain", "nested", "wrappers", "plot_model", "datasets")
 RECORDED = ("capture", "compile", "plan", "record", "recorded_step")

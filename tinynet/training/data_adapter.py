@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from tinynet import backend, losses
+from tinynet.training import tables
 from tinynet.training.dataset import Dataset, Stream, is_stream
 from tinynet.types import Any, Array, ArrayLike, Identifier, Shape
 from tinynet.validation import number, whole_number
@@ -133,7 +134,7 @@ def as_inputs(x: Any, shape: Shape | None, dtype: Any, name: str) -> Array:
 
     Raises ValueError for anything but finite numbers of that shape, and for no samples.
     """
-    given = _as_numbers(x, "input", name)
+    given = _as_numbers(x, "input", name, dtype)
     x = given[:, np.newaxis] if given.ndim == 1 else given
     if shape is not None and x.shape[1:] != tuple(shape):
         hint = "Flatten the samples or give the first layer their shape as input_shape."
@@ -149,7 +150,7 @@ def as_targets(y: Any, output_shape: Shape, loss: Identifier, dtype: Any, name: 
 
     Raises ValueError for targets that do not fit the loss and the output.
     """
-    y = _as_numbers(y, "target", name)
+    y = _as_numbers(y, "target", name, dtype)
     function, shape = getattr(loss, "function", None), tuple(output_shape[1:])
     if y.ndim == len(shape) and shape[-1:] == (1,) or y.ndim == 1:
         y = y[..., np.newaxis]
@@ -182,7 +183,7 @@ def as_weights(sample_weight: ArrayLike, class_weight: Mapping[Any, float] | Non
     """
     weights = None
     if sample_weight is not None:
-        weights = _as_numbers(sample_weight, "sample_weight", "sample_weight")
+        weights = _as_numbers(sample_weight, "sample_weight", "sample_weight", dtype)
         weights = _as_finite(weights, dtype, "sample_weight", "sample_weight")
         if weights.shape != (len(y),):
             raise ValueError(f"Found a sample_weight array with shape {weights.shape} for {len(y)} samples. "
@@ -220,13 +221,16 @@ def epochs_due(validation_freq: Any, epochs: int) -> set[int]:
     return set(range(step, epochs + 1, step))
 
 
-def _as_numbers(array, role, name):
+def _as_numbers(array, role, name, dtype):
     """An array of numbers with at least one sample."""
-    if isinstance(array, (list, tuple)) and len(array) == 1 and isinstance(array[0], (np.ndarray, backend.xp.ndarray)):
+    if isinstance(array, (list, tuple)) and len(array) == 1 and (
+            isinstance(array[0], (np.ndarray, backend.xp.ndarray)) or hasattr(array[0], "columns")):
         array = array[0]            # Keras takes a list of inputs; a Sequential has one
     if isinstance(array, Mapping) and len(array) == 1:
         array, = array.values()     # or a dict of inputs by name
-    if "numpy.ma" in sys.modules and isinstance(array, np.ma.MaskedArray):      # not imported, there is none
+    array = tables.as_array(array, role, name, dtype)
+    if "numpy.ma" in sys.modules and (isinstance(array, np.ma.MaskedArray) or isinstance(array, (list, tuple)) and any(
+            isinstance(row, np.ma.MaskedArray) for row in array)):      # if it is not imported, there is none
         raise ValueError(f"Error when checking {role}: {name} is a masked array, whose masked values would count. Fill "
                          "them first: x.filled(0).")
     try:
@@ -234,10 +238,13 @@ def _as_numbers(array, role, name):
     except ValueError as error:     # lists of unequal length
         raise ValueError(f"Error when checking {role}: {name} expects an array of numbers; {error}") from error
     if array.dtype == object and all(isinstance(n, (numbers.Real, np.bool_)) for n in array.ravel()):
-        array = array.astype(float)     # a DataFrame with columns of bool and of float
+        array = array.astype(float)
     if array.dtype.kind not in "fiub":
-        raise ValueError(f"Error when checking {role}: {name} expects an array of numbers, got dtype {array.dtype}. "
-                         "Lists of unequal length, None or text cannot be trained on: convert them first.")
+        found = (f", where {role}[{', '.join(map(str, i))}] is {n!r}" for i, n in np.ndenumerate(array)
+                 if array.dtype == object and not isinstance(n, (numbers.Real, np.bool_)))
+        raise ValueError(f"Error when checking {role}: {name} expects an array of numbers, got dtype {array.dtype}"
+                         f"{next(found, '')}. Lists of unequal length, None or text cannot be trained on: convert them "
+                         "first.")
     if array.ndim == 0 or array.size == 0:
         raise ValueError(f"Error when checking {role}: {name} expects at least one sample, got an array of shape "
                          f"{array.shape}. Is a slice or a filter empty?")
