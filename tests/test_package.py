@@ -49,8 +49,9 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
 BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1945, "recorded steps": 840, "the rest": 2105,
-           "Keras's names and data": 1365, "gradient checks": 940, "kernels": 120, "around the kernels on a CPU": 185}
-KERAS = ("legacy", "functional", "chain", "nested", "wrappers", "plot_model", "datasets")
+           "Keras's names and data": 1280, "for other libraries": 265, "gradient checks": 940, "kernels": 120, "around the kernels on a CPU": 185}
+KERAS = ("legacy", "functional", "chain", "nested", "plot_model", "datasets")
+OTHERS = ("wrappers",)      # what is there for other libraries
 RECORDED = ("capture", "compile", "plan", "record", "recorded_step")
 
 
@@ -151,6 +152,7 @@ def test_no_part_has_more_lines_of_code_than_its_budget():
         machine = parts(path)[0] in ("device", "saving", "distributed")
         part = "the learning ring" if in_ring(path) else "device, saving, distributed" if machine else "the rest"
         part = "Keras's names and data" if parts(path)[0] in KERAS else part
+        part = "for other libraries" if parts(path)[0] in OTHERS else part
         part = "gradient checks" if parts(path)[0] == "gradient_check" else part
         part = "recorded steps" if parts(path)[0] == "device" and parts(path)[1] in RECORDED else part
         count[part] += code_lines(path)

@@ -43,8 +43,8 @@ def _numbers(column, library, error, role):
     missing = np.asarray(column.isna() if pandas else column.is_null(), bool)
     if missing.any():
         fill, drop = ("fillna", "dropna") if pandas else ("fill_null", "drop_nulls")
-        raise ValueError(f"{what} has missing values, {missing.sum():,} in all, the first in row {missing.argmax()}. Fill "
-                         f"or drop them first: {x}.{fill}(0), or {x}.{drop}().")
+        raise ValueError(f"{what} has missing values, {missing.sum():,} in all, the first in row {missing.argmax()}. "
+                         f"Fill or drop them first: {x}.{fill}(0), or {x}.{drop}().")
     values = column.to_numpy()
     if values.dtype.kind in "fiub":
         return values.astype(float, copy=False)
@@ -65,7 +65,7 @@ def _numbers(column, library, error, role):
 def _dense(matrix, error, dtype):
     size = int(np.prod(matrix.shape, dtype=float)) * np.dtype(dtype).itemsize
     if size > LARGEST_DENSE:
-        raise ValueError(f"{error} is a sparse matrix of shape {matrix.shape}, which would take {size / 2**30:,.1f} "
-                         f"GiB as an array; up to {LARGEST_DENSE / 2**30:g} is accepted. Pass a `tinynet.utils.Sequence` "
-                         "whose batches are x[start:stop].toarray().")
+        raise ValueError(f"{error} is a sparse matrix of shape {matrix.shape}, which would take "
+                         f"{size / 2**30:,.1f} GiB as an array; up to {LARGEST_DENSE / 2**30:g} is accepted. Pass a "
+                         "`tinynet.utils.Sequence` whose batches are x[start:stop].toarray().")
     return (matrix.astype(dtype) if matrix.dtype.kind in "fiub" else matrix).toarray()

@@ -11,11 +11,13 @@ import numpy as np
 
 from tinynet import losses
 from tinynet.models import Sequential
-from tinynet.types import Any, ArrayLike, Function
+from tinynet.types import Any, Array, ArrayLike, Function
 from tinynet.utils import to_categorical
+from tinynet.validation import QUEUES
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.utils.validation import check_is_fitted
 except ImportError:
     raise ImportError("tinynet.wrappers needs scikit-learn: python -m pip install scikit-learn") from None
 
@@ -31,10 +33,14 @@ class BaseWrapper(BaseEstimator):
         sk_params: arguments of build_fn, and of fit, predict and evaluate, such as epochs and batch_size; what is given
             to fit itself takes precedence. As in Keras, nb_epoch is accepted here and ignored.
 
+    The columns of a table must have the same names in predict and score as in fit, in the same order. As in Keras fit
+    returns a `History`, which `check_estimator` does not allow; `MLPClassifier` and `MLPRegressor` pass it.
+
     Raises ValueError for a parameter that none of them has.
     """
 
     model: Any = None
+    feature_names_in_: Array | None = None
 
     def __init__(self, build_fn: Function | None = None, **sk_params: Any):
         self.build_fn, self.sk_params = build_fn, sk_params
@@ -44,7 +50,7 @@ class BaseWrapper(BaseEstimator):
         """Raise ValueError for a parameter that nothing takes."""
         takers = [Sequential.fit, Sequential.predict, Sequential.evaluate, self._builder()]
         for name in params:
-            if name != "nb_epoch" and not any(taker and takes(taker, name) for taker in takers):
+            if name not in ("nb_epoch", *QUEUES) and not any(taker and takes(taker, name) for taker in takers):
                 raise ValueError(f"{name} is not a legal parameter. Expected an argument of build_fn, or of fit, "
                                  "predict or evaluate of a Sequential.")
 
@@ -76,9 +82,22 @@ class BaseWrapper(BaseEstimator):
         if builder is None:
             raise TypeError(f"{type(self).__name__} needs build_fn, a function that returns a compiled model.")
         self.model = builder(**self.filter_sk_params(builder))
+        self.n_features_in_: int = (getattr(x, "shape", None) or np.shape(x))[-1]
+        self.feature_names_in_ = names_of(x)
         y = self._one_hot(np.asarray(y))
         own = copy.deepcopy(self.filter_sk_params(Sequential.fit))      # callbacks keep the state of one fit
         return self.model.fit(x, y, **own | kwargs)
+
+    def _fitted(self, x):
+        """The model.  Raises NotFittedError before fit, ValueError for a table with other columns than in fit."""
+        check_is_fitted(self)
+        before, now = self.feature_names_in_, names_of(x)
+        if before is not None and now is not None and list(before) != list(now):
+            others = sorted({*before} ^ {*now})
+            raise ValueError("The feature names should match those that were passed during fit. " + (
+                f"Only one of the two tables has: {', '.join(others)}." if others else
+                "Feature names must be in the same order as they were in fit.") + f" Expected {', '.join(before)}.")
+        return self.model
 
     def _one_hot(self, y):
         """The targets as the loss of the model needs them."""
@@ -118,18 +137,19 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
 
     def predict(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
         """The most probable class of each sample, (N,); (N, 1) for a model of a single output, as in Keras."""
-        p = self.model.predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
+        p = self._fitted(x).predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
         return self.classes_[p.argmax(axis=-1) if p.shape[-1] > 1 else (p > 0.5).astype(int)]
 
     def predict_proba(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
         """The probability of each class, (N, C); (N, 2) for a model of a single output."""
-        p = self.model.predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
+        p = self._fitted(x).predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
         return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
 
     def score(self, x: ArrayLike, y: ArrayLike, **kwargs: Any) -> float:
         """The accuracy.  Raises ValueError unless the model was compiled with metrics=["accuracy"]."""
+        model = self._fitted(x)
         y = self._one_hot(np.searchsorted(self.classes_, y))
-        outputs = self.model.evaluate(x, y, **self.filter_sk_params(Sequential.evaluate, kwargs))
+        outputs = model.evaluate(x, y, **self.filter_sk_params(Sequential.evaluate, kwargs))
         found = dict(zip(self.model.metrics_names, outputs if isinstance(outputs, list) else [outputs]))
         for name in ("accuracy", "acc"):
             if name in found:
@@ -143,13 +163,19 @@ class KerasRegressor(RegressorMixin, BaseWrapper):
 
     def predict(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
         """The outputs, (N,) for a single one."""
-        y = self.model.predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
+        y = self._fitted(x).predict(x, **self.filter_sk_params(Sequential.predict, kwargs))
         return y[..., 0] if y.shape[-1] == 1 else y
 
     def score(self, x: ArrayLike, y: ArrayLike, **kwargs: Any) -> float:
         """-L"""
-        loss = self.model.evaluate(x, y, **self.filter_sk_params(Sequential.evaluate, kwargs))
+        loss = self._fitted(x).evaluate(x, y, **self.filter_sk_params(Sequential.evaluate, kwargs))
         return -(loss[0] if isinstance(loss, list) else loss)
+
+
+def names_of(x: ArrayLike) -> Array | None:
+    """The names of the columns of a table, (D,); None if it has none, or others than texts."""
+    columns = list(getattr(x, "columns", ()))
+    return np.array(columns, object) if columns and all(isinstance(name, str) for name in columns) else None
 
 
 def takes(function: Function, name: str) -> bool:
