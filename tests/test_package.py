@@ -6,13 +6,14 @@ import re
 import subprocess
 import sys
 import tokenize
+import xml.etree.ElementTree
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinynet
-from tinynet import losses
+from tinynet import columns, device, losses
 from tinynet.backend import on_gpu
 from tinynet.layers import Dense, Dropout
 from tinynet.models import Sequential
@@ -23,8 +24,8 @@ ROOT = Path(tinynet.__file__).parent
 
 # Each room, a module or a folder, imports only from the rooms of the rows above it.
 FLOORS = [
-    ["types"],
-    ["validation", "datasets", "explain_page", "chain"],
+    ["types", "columns"],
+    ["validation", "datasets", "explain_page", "notebook", "chain"],
     ["legacy/methods"],     # which Model inherits; the rest of legacy knows all modules
     ["registry", "device", "callbacks"],
     ["backend"],
@@ -48,8 +49,9 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
         "optimizers", "models", "training/step", "training/epoch", "training/model"]
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
-BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1945, "recorded steps": 840, "the rest": 2105,
-           "Keras's names and data": 1280, "for other libraries": 265, "gradient checks": 940, "kernels": 120, "around the kernels on a CPU": 185}
+BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 1955, "recorded steps": 840, "the rest": 2195,
+           "Keras's names and data": 1285, "for other libraries": 265, "gradient checks": 940, "kernels": 120,
+           "around the kernels on a CPU": 185}
 KERAS = ("legacy", "functional", "chain", "nested", "plot_model", "datasets")
 OTHERS = ("wrappers",)      # what is there for other libraries
 RECORDED = ("capture", "compile", "plan", "record", "recorded_step")
@@ -177,6 +179,16 @@ def test_one_training_step_is_written_once():
         "Sequential", "ModelTensors", "Model", "OlderMethods", "Trainable", "PickledModel", "object"]
 
 
+def test_importing_prints_nothing_and_the_first_fit_with_verbose_says_what_computes():
+    code = ("import numpy as np, tinynet; from tinynet.layers import Dense; x = np.ones((4, 1))\n"
+            "model = tinynet.Sequential([Dense(1, input_dim=1)]); model.compile('sgd', 'mse')\n"
+            "model.fit(x, x, verbose=0); model.predict(x, verbose=1); model.evaluate(x, x, verbose=1)\n"
+            "import sys; print('now', file=sys.stderr, flush=True)\n"
+            "for verbose in (1, 2, 1): model.fit(x, x, verbose=verbose)")
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
+    assert said == f"now\ntinynet computes with {tinynet.backend.device_name()}.\n"
+
+
 def test_importing_tinynet_loads_no_optional_package():
     optional = ("matplotlib", "tqdm", "mpi4py", "h5py", *(() if on_gpu else ("cupy",)))
     code = f"import sys, tinynet; print([name for name in {optional} if name in sys.modules])"
@@ -281,6 +293,8 @@ LOGS = r" - 0s - loss: \d.\d{4} - accuracy: \d.\d{4} - val_loss: \d.\d{4} - val_
 ])
 def test_fit_prints_one_line_an_epoch_and_no_flood(capsys, classifier, verbose, expected):
     model, x, y = classifier
+    device.announce()       # which the first fit of a process does
+    capsys.readouterr()
     model.fit(x, y, epochs=2, batch_size=1, verbose=verbose, validation_data=(x, y))
     printed = capsys.readouterr()
     assert re.fullmatch(expected, printed.out), printed.out
@@ -308,6 +322,66 @@ def test_a_terminal_shows_a_live_bar(monkeypatch, capsys, classifier):
     assert "Epoch 1/1: 100%|████████████████████| 00:00, validating" in printed
     printed = printed.split(" - val_loss")[0]
     assert printed.splitlines()[-1].endswith(f"accuracy: {model.history.history['accuracy'][0]:.4f}")
+
+
+@pytest.mark.parametrize("wide, shown", [
+    (100, "Epoch 1/1:  50%|██████████          | ??:??, loss: #.#### - accuracy: #.#### - auc: #.####"),
+    (80, "Epoch 1/1:  50%|████▌    | ??:??, loss: #.#### - accuracy: #.#### - auc: #.####"),
+    (65, "Epoch 1/1:  50%|████    | ??:??, loss: #.#### - accuracy: #.####"),
+    (60, "Epoch 1/1:  50%|█████████         | ??:??, accuracy: #.####"),
+    (40, "Epoch 1/1:  50%|████████        | ??:??")])
+def test_a_bar_fits_the_terminal(wide, shown, monkeypatch, capsys, classifier):
+    """The time left always, accuracy before the loss, the loss before others."""
+    monkeypatch.setenv("COLUMNS", str(wide))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr("tinynet.callbacks.progress.ProgressBar.due", lambda self: True)
+    model, x, y = classifier
+    model.compile("sgd", model.loss, metrics=["accuracy", tinynet.metrics.AUC(name="auc")])
+    model.fit(x, y, batch_size=5, verbose=1, validation_data=(x, y))
+    bars = [line for line in capsys.readouterr().out.split("\r") if "%|" in line]
+    assert all(len(line.rstrip()) < wide for line in bars)
+    seen = re.sub(r"\d\d:\d\d", "??:??", re.sub(r"\d\.\d{4}", "#.####", "\r".join(bars)))
+    assert shown in seen, seen
+
+
+def test_tables_align_with_chinese_names(capsys):
+    from tinynet.gradient_check import check_model
+    model = Sequential([Dense(3, activation="relu", input_shape=(4,), name="第一个隐藏层"), Dense(2, name="输出")])
+    model.summary()
+    lines = capsys.readouterr().out.splitlines()
+    assert [columns.width(line) for line in lines[1:8]] == [65] * 7
+    assert all(columns.width(line.partition("(None")[0]) == 29 for line in lines if "(None" in line)
+    model.compile("sgd", "mse")
+    x, y = np.ones((5, 4)), np.ones((5, 2))
+    report = [line for line in str(check_model(model, x, y)).splitlines()[1:] if line.endswith("right")]
+    assert len({columns.width(line) for line in report}) == 1 and any("第一个隐藏层/kernel:0" in line for line in report)
+    steps = [line for line in str(model.explain_step(x, y)).splitlines() if "(5," in line]
+    assert len({columns.width(line.partition("(5,")[0]) for line in steps}) == 1
+
+
+def test_a_history_can_be_read(classifier):
+    model, x, y = classifier
+    history = model.fit(x, y, epochs=3, validation_split=0.5, verbose=0)
+    best = max(history.history["val_accuracy"])
+    lines = repr(history).splitlines()
+    assert lines[0] == "History of 3 epochs" and lines[1].split() == ["first", "last", "best", "in", "epoch"]
+    assert [line.split()[0] for line in lines[2:]] == ["loss", "accuracy", "val_loss", "val_accuracy"]
+    assert lines[-1].split()[3] == f"{best:.4f}" and len({len(line) for line in lines[1:]}) == 1
+    page = history._repr_html_()
+    assert page.count("<tr>") == 5 and page.count("<polyline") == 4 and "<b>History of 3 epochs</b>" in page
+    xml.etree.ElementTree.fromstring(page)
+    assert repr(tinynet.callbacks.History()).startswith("History of 0 epochs")
+
+
+def test_a_model_is_a_table_in_a_notebook():
+    model = Sequential([Dense(3, activation="relu", name="<first>"), Dense(2)], name="two & two")
+    assert "not compiled" in model._repr_html_() and model._repr_html_().count("not yet known") == 2
+    model.build((None, 4))
+    model.compile("adam", "mse")
+    page = model._repr_html_()
+    assert "&lt;first&gt;" in page and "<b>23</b>" in page and "optimizer Adam()" in page and "(None, 3)" in page
+    assert "<b>two &amp; two</b>: loss mean_squared_error" in page
+    xml.etree.ElementTree.fromstring(page)
 
 
 def test_numbers_are_the_same_with_and_without_a_bar(classifier):

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from tinynet.device import kernels
-from tinynet.device.arrays import known_nonfinite, on_gpu, synchronize, to_numpy, working, xp
+from tinynet.device.arrays import device_name, known_nonfinite, on_gpu, synchronize, to_numpy, working, xp
 from tinynet.device.matmul import matmul
 from tinynet.device.record import Recorded
 from tinynet.device.threads import set_threads, threads
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["xp", "on_gpu", "working", "kernels", "matmul", "to_numpy", "known_nonfinite", "synchronize", "floatx",
            "set_floatx", "in_order", "epsilon", "set_epsilon", "set_threads", "threads", "get_uid", "unique_name",
            "clear_session", "backend", "image_data_format", "variable", "constant", "cast", "cast_to_floatx",
-           "count_params", "eval", "get_value", "set_value"]
+           "count_params", "device_name", "eval", "get_value", "set_value"]
 
 
 # Constants

@@ -13,10 +13,10 @@ import numpy as np
 
 from tinynet import activations
 from tinynet.backend import to_numpy, working, xp
+from tinynet.columns import padded, shortened
 from tinynet.layers import Activation
 from tinynet.fused_layers import unfuse
 from tinynet.types import Any, Array, ArrayLike, Identifier
-from tinynet.validation import shortened
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Explanation:
             lines.append(_row(layer.name, layer.backward, *_of(layer.dy)))
             for name, gradient in layer.gradients.items():
                 sizes = [float(np.linalg.norm(a)) for a in (gradient, layer.values[name], layer.updates[name])]
-                lines.append(f"    {shortened(name, 28):<28} {_shape(gradient):<12} gradient {sizes[0]:.2e}, "
+                lines.append(f"    {padded(shortened(name, 28), 28)} {_shape(gradient):<12} gradient {sizes[0]:.2e}, "
                              f"value {sizes[1]:.2e}, update {sizes[2]:.2e}")
         return "\n".join(lines)
 
@@ -213,5 +213,5 @@ def _shape(array) -> str:
 def _row(name, formula, shape, size):
     """A line of the table; a long formula is wrapped."""
     first, *more = textwrap.wrap(" ".join(formula.split()), 52, break_long_words=False, break_on_hyphens=False) or [""]
-    row = f"{shortened(name, 20):<20} {first:<52} {shape:<12} {size:>12}".rstrip()
+    row = f"{padded(shortened(name, 20), 20)} {first:<52} {shape:<12} {size:>12}".rstrip()
     return "\n".join([row, *(f"{'':<20} {text}" for text in more)])

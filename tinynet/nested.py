@@ -101,6 +101,10 @@ class ModelTensors:
         """The name that error messages give to the inputs, in a list."""
         return [f"{layer.name}_input" for layer in self.layers[:1]]
 
+    def _repr_html_(self) -> str:
+        from tinynet import notebook        # here, because only notebooks need it
+        return notebook.model_table(self)
+
     def __call__(self: Any, x: ArrayLike) -> Any:
         """The predictions for an array; for what `Input` or a layer returned, the output of this model as a layer."""
         return Nested(self)(x) if isinstance(chain.only(x, "A model is called on"), chain.Tensor) else self.predict(x)

@@ -4,7 +4,8 @@ from __future__ import annotations
 import numpy as np
 
 from tinynet.backend import to_numpy
-from tinynet.callbacks.progress import ProgressBar, as_text
+from tinynet.callbacks.progress import ProgressBar, as_text, shorter_and_shorter
+from tinynet.columns import padded, width
 from tinynet.datasets.download import get_file
 from tinynet.plot_model import model_to_dot, plot_model
 from tinynet.random import set_random_seed
@@ -103,9 +104,10 @@ class Progbar:
             total, count = self.sums.get(name, [0.0, 0])
             self.sums[name] = [value, 1] if name in self.stateful_metrics else [total + value * steps, count + steps]
         self.seen = current
-        text = as_text({name: total / max(count, 1) for name, (total, count) in self.sums.items()})
+        means = {name: total / max(count, 1) for name, (total, count) in self.sums.items()}
+        text = as_text(means)
         if self.bar.due():
-            self.bar.move(current, text)
+            self.bar.move(current, *shorter_and_shorter(means))
         if self.target is not None and current >= self.target:
             seconds = self.bar.close()
             if self.verbose:
@@ -131,29 +133,29 @@ def print_summary(model: Any, line_length: Any = None, positions: Any = None,
     if not model.built:
         raise ValueError("This model has not yet been built. Build it first by calling build((None, D)) or fit() "
                          "with some data, or give the first layer an input_shape.")
-    width = 65 if line_length is None else whole_number("line_length", line_length, least=1, below=10_001)
+    length = 65 if line_length is None else whole_number("line_length", line_length, least=1, below=10_001)
     positions, print_fn = [0.45, 0.85, 1.0] if positions is None else positions, print_fn or print
     if not isinstance(positions, (list, tuple)) or len(positions) != 3 or not all(
             isinstance(p, (int, float)) and 0 <= p <= 10_000 for p in positions):
         raise ValueError(f"positions must be three numbers, where the columns end, got {positions!r}.")
-    ends = [int(width * p if positions[-1] <= 1 else p) for p in positions]
+    ends = [int(length * p if positions[-1] <= 1 else p) for p in positions]
 
     def row(*fields):
         line = ""
         for end, field in zip(ends, fields):
-            line = line[:-1] + " " if line else line
-            line = (line + str(field))[:end].ljust(end)
+            line = padded(line, width(line) - 1) + " " if line else line
+            line = padded(line + str(field), end)
         print_fn(line)
 
     print_fn(f'Model: "{model.name}"')
-    print_fn("_" * width)
+    print_fn("_" * length)
     row("Layer (type)", "Output Shape", "Param #")
-    print_fn("=" * width)
+    print_fn("=" * length)
     for layer in model.layers:
         row(f"{layer.name} ({class_name(layer)})", layer.output.shape, layer.count_params())
-        print_fn(("=" if layer is model.layers[-1] else "_") * width)
+        print_fn(("=" if layer is model.layers[-1] else "_") * length)
     trainable = sum(p.value.size for p in model.trainable_weights)
     print_fn(f"Total params: {model.count_params():,}")
     print_fn(f"Trainable params: {trainable:,}")
     print_fn(f"Non-trainable params: {model.count_params() - trainable:,}")
-    print_fn("_" * width)
+    print_fn("_" * length)

@@ -99,16 +99,6 @@ def reject_unknown(message: str, function: Any, unknown: Mapping[str, Any], igno
             raise TypeError(f"{message}: {name!r}. {function.__name__} takes: {known}.")
 
 
-def shortened(name: str, width: int) -> str:
-    """A name of at most `width` characters: its beginning and its end.
-
-    >>> shortened("batch_normalization_1/gamma:0", 20)
-    'batch_nor...gamma:0'
-    """
-    half = (width - 3) // 2
-    return name if len(name) <= width else f"{name[:half + 1]}...{name[-half + 1:]}"
-
-
 class Pasteable:
     """A base class whose `repr` is the call that made the object, so that it can be pasted back.
 

@@ -3,7 +3,12 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
+
 from tinynet.callbacks.base import Callback
+from tinynet.callbacks.monitors import higher_is_better
+from tinynet.callbacks.progress import as_text
+from tinynet.columns import padded, width
 from tinynet.types import Any, Logs
 from tinynet.validation import Pasteable
 
@@ -13,8 +18,13 @@ class History(Callback):
 
     `epoch` lists the epochs, from 0, and `epochs_of["val_loss"]` those that have this value.
 
-    >>> history = History(); history.on_train_begin(); history.on_epoch_end(0, {"loss": 0.5}); history.history
-    {'loss': [0.5]}
+    >>> history = History(); history.on_epoch_end(0, {"loss": 0.5}); history.on_epoch_end(1, {"loss": 0.25})
+    >>> history.history
+    {'loss': [0.5, 0.25]}
+    >>> history
+    History of 2 epochs
+             first     last     best  in epoch
+    loss    0.5000   0.2500   0.2500         2
     """
 
     def __init__(self) -> None:
@@ -22,6 +32,31 @@ class History(Callback):
 
     def __getstate__(self) -> dict[str, Any]:  # without the data
         return vars(self) | {"validation_data": None}
+
+    def overview(self) -> list[tuple[str, ...]]:
+        """(name, first value, last, best, the epoch of the best, counted from 1) of the loss and each metric, as texts.
+
+        Training comes first. A metric that does not say which way is better has no best.
+        """
+        rows = []
+        for name in sorted(self.history, key=lambda name: name.startswith("val_")):
+            values, higher = self.history[name], higher_is_better(name, self.model)
+            numbers = [float(np.mean(value)) for value in values]
+            best = (max if higher else min)(range(len(numbers)), key=numbers.__getitem__)
+            texts = (as_text({"": numbers[i]})[2:] for i in (0, -1, best))
+            rows.append((name, *texts, str(self.epochs_of[name][best] + 1)))
+        return rows
+
+    def __repr__(self) -> str:
+        rows = [("", "first", "last", "best", "in epoch"), *self.overview()]
+        longest = max(width(row[0]) for row in rows)
+        lines = [f"{padded(name, longest + 1)} {first:>8} {last:>8} {best:>8}  {epoch:>8}"
+                 for name, first, last, best, epoch in rows]
+        return "\n".join([f"History of {len(self.epoch)} epochs", *lines])
+
+    def _repr_html_(self) -> str:
+        from tinynet import notebook        # here, because only notebooks need it
+        return notebook.history_table(self)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.epoch: list[int] = []

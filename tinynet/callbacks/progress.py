@@ -1,20 +1,25 @@
 """The progress bar of fit, evaluate and predict, and the line that they print."""
 from __future__ import annotations
 
+import shutil
 import sys
 import time
+from collections.abc import Iterable
 
 import numpy as np
 
 from tinynet.callbacks.base import Callback
+from tinynet.columns import width
 from tinynet.types import Any, Logs
 
-# At most 79 columns wide with loss and accuracy.
-FORMAT = "{desc}: {percentage:3.0f}%|{bar:20}| {remaining}{postfix}"
+LONGEST_BAR, SHORTEST_BAR = 20, 4
 
 
 class ProgressBar:
-    """tqdm's bar over `total` samples in a terminal or notebook, else only a timer."""
+    """tqdm's bar over `total` samples in a terminal or notebook, else only a timer.
+
+    In a narrow terminal the bar is shorter, and then metrics are left out: accuracy goes last, the time left never.
+    """
 
     shown: Any = None
 
@@ -27,18 +32,19 @@ class ProgressBar:
             if ProgressBar.shown:           # of a loop that an error has ended
                 ProgressBar.shown.close()
             self.tqdm = ProgressBar.shown = tqdm(desc=title, total=total, file=sys.stdout, leave=False,
-                                                 dynamic_ncols=True, bar_format=FORMAT)
+                                                 dynamic_ncols=True, bar_format=bar_format(title, (), columns()))
 
     def due(self) -> bool:
         """Whether it is time to draw: ten times a second."""
         return self.tqdm is not None and time.perf_counter() - self.drawn > 0.1
 
-    def move(self, done: int, text: str = "") -> None:
-        """Draw the bar at `done` of `total`, with a text after it."""
+    def move(self, done: int, *texts: str) -> None:
+        """Draw the bar at `done` of `total`, with the first of the texts that fits after it."""
         if self.tqdm is not None:
             self.drawn = time.perf_counter()
             self.tqdm.n = done
-            self.tqdm.set_postfix_str(text)
+            self.tqdm.bar_format = bar_format(self.tqdm.desc.removesuffix(": "), texts, columns())
+            self.tqdm.refresh()
 
     def close(self) -> float:
         """Remove the bar; returns the seconds since it was made."""
@@ -46,6 +52,34 @@ class ProgressBar:
             self.tqdm.close()
             ProgressBar.shown = None
         return time.perf_counter() - self.started
+
+
+def columns() -> int:
+    """The width of the terminal."""
+    return shutil.get_terminal_size().columns
+
+
+def bar_format(title: str, texts: Iterable[str], columns: int) -> str:
+    """The format of tqdm's bar with the first of the texts that fits, or none.
+
+    >>> bar_format("Epoch 2/9", ["loss: 0.5000 - accuracy: 0.7500", "accuracy: 0.7500"], 80)
+    '{desc}: {percentage:3.0f}%|{bar:20}| {remaining}, loss: 0.5000 - accuracy: 0.7500'
+    >>> bar_format("Epoch 2/9", ["loss: 0.5000 - accuracy: 0.7500", "accuracy: 0.7500"], 50)
+    '{desc}: {percentage:3.0f}%|{bar:8}| {remaining}, accuracy: 0.7500'
+    """
+    room = columns - 1 - width(f"{title}: 100%|| 00:00")
+    text = next((text for text in texts if room - width(f", {text}") >= SHORTEST_BAR), "")
+    text = f", {text}" if text else ""
+    bar = max(min(LONGEST_BAR, room - width(text)), 1)
+    text = text.replace("{", "{{").replace("}", "}}")
+    return f"{{desc}}: {{percentage:3.0f}}%|{{bar:{bar}}}| {{remaining}}{text}"
+
+
+def shorter_and_shorter(logs: dict[str, Any]) -> list[str]:
+    """All logs, then the loss and accuracy, then accuracy alone, as texts; without accuracy, the loss."""
+    accuracy = [name for name in logs if "acc" in name][:1]
+    return [as_text({name: logs[name] for name in names if name in logs})
+            for names in (logs, ["loss", *accuracy], accuracy)]
 
 
 def as_text(logs: Logs) -> str:
@@ -88,7 +122,7 @@ class ProgbarLogger(Callback):
 
     def progress(self, means: Any) -> None:
         if not self.validating and self.bar.due():
-            self.bar.move(done(means, self.params), as_text(means.result()))
+            self.bar.move(done(means, self.params), *shorter_and_shorter(means.result()))
 
     def on_test_begin(self, logs: Logs = None) -> None:
         self.validating = True

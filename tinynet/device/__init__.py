@@ -1,4 +1,4 @@
 """Where arrays live and what computes on them: NumPy on the CPU's threads, or CuPy on an NVIDIA GPU."""
-from tinynet.device.arrays import host_array, on_gpu, stream, synchronize, to_numpy, working, xp
+from tinynet.device.arrays import announce, device_name, host_array, on_gpu, stream, synchronize, to_numpy, working, xp
 
-__all__ = ["host_array", "on_gpu", "stream", "synchronize", "to_numpy", "working", "xp"]
+__all__ = ["announce", "device_name", "host_array", "on_gpu", "stream", "synchronize", "to_numpy", "working", "xp"]

@@ -4,6 +4,7 @@ Code that works on the arrays of a network calls `xp`; code that works on the us
 """
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import sys
@@ -18,7 +19,7 @@ from tinynet.validation import find
 
 
 def _choose() -> tuple[Any, Any, str]:
-    """(array library, the stream of all GPU work or None, name of the device), as TINYNET_BACKEND says.
+    """(array library, the stream of all GPU work or None, the GPU or why none is used), as TINYNET_BACKEND says.
 
     "numpy"; "cupy"; or "auto", the default: CuPy if it is installed and a GPU answers, else NumPy.
 
@@ -27,7 +28,7 @@ def _choose() -> tuple[Any, Any, str]:
     choice = os.environ.get("TINYNET_BACKEND") or "auto"
     find("TINYNET_BACKEND", choice, dict.fromkeys(("auto", "cupy", "numpy")))
     if choice == "numpy" or choice == "auto" and importlib.util.find_spec("cupy") is None:
-        return np, None, f"{threads.threads()} CPU threads"
+        return np, None, ""
     step, cure = "package", 'Install it with: python -m pip install "tinynet-backprop[cuda12]", or [cuda13].'
     try:
         import cupy
@@ -44,14 +45,28 @@ def _choose() -> tuple[Any, Any, str]:
         return cupy, cupy.cuda.Stream(non_blocking=True), device
     except Exception as error:      # CuPy reports a missing driver by an exception class of its own
         if choice == "auto":
-            return np, None, f"{threads.threads()} CPU threads, because CuPy's {step} failed: {error}"
+            return np, None, f", because CuPy's {step} failed: {error}"
         raise ImportError(f"TINYNET_BACKEND=cupy cannot be used, the {step} failed: {error}. {cure}") from error
 
 
-xp, stream, device = _choose()
+xp, stream, _found = _choose()
 on_gpu: bool = xp is not np
-if not launcher.rank():
-    print(f"tinynet computes with {xp.__name__} on {device}.", file=sys.stderr)
+
+
+def device_name() -> str:
+    """What models compute with: "numpy on 2 CPU threads", or "cupy on NVIDIA H100".
+
+    If CuPy is installed and no GPU answers, it says which step failed.
+    """
+    count = threads.threads()
+    return f"{xp.__name__} on {_found if on_gpu else f'{count} CPU thread' + 's' * (count > 1) + _found}"
+
+
+@functools.cache        # once
+def announce() -> None:
+    """Say on stderr what models compute with."""
+    if not launcher.rank():
+        print(f"tinynet computes with {device_name()}.", file=sys.stderr)
 
 
 def working() -> AbstractContextManager[Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinynet.validation import shortened
+from tinynet.columns import padded, shortened
 
 WHOLE = "whole model: "
 
@@ -104,8 +104,8 @@ class GradientReport:
         lines = [f"{'gradient of':<42} {'shape':<14} {'checked':>7} {'kinks':>5} {'error':>8}  ({self.method})"]
         for e in self.entries:
             shape, checked = str(e.shape).replace(" ", ""), f"{e.checked:,}" if e.checked else "slope"
-            lines.append(f"{shortened(e.name, 42):<42} {shape:<14} {checked:>7} {e.kinks or '':>5} {e.error:8.1e}  "
-                         f"{e.verdict}")
+            lines.append(f"{padded(shortened(e.name, 42), 42)} {shape:<14} {checked:>7} {e.kinks or '':>5} "
+                         f"{e.error:8.1e}  {e.verdict}")
             if e.explanation:
                 lines += textwrap.wrap(e.explanation, 100, initial_indent=" " * 8, subsequent_indent=" " * 8)
         return "\n".join(lines)

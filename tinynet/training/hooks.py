@@ -6,12 +6,15 @@ import numpy as np
 
 from tinynet.callbacks import CallbackList, ProgbarLogger, TestLogger
 from tinynet.callbacks.base import check_callbacks
+from tinynet.device import announce
 from tinynet.types import Any
 
 
 def fit_hooks(model: Any, verbose: int, callbacks: Any, history: Any, epochs: int, data: Any,
               validation: Any) -> CallbackList:
     """Those of fit."""
+    if verbose:
+        announce()
     names = model.metrics_names
     params = {"epochs": epochs, "verbose": verbose, "do_validation": validation is not None,
               "metrics": names + [f"val_{name}" for name in names]}

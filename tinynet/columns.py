@@ -1,0 +1,46 @@
+"""Texts in the columns of a terminal, where a Chinese character takes two."""
+from __future__ import annotations
+
+import itertools
+import unicodedata
+from collections.abc import Iterable
+
+
+def width(text: str) -> int:
+    """How many columns a text takes.
+
+    >>> width("relu"), width("隐藏层")
+    (4, 6)
+    """
+    return sum(map(_width, text))
+
+
+def padded(text: str, columns: int) -> str:
+    """The beginning of a text, and blanks, so that it takes this many columns.
+
+    >>> padded("dense", 7), padded("隐藏层", 5)
+    ('dense  ', '隐藏 ')
+    """
+    text = text[:_fitting(text, columns)]
+    return text + " " * (columns - width(text))
+
+
+def shortened(name: str, columns: int) -> str:
+    """A name of at most so many columns: its beginning and its end.
+
+    >>> shortened("batch_normalization_1/gamma:0", 20), shortened("第一个隐藏层/kernel:0", 14)
+    ('batch_nor...gamma:0', '第一个...el:0')
+    """
+    half = (columns - 3) // 2
+    if width(name) <= columns:
+        return name
+    return f"{name[:_fitting(name, half + 1)]}...{name[-_fitting(reversed(name), half - 1):]}"
+
+
+def _width(character) -> int:
+    return 0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
+
+
+def _fitting(characters: Iterable[str], columns: int) -> int:
+    """How many of the characters fit."""
+    return sum(1 for taken in itertools.accumulate(map(_width, characters)) if taken <= columns)
