@@ -251,7 +251,7 @@ def test_a_newer_version_is_an_error_that_names_both(path):
 @pytest.mark.parametrize("ending", [".keras", ".onnx", ".pt", ".pth", ".npz", ".npy", ".pkl", ".json", ".PKL"])
 def test_an_ending_that_promises_another_format_is_refused(model, tmp_path, ending):
     for save in (model.save, model.save_weights):
-        with pytest.raises(ValueError, match=r"tinynet does not write .* promises. Use .safetensors, or .h5"):
+        with pytest.raises(ValueError, match=r"tinynet does not save .* promises. Use .safetensors, or .h5"):
             save(tmp_path / f"model{ending}")
     assert os.listdir(tmp_path) == []
 

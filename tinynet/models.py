@@ -241,9 +241,7 @@ def load_model(filepath: Path, custom_objects: Objects = None, compile: bool = T
     return model_file.load(Sequential, filepath, custom_objects, compile)
 
 
-def save_model(model: Any, filepath: Path, overwrite: bool = True, include_optimizer: bool = True) -> None:
-    """model.save(filepath)"""
-    model.save(filepath, overwrite, include_optimizer)
+save_model = Sequential.save
 
 
 def model_from_json(text: str, custom_objects: Objects = None) -> Sequential:

@@ -141,7 +141,8 @@ def _checksum_offset(raw) -> int:
     at = header.find(CHECKSUM)
     end = at + len(CHECKSUM) + DIGITS
     if at < 0 or header.count(CHECKSUM) != 1 or header[end:end + 1] != b'"':
-        raise ModelFileError("The file has no checksum: it is damaged, or not one of tinynet's.")
+        raise ModelFileError("The file has no checksum: it is damaged, or not one of tinynet's. Another program's "
+                             "safetensors: model.set_weights([...]) of arrays of safetensors.numpy.load_file(path).")
     return 8 + at + len(CHECKSUM)
 
 

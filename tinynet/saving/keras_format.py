@@ -33,8 +33,9 @@ def is_hdf5_name(path: Path) -> bool:
     name = os.fsdecode(path)
     other = OTHER_FORMATS.get(os.path.splitext(name)[1].lower())
     if other:
-        raise ValueError(f"tinynet does not write {other}, as the name {name} promises. Use .safetensors, or .h5, from "
-                         "which Keras 2.3.1 reads models and Keras 3 weights; model.to_json() gives layers as JSON.")
+        raise ValueError(f"tinynet does not save {other}, as the name {name} promises. Use .safetensors, or .h5, from "
+                         "which Keras 2.3.1 reads models and Keras 3 weights; model.export(path) writes ONNX, and "
+                         "model.to_json() gives layers as JSON.")
     return name.endswith((".h5", ".hdf5"))
 
 

@@ -11,7 +11,7 @@ from tinynet.backend import to_numpy, xp
 from tinynet.callbacks import History, TerminateOnNaN
 from tinynet.callbacks.base import Callback, check_callbacks
 from tinynet.legacy.methods import OlderMethods
-from tinynet.saving import model_file
+from tinynet.saving import model_file, onnx_format
 from tinynet.saving.checkpoint import TrainingState
 from tinynet.training.data_adapter import (checked_arrays, checked_inputs, epochs_due, make_data, make_inputs,
                                            split_validation)
@@ -188,6 +188,7 @@ class Model(OlderMethods, Trainable, pickling.PickledModel):
     save = between_batches(model_file.save)
     save_weights = between_batches(model_file.save_weights)
     load_weights = between_batches(model_file.load_weights)
+    export = between_batches(onnx_format.export)
     explain_step = exclusive(explain.explain_step)
     gradients = exclusive(explain.gradients)
     loss_and_gradient = exclusive(explain.loss_and_gradient)
