@@ -151,7 +151,7 @@ def jax_scan(x, y, sizes, batch):
     keys = jax.random.split(jax.random.key(0), len(sizes))
     weights = [(jax.random.uniform(key, (d, u), minval=-1, maxval=1) * (6 / (d + u)) ** 0.5, jnp.zeros(u))
                for key, d, u in zip(keys, sizes, sizes[1:])]
-    state = [(weights, jax.tree.map(jnp.zeros_like, weights), jax.random.key(1)), jax.random.key(2)]
+    state: list[Any] = [(weights, jax.tree.map(jnp.zeros_like, weights), jax.random.key(1)), jax.random.key(2)]
 
     def logits(weights, h, key=None):
         for i, (w, b) in enumerate(weights):

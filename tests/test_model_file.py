@@ -1,5 +1,6 @@
 """A model file holds everything, and the files of every version and of Keras load."""
 import os
+import subprocess
 import sys
 
 import numpy as np
@@ -272,3 +273,27 @@ def test_without_h5py_the_error_says_what_to_install(model, tmp_path, monkeypatc
     with pytest.raises(ImportError, match=r'pip install "tinynet-backprop\[keras\]"'):
         model.save_weights(tmp_path / "w.h5")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_model_is_loaded_and_asked_with_numpy_alone(model, path):
+    """Beside what tinynet requires: here every other package is as if it were not installed."""
+    model.save(path)
+    expected = model.predict(np.ones((2, model.input_shape[1])))
+    code = f"""
+import sys
+ALLOWED = {{"tinynet", "numpy", "tqdm", "threadpoolctl", "platformdirs", "safetensors", *sys.stdlib_module_names}}
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in ALLOWED and not name.startswith("_"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, NotInstalled())
+import numpy as np
+from tinynet.models import load_model
+model = load_model({str(path)!r})
+print(model.predict(np.ones((2, model.input_shape[1])), verbose=0).tolist())
+model.predict(np.ones((2000, model.input_shape[1])), verbose=1)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {
+        "TINYNET_BACKEND": "numpy"})
+    assert said.returncode == 0, said.stderr
+    np.testing.assert_allclose(eval(said.stdout.splitlines()[0]), expected, rtol=1e-6)
