@@ -30,6 +30,7 @@ LABELS = np.array(["low", "middle", "top"])[np.arange(90) % 3]
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
+@pytest.mark.skipif(backend.on_gpu, reason="about functions of NumPy arrays; an emulated GPU would take minutes")
 @pytest.mark.filterwarnings("ignore")       # of scikit-learn, for scikit-learn
 @pytest.mark.parametrize("estimator", [MLPClassifier(), MLPRegressor()], ids=["classifier", "regressor"])
 def test_scikit_learn_s_own_checks_pass(estimator):

@@ -13,7 +13,7 @@ from tinynet.legacy import backend_names, functions, keras_1, metric_attributes,
 from tinynet.models import Model, Sequential
 from tinynet.types import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["Input", "Model", "Sequential", "activations", "backend", "callbacks", "constraints", "datasets",
            "distributed", "gradient_check", "initializers", "layers", "losses", "metrics", "models", "optimizers",
