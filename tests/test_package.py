@@ -49,7 +49,7 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
         "optimizers", "models", "training/step", "training/epoch", "training/model"]
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
-BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 2040, "recorded steps": 840, "the rest": 2195,
+BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 2040, "recorded steps": 840, "the rest": 2200,
            "Keras's names and data": 1285, "for other libraries": 265, "gradient checks": 940, "kernels": 120,
            "around the kernels on a CPU": 185}
 KERAS = ("legacy", "functional", "chain", "nested", "plot_model", "datasets")

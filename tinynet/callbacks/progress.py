@@ -1,6 +1,7 @@
 """The progress bar of fit, evaluate and predict, and the line that they print."""
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import time
@@ -54,12 +55,12 @@ class ProgressBar:
         return time.perf_counter() - self.started
 
 
-def columns() -> int:
-    """The width of the terminal."""
-    return shutil.get_terminal_size().columns
+def columns() -> int | None:
+    """The width of the terminal; None in a notebook, which has room."""
+    return None if _in_a_notebook() else shutil.get_terminal_size().columns
 
 
-def bar_format(title: str, texts: Iterable[str], columns: int) -> str:
+def bar_format(title: str, texts: Iterable[str], columns: int | None) -> str:
     """The format of tqdm's bar with the first of the texts that fits, or none.
 
     >>> bar_format("Epoch 2/9", ["loss: 0.5000 - accuracy: 0.7500", "accuracy: 0.7500"], 80)
@@ -67,12 +68,12 @@ def bar_format(title: str, texts: Iterable[str], columns: int) -> str:
     >>> bar_format("Epoch 2/9", ["loss: 0.5000 - accuracy: 0.7500", "accuracy: 0.7500"], 50)
     '{desc}: {percentage:3.0f}%|{bar:8}| {remaining}, accuracy: 0.7500'
     """
-    room = columns - 1 - width(f"{title}: 100%|| 00:00")
+    room = math.inf if columns is None else columns - 1 - width(f"{title}: 100%|| 00:00")
     text = next((text for text in texts if room - width(f", {text}") >= SHORTEST_BAR), "")
     text = f", {text}" if text else ""
-    bar = max(min(LONGEST_BAR, room - width(text)), 1)
+    bar = "bar" if columns is None else f"bar:{max(min(LONGEST_BAR, room - width(text)), 1)}"
     text = text.replace("{", "{{").replace("}", "}}")
-    return f"{{desc}}: {{percentage:3.0f}}%|{{bar:{bar}}}| {{remaining}}{text}"
+    return f"{{desc}}: {{percentage:3.0f}}%|{{{bar}}}| {{remaining}}{text}"
 
 
 def shorter_and_shorter(logs: dict[str, Any]) -> list[str]:
@@ -95,7 +96,11 @@ def as_text(logs: Logs) -> str:
 
 def _is_interactive() -> bool:
     """Whether the output is a terminal or a notebook, which can redraw a bar."""
-    return getattr(sys.stdout, "isatty", bool)() or "ipykernel" in type(sys.stdout).__module__
+    return getattr(sys.stdout, "isatty", bool)() or _in_a_notebook()
+
+
+def _in_a_notebook() -> bool:
+    return "ipykernel" in type(sys.stdout).__module__
 
 
 class ProgbarLogger(Callback):
