@@ -275,6 +275,21 @@ def test_without_h5py_the_error_says_what_to_install(model, tmp_path, monkeypatc
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "nadam"])
+def test_a_model_in_memory_that_joblib_maps_can_be_trained(model, tmp_path, optimizer):
+    joblib = pytest.importorskip("joblib")
+    x = np.random.random_sample((20, model.input_shape[1]))
+    y = np.full((20, model.output_shape[1]), 1 / model.output_shape[1])
+    model.compile(optimizer, "mse")
+    model.fit(x, y, verbose=0)
+    joblib.dump(model, tmp_path / "model.joblib")
+    mapped = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
+    for each in (model, mapped):
+        np.random.seed(0)
+        each.fit(x, y, shuffle=False, verbose=0)
+    assert mapped.optimizer.iterations == 2
+
+
 def test_a_model_is_loaded_and_asked_with_numpy_alone(model, path):
     """Beside what tinynet requires: here every other package is as if it were not installed."""
     model.save(path)

@@ -84,6 +84,23 @@ def test_the_tutorial_s_network_predicts_the_same(tmp_path):
     assert difference(model, x, tmp_path / "model.onnx") < 1e-6
 
 
+@pytest.mark.parametrize("function", ["elu", "selu", "softplus", "softsign", "hard_sigmoid"])
+def test_what_onnxruntime_has_in_float32_only_is_computed_in_it(function, tmp_path):
+    backend.set_floatx("float64")
+    try:
+        model = Sequential([Dense(3, function, input_shape=(4,)), layers.ThresholdedReLU(0.1), layers.ELU(0.5)])
+        assert difference(model, np.random.random_sample((5, 4)), tmp_path / "model.onnx") < 1e-6
+    finally:
+        backend.set_floatx("float32")
+
+
+@pytest.mark.parametrize("name", ["array_0", "array_1", "MatMul_0", "Add_1", "d_output"])
+def test_any_name_of_the_inputs_is_possible(name, tmp_path):
+    given = layers.Input((4,), name=name)
+    model = Model(given, Dense(3, name="d")(given))
+    assert difference(model, np.ones((2, 4), "f"), tmp_path / "model.onnx") < 1e-6
+
+
 def test_names_and_types_are_the_model_s(tmp_path):
     backend.set_floatx("float64")
     try:

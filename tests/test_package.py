@@ -49,8 +49,8 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
         "optimizers", "models", "training/step", "training/epoch", "training/model"]
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
-BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 2040, "recorded steps": 840, "the rest": 2200,
-           "Keras's names and data": 1285, "for other libraries": 265, "gradient checks": 940, "kernels": 120,
+BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 2055, "recorded steps": 840, "the rest": 2230,
+           "Keras's names and data": 1285, "for other libraries": 310, "gradient checks": 940, "kernels": 120,
            "around the kernels on a CPU": 185}
 KERAS = ("legacy", "functional", "chain", "nested", "plot_model", "datasets")
 OTHERS = ("wrappers",)      # what is there for other libraries
@@ -370,7 +370,18 @@ def test_a_history_can_be_read(classifier):
     page = history._repr_html_()
     assert page.count("<tr>") == 5 and page.count("<polyline") == 4 and "<b>History of 3 epochs</b>" in page
     xml.etree.ElementTree.fromstring(page)
-    assert repr(tinynet.callbacks.History()).startswith("History of 0 epochs")
+    assert repr(tinynet.callbacks.History()) == "History of 0 epochs"
+
+
+def test_a_history_has_a_best_only_where_it_is_known():
+    history = tinynet.callbacks.History()
+    for epoch, loss in enumerate((np.nan, 2.0, 1e-5, np.nan)):
+        history.on_epoch_end(epoch, {"loss": loss, "my_score": loss, "precision": [loss, loss + 1]})
+    assert history.overview()[0] == ("loss", "nan", "nan", "1.0000e-05", "3")
+    assert history.overview()[1] == ("my_score", "nan", "nan", "", "")
+    assert history.overview()[2] == ("precision", "nan", "nan", "2.5000", "2")
+    assert len({len(line) for line in repr(history).splitlines()[1:]}) == 1
+    xml.etree.ElementTree.fromstring(history._repr_html_())
 
 
 def test_a_model_is_a_table_in_a_notebook():

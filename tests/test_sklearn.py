@@ -176,13 +176,34 @@ def test_early_stopping_holds_samples_out_and_keeps_the_best_weights():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         classifier.fit(SAMPLES, LABELS)
-    held = classifier.history_.history["val_loss"]
-    assert len(held) == classifier.n_iter_ < 200 and np.argmin(held) < len(held) - 1
-    assert classifier.score(SAMPLES, LABELS) > 0.85
+    assert len(classifier.history_.history["val_loss"]) == classifier.n_iter_ < 200
+    assert classifier.score(SAMPLES, LABELS) > 0.7
+    regressor = MLPRegressor((16,), early_stopping=True, learning_rate_init=0.05, random_state=0, max_iter=60)
+    scores = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tinynet.wrappers.mlp._score_of", lambda score, x, y, model: (
+            scores.append(score(y, model.predict(x))), scores[-1])[1])
+        regressor.fit(SAMPLES, SAMPLES[:, 0] ** 2)
+    held, held_y = SAMPLES, SAMPLES[:, 0] ** 2
+    assert max(scores) > scores[-1] and len(scores) == regressor.n_iter_
+    assert regressor.score(held, held_y) > 0
 
 
-def test_training_stops_when_the_loss_no_longer_falls_and_warns_if_it_still_does():
-    assert 10 < MLPRegressor(random_state=0, tol=1.0).fit(SAMPLES, SAMPLES[:, 0]).n_iter_ < 30
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("options", [{}, {"tol": 1e-2}, {"tol": 1e9, "n_iter_no_change": 1}, {"n_iter_no_change": 3}],
+                         ids=str)
+def test_training_stops_in_the_same_epoch_as_scikit_learn_s(case, options, float64):
+    ours, theirs, y = CASES[case]
+    options = {"hidden_layer_sizes": (8, 6), "batch_size": 20, "shuffle": False, "max_iter": 3000,
+               "learning_rate_init": 0.01} | options
+    standing = {"solver": "sgd", "momentum": 0.0, "learning_rate_init": 1e-30, "max_iter": 1}
+    still = ours(random_state=0, **options | standing).fit(SAMPLES[:60], y)
+    mine = ours(random_state=0, **options).fit(SAMPLES[:60], y)
+    other = theirs_from(theirs, list(zip(still.coefs_, still.intercepts_)), random_state=0, **options)
+    assert mine.n_iter_ == other.fit(SAMPLES[:60], y).n_iter_ < 3000
+
+
+def test_training_warns_if_the_loss_still_falls():
     with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
         MLPRegressor(random_state=0, max_iter=3).fit(SAMPLES, SAMPLES[:, 0])
 
@@ -228,12 +249,44 @@ def test_verbose_shows_the_progress(capsys):
     assert re.search(r"Epoch 2/2 - \d+s - loss: ", capsys.readouterr().out)
 
 
+def test_a_fit_that_fails_leaves_nothing_fitted():
+    """Not the old network with the new classes."""
+    for classifier in (MLPClassifier(max_iter=3), KerasClassifier(network, epochs=1, verbose=0)):
+        classifier.fit(SAMPLES, LABELS)
+        with pytest.raises((ValueError, TypeError)):
+            classifier.set_params(**{"alpha": -1} if isinstance(classifier, MLPClassifier) else {"epochs": -1})
+            classifier.fit(SAMPLES, np.arange(90) % 2)
+        with pytest.raises(NotFittedError):
+            classifier.predict(SAMPLES)
+
+
+def test_columns_that_are_not_numbers_are_named(table):
+    x, y = table
+    import pandas as pd
+    for columns, text in (({}, "column 'kind' of dtype .* holds '[abc]'"),
+                          ({"kind": pd.date_range("2020", periods=120)}, "column 'kind' of dtype .* holds dates"),
+                          ({"kind": np.r_[np.nan, np.ones(119)]}, "column 'kind' of dtype float64 has missing values")):
+        for estimator in (MLPClassifier(max_iter=2), MLPRegressor(max_iter=2)):
+            with pytest.raises(ValueError, match=text):
+                estimator.fit(x.assign(**columns), y)
+
+
+def test_a_label_that_fit_has_not_seen_is_an_error_and_probabilities_of_zero_have_a_logarithm():
+    model = KerasClassifier(network, epochs=1, verbose=0)
+    model.fit(SAMPLES, LABELS)
+    with pytest.raises(ValueError, match="y holds labels that fit has not seen. Expected .'low', 'middle', 'top'"):
+        model.score(SAMPLES, np.full(90, "high"))
+    classifier = MLPClassifier(max_iter=5).fit(SAMPLES, np.arange(90) % 2)
+    assert np.isfinite(classifier.predict_log_proba(1e6 * SAMPLES)).all()
+
+
 @pytest.mark.parametrize("arguments, text", [
     ({"alpha": -1}, "alpha must be a number of at least 0"), ({"max_iter": 0}, "max_iter must be a whole number"),
     ({"hidden_layer_sizes": (0,)}, "units must be a whole number"), ({"activation": "swish"}, "Unknown activation"),
     ({"solver": "lbfgs"}, "Unknown optimizer: lbfgs"), ({"batch_size": 0}, "batch_size must"), ({"dropout": 1}, "rate"),
     ({"learning_rate_init": 0}, "learning_rate_init must be a number above 0"),
     ({"early_stopping": True, "validation_fraction": 1.0}, "validation_fraction must be a number above 0 and below 1"),
+    ({"tol": -1}, "tol must be a number of at least 0"), ({"solver": 3}, "solver must be the name of an optimizer"),
     ({"n_iter_no_change": 0}, "n_iter_no_change must be"), ({"beta_1": 1.0}, "beta_1 must be")], ids=str)
 def test_a_bad_argument_is_named_by_fit(arguments, text):
     before = np.random.get_state()[1].copy()

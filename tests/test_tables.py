@@ -81,7 +81,9 @@ def test_a_column_of_pandas_that_is_not_numbers_is_named(model, pd):
     for column, text in {
             "text": (["p", "q"], r"column 'c' of dtype \w+ holds 'p'.*get_dummies\(x, columns=\['c'\]"),
             "categories": (pd.Categorical(["p", "q"]), "column 'c' of dtype category holds 'p'"),
-            "dates": (pd.to_datetime(["2020", "2021"]), r"column 'c' of dtype datetime64\[\w+\] holds dates.*dt.days"),
+            "dates": (pd.to_datetime(["2020", "2021"]), r"dtype datetime64.* holds dates.*: \(x\['c'\] - x\['c'\].min"),
+            "dates of a zone": (pd.to_datetime(["2020", "2021"], utc=True), "dtype datetime64.* holds dates or times"),
+            "too large": (np.array([10**400, 1], object), "column 'c' of dtype object (holds 1000.* too large|cannot be)"),
             "durations": (pd.to_timedelta([1, 2], unit="D"), "column 'c' of dtype timedelta64.* holds dates or times"),
             "complex": (np.array([1j, 2]), "column 'c' of dtype complex128 holds 1j"),
             "None": (np.array([1.0, None], object), "column 'c' of dtype object has missing.* 1 in all, .* row 1"),
@@ -91,7 +93,19 @@ def test_a_column_of_pandas_that_is_not_numbers_is_named(model, pd):
     is_refused(model, r"column 'kind' of dtype \w+ holds 'p'.*numpy.unique\(y, return_inverse=True\)", frame,
                pd.Series(["p", "q"], name="kind"))
     y = pd.Series([1, None], dtype="Int64")
-    is_refused(model, r"column None of dtype Int64 has missing values.*y.dropna\(\)", frame, y)
+    is_refused(model, "column None of dtype Int64 has missing values.*Leave these samples out of x and y", frame, y)
+
+
+def test_arrays_of_pandas_and_subclasses_of_frames_are_read_too(model, pd):
+    class Table(pd.DataFrame):
+        pass
+    is_the_array(model, Table(ROWS))
+    is_refused(model, "column 'b' of dtype .* holds 'x'", Table({"a": [1, 2], "b": ["x", "y"], "c": [0, 1]}))
+    for y in (pd.array([1, 2], "Int64"), pd.array([True, False], "boolean"), pd.Categorical([1, 2]),
+              pd.arrays.SparseArray([1, 2]), pd.Series([1, 2], dtype="Int64").values):
+        model.fit(ROWS, y, verbose=0)
+    is_refused(model, "column None of dtype .* holds 'x'", ROWS, pd.array(["x", "y"], "string"))
+    is_refused(model, "expects an array of numbers", ROWS, pd.MultiIndex.from_tuples([(1, 2), (3, 4)]))
 
 
 def test_a_column_of_polars_that_is_not_numbers_is_named(model, pl):
@@ -99,6 +113,8 @@ def test_a_column_of_polars_that_is_not_numbers_is_named(model, pl):
     for column, text in {
             "text": (pl.Series(["p", "q"]), r"column 'c' of dtype String holds 'p'.*x.to_dummies\('c'\)"),
             "dates": (pl.Series(["2020-01-01", "2021-01-01"]).str.to_date(), "column 'c' of dtype Date holds dates"),
+            "structs": (pl.Series([{"z": 1}, {"z": 2}]), "column 'c' of dtype Struct.* holds"),
+            "arrays": (pl.Series([[1, 2], [3, 4]], dtype=pl.Array(pl.Int64, 2)), "column 'c' of dtype Array.* holds"),
             "null": (pl.Series([1, None]), r"column 'c' of dtype Int64 has missing values.*x.fill_null\(0\)")}.values():
         is_refused(model, text, frame.with_columns(column.alias("c")))
     is_refused(model, r"LazyFrame of polars, which has no numbers yet. Pass x.collect\(\)", frame.lazy())

@@ -15,6 +15,15 @@ def width(text: str) -> int:
     return sum(map(_width, text))
 
 
+def counted(number: int, thing: str) -> str:
+    """How many there are.
+
+    >>> counted(1, "epoch"), counted(2, "epoch")
+    ('1 epoch', '2 epochs')
+    """
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
 def padded(text: str, columns: int) -> str:
     """The beginning of a text, and blanks, so that it takes this many columns.
 

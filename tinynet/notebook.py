@@ -4,6 +4,7 @@ from __future__ import annotations
 import html
 import math
 
+from tinynet.columns import counted
 from tinynet.types import Any
 
 WIDTH, HEIGHT, COLOUR = 120, 22, "#1f5fa8"
@@ -14,8 +15,8 @@ def history_table(history: Any) -> str:
     """A row for the loss and each metric: its curve, its first, last and best value, and the epoch of the best."""
     rows = [_row("th", "", "by epoch", "first", "last", "best", "in epoch")]
     for name, first, last, best, epoch in history.overview():
-        rows.append(_row("td", html.escape(name), curve(history.history[name]), first, last, best, epoch))
-    return f"<div><b>History of {len(history.epoch)} epochs</b><table>{''.join(rows)}</table></div>"
+        rows.append(_row("td", html.escape(name), curve(history.means(name)), first, last, best, epoch))
+    return f"<div><b>History of {counted(len(history.epoch), 'epoch')}</b><table>{''.join(rows)}</table></div>"
 
 
 def model_table(model: Any) -> str:

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 import numpy as np
 
 from tinynet.backend import kernels, xp
+from tinynet.pickling import writable
 from tinynet.types import Any, Array, Shape
 
 
@@ -81,6 +82,9 @@ class MaskStream:
         self.seed = seed
         self.counter: Array = xp.zeros(1, np.int64)     # the step: an array that a captured training step can increase
         self.first_row = 0                      # in the batch, of the rows that are drawn for: not 0 in a shard
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, counter=writable(state["counter"]))
 
     @property
     def step(self) -> int:

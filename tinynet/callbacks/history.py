@@ -1,14 +1,15 @@
 """History and CSVLogger: the logs of each epoch, in memory and in a file."""
 from __future__ import annotations
 
+import math
 import os
 
 import numpy as np
 
 from tinynet.callbacks.base import Callback
-from tinynet.callbacks.monitors import higher_is_better
-from tinynet.callbacks.progress import as_text
-from tinynet.columns import padded, width
+from tinynet.callbacks.monitors import direction
+from tinynet.callbacks.progress import as_number
+from tinynet.columns import counted, padded, width
 from tinynet.types import Any, Logs
 from tinynet.validation import Pasteable
 
@@ -36,23 +37,28 @@ class History(Callback):
     def overview(self) -> list[tuple[str, ...]]:
         """(name, first value, last, best, the epoch of the best, counted from 1) of the loss and each metric, as texts.
 
-        Training comes first. A metric that does not say which way is better has no best.
+        Training comes first. The best is empty if neither the metric nor its name says whether higher is better.
         """
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for name in sorted(self.history, key=lambda name: name.startswith("val_")):
-            values, higher = self.history[name], higher_is_better(name, self.model)
-            numbers = [float(np.mean(value)) for value in values]
-            best = (max if higher else min)(range(len(numbers)), key=numbers.__getitem__)
-            texts = (as_text({"": numbers[i]})[2:] for i in (0, -1, best))
-            rows.append((name, *texts, str(self.epochs_of[name][best] + 1)))
+            values, higher = self.means(name), direction(name, self.model)
+            known = [i for i, value in enumerate(values) if not math.isnan(value)]
+            best = () if higher is None or not known else (
+                i := (max if higher else min)(known, key=values.__getitem__), self.epochs_of[name][i] + 1)
+            rows.append((name, as_number(values[0]), as_number(values[-1]),
+                         *((as_number(values[best[0]]), str(best[1])) if best else ("", ""))))
         return rows
+
+    def means(self, name: str) -> list[float]:
+        """The values of a metric; the mean of those of several thresholds."""
+        return [float(np.mean(value)) for value in self.history[name]]
 
     def __repr__(self) -> str:
         rows = [("", "first", "last", "best", "in epoch"), *self.overview()]
-        longest = max(width(row[0]) for row in rows)
-        lines = [f"{padded(name, longest + 1)} {first:>8} {last:>8} {best:>8}  {epoch:>8}"
-                 for name, first, last, best, epoch in rows]
-        return "\n".join([f"History of {len(self.epoch)} epochs", *lines])
+        longest, *wide = (max(8, *(width(cell) for cell in column)) for column in zip(*rows))
+        lines = [f"{padded(name, longest)} " + "".join(f"  {cell:>{size}}" for cell, size in zip(cells, wide))
+                 for name, *cells in rows]
+        return "\n".join([f"History of {counted(len(self.epoch), 'epoch')}", *lines * bool(self.epoch)])
 
     def _repr_html_(self) -> str:
         from tinynet import notebook        # here, because only notebooks need it

@@ -69,13 +69,23 @@ def higher_is_better(name: str, model: Any = None) -> bool:
     >>> higher_is_better("val_accuracy"), higher_is_better("val_loss")
     (True, False)
     """
+    return bool(direction(name, model))
+
+
+def direction(name: str, model: Any = None) -> bool | None:
+    """The same; None if neither the metric nor the name says it.
+
+    >>> direction("loss"), direction("lr")
+    (False, None)
+    """
     name = name.removeprefix("val_")
     for reported in getattr(model, "metrics", []):
         if reported.name == name and reported.metric.higher_is_better is not None:
             return reported.metric.higher_is_better
     words = name.lower().split("_")
-    return any(word.startswith("acc") or word in HIGHER_IS_BETTER for word in words) and words[-1] not in (
-        "loss", "error")
+    if words[-1] in ("loss", "error"):
+        return False
+    return True if any(word.startswith("acc") or word in HIGHER_IS_BETTER for word in words) else None
 
 
 class EarlyStopping(Monitor):

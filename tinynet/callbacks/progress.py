@@ -90,8 +90,16 @@ def as_text(logs: Logs) -> str:
     'loss: 0.2500 - accuracy: 1.0000e-04'
     """
     means = {name: float(np.mean(value)) for name, value in logs.items()}      # of a metric with several thresholds
-    return " - ".join(f"{name}: {value:.4f}" if abs(value) > 1e-3 else f"{name}: {value:.4e}"
-                      for name, value in means.items())
+    return " - ".join(f"{name}: {as_number(value)}" for name, value in means.items())
+
+
+def as_number(value: float) -> str:
+    """A number as Keras prints it.
+
+    >>> as_number(0.25), as_number(0.0001)
+    ('0.2500', '1.0000e-04')
+    """
+    return f"{value:.4f}" if abs(value) > 1e-3 else f"{value:.4e}"
 
 
 def _is_interactive() -> bool:

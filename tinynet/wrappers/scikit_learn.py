@@ -86,7 +86,11 @@ class BaseWrapper(BaseEstimator):
         self.feature_names_in_ = names_of(x)
         y = self._one_hot(np.asarray(y))
         own = copy.deepcopy(self.filter_sk_params(Sequential.fit))      # callbacks keep the state of one fit
-        return self.model.fit(x, y, **own | kwargs)
+        try:
+            return self.model.fit(x, y, **own | kwargs)
+        except Exception:       # not Ctrl-C, after which a script may go on with what there is
+            self.model = None
+            raise
 
     def _fitted(self, x):
         """The model.  Raises NotFittedError before fit, ValueError for a table with other columns than in fit."""
@@ -148,6 +152,8 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
     def score(self, x: ArrayLike, y: ArrayLike, **kwargs: Any) -> float:
         """The accuracy.  Raises ValueError unless the model was compiled with metrics=["accuracy"]."""
         model = self._fitted(x)
+        if not np.isin(y, self.classes_).all():
+            raise ValueError(f"y holds labels that fit has not seen. Expected {self.classes_.tolist()}.")
         y = self._one_hot(np.searchsorted(self.classes_, y))
         outputs = model.evaluate(x, y, **self.filter_sk_params(Sequential.evaluate, kwargs))
         found = dict(zip(self.model.metrics_names, outputs if isinstance(outputs, list) else [outputs]))
