@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tinynet
-from tinynet import columns, device, losses
+from tinynet import device, losses, text_width
 from tinynet.backend import on_gpu
 from tinynet.layers import Dense, Dropout
 from tinynet.models import Sequential
@@ -24,7 +24,7 @@ ROOT = Path(tinynet.__file__).parent
 
 # Each room, a module or a folder, imports only from the rooms of the rows above it.
 FLOORS = [
-    ["types", "columns"],
+    ["types", "text_width"],
     ["validation", "datasets", "explain_page", "notebook", "chain"],
     ["legacy/methods"],     # which Model inherits; the rest of legacy knows all modules
     ["registry", "device", "callbacks"],
@@ -349,14 +349,14 @@ def test_tables_align_with_chinese_names(capsys):
     model = Sequential([Dense(3, activation="relu", input_shape=(4,), name="第一个隐藏层"), Dense(2, name="输出")])
     model.summary()
     lines = capsys.readouterr().out.splitlines()
-    assert [columns.width(line) for line in lines[1:8]] == [65] * 7
-    assert all(columns.width(line.partition("(None")[0]) == 29 for line in lines if "(None" in line)
+    assert [text_width.width(line) for line in lines[1:8]] == [65] * 7
+    assert all(text_width.width(line.partition("(None")[0]) == 29 for line in lines if "(None" in line)
     model.compile("sgd", "mse")
     x, y = np.ones((5, 4)), np.ones((5, 2))
     report = [line for line in str(check_model(model, x, y)).splitlines()[1:] if line.endswith("right")]
-    assert len({columns.width(line) for line in report}) == 1 and any("第一个隐藏层/kernel:0" in line for line in report)
+    assert len({text_width.width(line) for line in report}) == 1 and any("第一个隐藏层/kernel:0" in line for line in report)
     steps = [line for line in str(model.explain_step(x, y)).splitlines() if "(5," in line]
-    assert len({columns.width(line.partition("(5,")[0]) for line in steps}) == 1
+    assert len({text_width.width(line.partition("(5,")[0]) for line in steps}) == 1
 
 
 def test_a_history_can_be_read(classifier):

@@ -33,7 +33,7 @@ def linear_backward(y: Array, dy: Array) -> Array:
     return dy
 
 
-def relu(x: Array, alpha: float = 0.0, max_value: Any = None, threshold: float = 0.0,
+def relu(x: Array, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0,
          out: Array | None = None) -> Array:
     """y = max(x, 0)
 

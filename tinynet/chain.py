@@ -40,11 +40,11 @@ class Tensor:
         return self.layer.name if self.layer else "inputs"
 
     @property
-    def batch_input_shape(self) -> tuple[Any, ...]:
+    def batch_input_shape(self) -> Shape:
         """`shape`, as of an InputLayer, which Input() returned before it returned a tensor."""
         return self.shape
 
-    def get_shape(self) -> Any:
+    def get_shape(self) -> Shape:
         """`shape`, as a method."""
         return self.shape
 
@@ -88,7 +88,7 @@ class LayerTensors:
         return self.output.previous or self.output
 
 
-def build_stack(stack: list[Any], shape: Shape) -> tuple[Any, ...]:
+def build_stack(stack: list[Any], shape: Shape) -> Shape:
     """Build layers of which one reads the other, or none of them; the shape of what the last one returns."""
     unbuilt = [layer for layer in stack if not layer.built]
     try:

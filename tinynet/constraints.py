@@ -14,7 +14,7 @@ __all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deseria
 class Constraint(Configurable):
     """The base class: your own, or any function, takes a weight w and returns the new weight, of the same shape."""
 
-    def __call__(self, w: Array) -> Any:
+    def __call__(self, w: Array) -> Array:
         raise NotImplementedError(f"{type(self).__name__} must define __call__(w).")
 
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from tinynet import activations
 from tinynet.backend import to_numpy, working, xp
-from tinynet.columns import padded, shortened
+from tinynet.text_width import padded, shortened
 from tinynet.layers import Activation
 from tinynet.fused_layers import unfuse
-from tinynet.types import Any, Array, ArrayLike, Identifier
+from tinynet.types import Any, Array, ArrayLike
 
 
 @dataclass
@@ -118,7 +118,7 @@ def loss_and_gradient(model: Any, theta: Array, x: ArrayLike, y: ArrayLike,
         return float(loss), to_numpy(model.parameters.grad).astype(float)
 
 
-def raise_nonfinite_loss(model: Any, state: Any, batch: int, loss: Identifier) -> None:
+def raise_nonfinite_loss(model: Any, state: Any, batch: int, loss: Any) -> None:
     """Raise FloatingPointError for a loss that is NaN or infinite; it names the first layer whose output is."""
     where = "No output that a layer keeps is NaN or infinite: look at the loss, the targets and layers of your own."
     stack = model.stack

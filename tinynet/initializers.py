@@ -170,7 +170,7 @@ class VarianceScaling(Initializer):
         return np.sqrt(self.scale / n) / 0.87962566103423978 * within_two_deviations(self.generator(), shape)
 
 
-def fans(shape: Shape) -> tuple[Any, ...]:
+def fans(shape: Shape) -> tuple[float, float]:
     """(fan_in, fan_out) of a weight: D and U of a kernel (D, U), each times the lengths of the axes before.
 
     >>> fans((784, 512))

@@ -111,7 +111,7 @@ class Sequential(ModelTensors, Model):
         """The layers that run, in order, those that are arguments of others among them."""
         return [layer for stack in self._stacks for layer in stack]
 
-    def get_layer(self, name: str | None = None, index: Any = None) -> Layer:
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name, or at this index.  Raises ValueError if there is none."""
         if index is not None:
             check_layer_index(index, self)

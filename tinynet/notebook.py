@@ -4,7 +4,7 @@ from __future__ import annotations
 import html
 import math
 
-from tinynet.columns import counted
+from tinynet.text_width import counted
 from tinynet.types import Any
 
 WIDTH, HEIGHT, COLOUR = 120, 22, "#1f5fa8"

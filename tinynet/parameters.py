@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tinynet import pickling
 from tinynet.backend import xp
-from tinynet.types import Any, Array, Identifier
+from tinynet.types import Any, Array, ArrayLike, Identifier, Shape
 from tinynet.validation import check_constrained
 
 
@@ -42,7 +42,7 @@ class Parameter(pickling.PickledParameter):
         return f"Parameter(name={self.name!r}, shape={self.value.shape})"
 
     @property
-    def shape(self) -> tuple[Any, ...]:
+    def shape(self) -> Shape:
         return self._value.shape
 
     @property
@@ -54,7 +54,7 @@ class Parameter(pickling.PickledParameter):
         return self._value
 
     @value.setter
-    def value(self, numbers: Array) -> None:
+    def value(self, numbers: ArrayLike) -> None:
         self._value[...] = self._checked(numbers, "value")
 
     @property
@@ -62,7 +62,7 @@ class Parameter(pickling.PickledParameter):
         return self._grad
 
     @grad.setter
-    def grad(self, numbers: Any) -> None:
+    def grad(self, numbers: ArrayLike) -> None:
         self._grad[...] = self._checked(numbers, "gradient")
 
     def _checked(self, numbers, what):
@@ -73,7 +73,7 @@ class Parameter(pickling.PickledParameter):
             raise ValueError(f"The {what} of {self.name} must have the shape {self.shape}, got {array.shape}.{hint}")
         return array
 
-    def assign(self, numbers: Array) -> None:
+    def assign(self, numbers: ArrayLike) -> None:
         """Set the value.  Raises ValueError unless these are real numbers of its shape."""
         array = xp.asarray(numbers)
         if array.shape != self.value.shape or array.dtype.kind not in "fiub":

@@ -11,7 +11,7 @@ ESCAPED = {ord('"'): '\\"', ord("\\"): "\\\\"}
 EDGE, FILL, TEXT = "#1f5fa8", "#eef3f9", "#222222"
 
 
-def plot_model(model: Any, to_file: str = "model.png", show_shapes: bool = False, show_layer_names: bool = True,
+def plot_model(model: Any, to_file: Path = "model.png", show_shapes: bool = False, show_layer_names: bool = True,
                rankdir: str = "TB", expand_nested: bool = False, dpi: int = 96) -> Any:
     """Write a picture of the layers of a model to a file; returns IPython's Image of a .png, if IPython is installed.
 

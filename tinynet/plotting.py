@@ -13,7 +13,7 @@ from tinynet.types import Any, Array, ArrayLike, Function
 BLUE, ORANGE, GREY = "#1f5fa8", "#e0702d", "#8a8a8a"
 
 
-def plot_samples(images: Array, labels: Array | None = None, columns: int = 8) -> Any:
+def plot_samples(images: Array, labels: ArrayLike = None, columns: int = 8) -> Any:
     """Images (N, H, W) in rows of `columns`, each below its label."""
     rows = -(-len(images) // columns)
     figure = _figure(1.1 * columns, 1.3 * rows)
@@ -124,7 +124,7 @@ def plot_gradient_flow(model: Any, x: ArrayLike, y: ArrayLike) -> Any:
     return figure
 
 
-def plot_step_size(f: Function | None = None, x: ArrayLike = 1.5, derivative: Any = None) -> Any:
+def plot_step_size(f: Function | None = None, x: float = 1.5, derivative: float | None = None) -> Any:
     """The error of f'(x) by the three methods of the gradient check, against the size h of the step.
 
     From right to left: a shorter step cuts less off the series, h^2 or h^4 of it, until the rounding error of the

@@ -46,17 +46,17 @@ class L1L2(Regularizer):
         return self.l1 * xp.sign(w.real) + 2 * self.l2 * w
 
 
-def l1(l: float = 0.01) -> Any:  # noqa: E741: Keras's name for it
+def l1(l: float = 0.01) -> L1L2:  # noqa: E741: Keras's name for it
     """R = l sum |w|"""
     return L1L2(l1=l)
 
 
-def l2(l: float = 0.01) -> Any:  # noqa: E741
+def l2(l: float = 0.01) -> L1L2:  # noqa: E741
     """R = l sum w^2"""
     return L1L2(l2=l)
 
 
-def l1_l2(l1: float = 0.01, l2: float = 0.01) -> Any:
+def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
     """R = l1 sum |w| + l2 sum w^2"""
     return L1L2(l1, l2)
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from tinynet.backend import to_numpy
 from tinynet.callbacks.progress import ProgressBar, as_text, shorter_and_shorter
-from tinynet.columns import padded, width
+from tinynet.text_width import padded, width
 from tinynet.datasets.download import get_file
 from tinynet.plot_model import model_to_dot, plot_model
 from tinynet.random import set_random_seed
@@ -118,7 +118,7 @@ class Progbar:
         self.update(self.seen + n, values)
 
 
-def print_summary(model: Any, line_length: Any = None, positions: Any = None,
+def print_summary(model: Any, line_length: int | None = None, positions: Any = None,
                   print_fn: Function | None = None) -> None:
     """Print the layers, their output shapes and numbers of parameters.
 

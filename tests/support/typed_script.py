@@ -38,10 +38,12 @@ def train(folder: Path) -> float:
     model = Sequential([Dense(512, activation="relu", input_shape=(784,)), Dropout(0.2), BatchNormalization(), Scale()])
     model.add(Dense(10))
     model.add(Activation("softmax"))
-    model.compile(optimizers.RMSprop(learning_rate=0.001), losses.CategoricalCrossentropy(), metrics=[
-        "accuracy", metrics.AUC()])
+    loss_function = losses.CategoricalCrossentropy(label_smoothing=0.1)
+    model.compile(optimizers.RMSprop(learning_rate=0.001), loss_function, metrics=[
+        "accuracy", metrics.AUC(), metrics.BinaryAccuracy(threshold=0.7)])
     history = model.fit(is_array.reshape(-1, 784) / 255, to_categorical(y_train), batch_size=128, epochs=2,
                         validation_split=0.1, callbacks=[callbacks.EarlyStopping(patience=3), Stop()])
+    model.fit(((x, x) for x in [is_array]), steps_per_epoch=len(is_array) / 32)
     is_curve: list[float] = history.history["loss"]
     is_prediction: np.ndarray = model.predict(x_test, batch_size=128)
     is_model: Sequential = load_model(folder / "model.safetensors")
@@ -49,7 +51,7 @@ def train(folder: Path) -> float:
     is_weights: list[np.ndarray] = model.get_weights()
     is_text: str = model.to_json()
     is_number: int = model.count_params()
-    loss, accuracy, _ = model.evaluate(x_test, y_test, verbose=0)
+    loss, accuracy, *_ = model.evaluate(x_test, y_test, verbose=0)
     model.save(folder / "model.safetensors", overwrite=False)
     K.set_value(model.optimizer.lr, K.mean(is_prediction))
     assert_gradients(check_layer(Scale(), (4, 3)))

@@ -1,7 +1,6 @@
 """Callback: the base class, and the list of callbacks that fit calls."""
 from __future__ import annotations
 
-
 from tinynet.types import Any, Logs
 from tinynet.validation import find, reject_renamed
 

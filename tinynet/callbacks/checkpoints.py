@@ -95,7 +95,7 @@ class BackupAndRestore(Pasteable, Callback):
     Source: the callback of this name in TensorFlow 2.3, which keeps neither shuffling nor random streams.
     """
 
-    def __init__(self, backup_dir: Any, save_freq: Any = "epoch"):
+    def __init__(self, backup_dir: Path, save_freq: int | str = "epoch"):
         self.backup_dir: str = os.fsdecode(backup_dir)
         if save_freq != "epoch":
             save_freq = whole_number("save_freq, unless it is 'epoch',", save_freq, least=1)

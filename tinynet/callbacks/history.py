@@ -9,13 +9,14 @@ import numpy as np
 from tinynet.callbacks.base import Callback
 from tinynet.callbacks.monitors import direction
 from tinynet.callbacks.progress import as_number
-from tinynet.columns import counted, padded, width
-from tinynet.types import Any, Logs
+from tinynet.text_width import counted, padded, width
+from tinynet.types import Any, Logs, Path
 from tinynet.validation import Pasteable
 
 
 class History(Callback):
-    """The logs of all epochs, which fit returns: `history.history["val_loss"]` is a list of floats.
+    """The logs of all epochs, which fit returns: `history.history["val_loss"]` is a list of floats,
+    or for a metric of several thresholds of lists of them.
 
     `epoch` lists the epochs, from 0, and `epochs_of["val_loss"]` those that have this value.
 
@@ -24,8 +25,8 @@ class History(Callback):
     {'loss': [0.5, 0.25]}
     >>> history
     History of 2 epochs
-             first     last     best  in epoch
-    loss    0.5000   0.2500   0.2500         2
+                 first      last      best  in epoch
+    loss        0.5000    0.2500    0.2500         2
     """
 
     def __init__(self) -> None:
@@ -66,7 +67,7 @@ class History(Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.epoch: list[int] = []
-        self.history: dict[str, list[float]] = {}
+        self.history: dict[str, list[Any]] = {}
         self.epochs_of: dict[str, list[int]] = {}
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -91,7 +92,7 @@ class CSVLogger(Pasteable, Callback):
     file: Any = None
     writer: Any = None
 
-    def __init__(self, filename: Any, separator: str = ",", append: bool = False):
+    def __init__(self, filename: Path, separator: str = ",", append: bool = False):
         if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
             raise ValueError(f"separator must be a single character, such as ';', got {separator!r}.")
         self.filename: str = os.fspath(filename)

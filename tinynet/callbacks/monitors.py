@@ -132,7 +132,7 @@ class EarlyStopping(Monitor):
             return
         if self.improved(value):
             if self.restore_best_weights:
-                self.best_weights: Any = self.model.get_weights()
+                self.best_weights = self.model.get_weights()
             return
         self.wait += 1
         if self.wait >= self.patience:
@@ -194,7 +194,7 @@ class ReduceLROnPlateau(Monitor):
             return
         if self.cooldown_counter:
             self.cooldown_counter -= 1
-            self.wait: int = 0
+            self.wait = 0
         if self.improved(value) or self.cooldown_counter:
             return
         self.wait += 1

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from tinynet.callbacks.base import Callback
-from tinynet.columns import width
+from tinynet.text_width import width
 from tinynet.types import Any, Logs
 
 LONGEST_BAR, SHORTEST_BAR = 20, 4
@@ -33,7 +33,7 @@ class ProgressBar:
             if ProgressBar.shown:           # of a loop that an error has ended
                 ProgressBar.shown.close()
             self.tqdm = ProgressBar.shown = tqdm(desc=title, total=total, file=sys.stdout, leave=False,
-                                                 dynamic_ncols=True, bar_format=bar_format(title, (), columns()))
+                                                 dynamic_ncols=True, bar_format=bar_format(title, (), terminal_width()))
 
     def due(self) -> bool:
         """Whether it is time to draw: ten times a second."""
@@ -44,7 +44,7 @@ class ProgressBar:
         if self.tqdm is not None:
             self.drawn = time.perf_counter()
             self.tqdm.n = done
-            self.tqdm.bar_format = bar_format(self.tqdm.desc.removesuffix(": "), texts, columns())
+            self.tqdm.bar_format = bar_format(self.tqdm.desc.removesuffix(": "), texts, terminal_width())
             self.tqdm.refresh()
 
     def close(self) -> float:
@@ -55,7 +55,7 @@ class ProgressBar:
         return time.perf_counter() - self.started
 
 
-def columns() -> int | None:
+def terminal_width() -> int | None:
     """The width of the terminal; None in a notebook, which has room."""
     return None if _in_a_notebook() else shutil.get_terminal_size().columns
 

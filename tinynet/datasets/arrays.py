@@ -19,7 +19,7 @@ from tinynet.types import Any
 KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
 
-def data_file(path: str | None, name: str, file_hash: str) -> str:
+def data_file(path: Any, name: str, file_hash: str) -> Any:
     """The file at path, or else Keras's file of this name in ~/.keras/datasets, downloaded if it is not there.
 
     Raises OSError if it cannot be downloaded, which says where to put it by hand.
@@ -34,7 +34,7 @@ def data_folder(name: str) -> Path:
     return keras_folder() / "datasets" / name
 
 
-def read_npz(path: str, names: list[str]) -> list[np.ndarray]:
+def read_npz(path: Any, names: list[str]) -> list[np.ndarray]:
     """The arrays of these names in a .npz file.
 
     Raises ValueError for a damaged file, one without these arrays, and one that holds other objects; OSError if it

@@ -4,12 +4,12 @@ from __future__ import annotations
 import numpy as np
 
 from tinynet.datasets.arrays import data_file, read_npz
-from tinynet.types import Split
+from tinynet.types import Path, Split
 
 HASH = "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5"
 
 
-def load_data(path: str | None = None, test_split: float = 0.2, seed: int | None = 113) -> Split:
+def load_data(path: Path | None = None, test_split: float = 0.2, seed: int | None = 113) -> Split:
     """`(x_train, y_train), (x_test, y_test)`: (404, 13), (404,), (102, 13) and (102,).
 
     Parameters

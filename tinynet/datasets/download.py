@@ -7,8 +7,8 @@ from pathlib import Path
 from tinynet.types import Any
 
 
-def get_file(fname: str, origin: str, md5_hash: str | None = None, file_hash: str | None = None,
-             cache_subdir: str = "datasets", hash_algorithm: str = "auto", cache_dir: Any = None) -> str:
+def get_file(fname: Any, origin: str, md5_hash: str | None = None, file_hash: str | None = None,
+             cache_subdir: str = "datasets", hash_algorithm: str = "auto", cache_dir: Any = None) -> Any:
     """The path of a file that is downloaded once, from the URL `origin`, into a folder of the user.
 
     Parameters

@@ -5,11 +5,11 @@ import numpy as np
 
 from tinynet.datasets.arrays import data_file, read_npz
 from tinynet.datasets.words import as_array, numbered, read_index
-from tinynet.types import Any, Split
+from tinynet.types import Any, Path, Split
 
 
-def load_data(path: str | None = None, num_words: int | None = None, skip_top: int = 0, maxlen: int | None = None,
-              seed: int | None = 113, start_char: int | None = 1, oov_char: int = 2, index_from: int = 3,
+def load_data(path: Path | None = None, num_words: int | None = None, skip_top: int = 0, maxlen: int | None = None,
+              seed: int | None = 113, start_char: int | None = 1, oov_char: int | None = 2, index_from: int | None = 3,
               **unknown: Any) -> Split:
     """`(x_train, y_train), (x_test, y_test)`: 25,000 texts each, as arrays of lists of word numbers, and 0 or 1.
 
@@ -34,6 +34,6 @@ def load_data(path: str | None = None, num_words: int | None = None, skip_top: i
     return (as_array(texts[:count]), labels[:count]), (as_array(texts[count:]), labels[count:])
 
 
-def get_word_index(path: str | None = None) -> dict[str, int]:
+def get_word_index(path: Path | None = None) -> dict[str, int]:
     """{word: its number}, of Keras's imdb_word_index.json."""
     return read_index(data_file(path, "imdb_word_index.json", "bfafd718b763782e994055a2d397834f"))

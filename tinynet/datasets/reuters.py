@@ -5,14 +5,14 @@ import numpy as np
 
 from tinynet.datasets.arrays import data_file, read_npz
 from tinynet.datasets.words import as_array, numbered, read_index
-from tinynet.types import Any, Split
+from tinynet.types import Any, Path, Split
 
 HASH = "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916"
 
 
-def load_data(path: str | None = None, num_words: int | None = None, skip_top: int = 0, maxlen: int | None = None,
-              test_split: float = 0.2, seed: int | None = 113, start_char: int = 1, oov_char: int = 2,
-              index_from: int = 3, **unknown: Any) -> Split:
+def load_data(path: Path | None = None, num_words: int | None = None, skip_top: int = 0, maxlen: int | None = None,
+              test_split: float = 0.2, seed: int | None = 113, start_char: int | None = 1, oov_char: int | None = 2,
+              index_from: int | None = 3, **unknown: Any) -> Split:
     """`(x_train, y_train), (x_test, y_test)`: arrays of lists of word numbers, and their topics.
 
     Parameters
@@ -38,6 +38,6 @@ def load_data(path: str | None = None, num_words: int | None = None, skip_top: i
     return (as_array(texts[:count]), labels[:count]), (as_array(texts[count:]), labels[count:])
 
 
-def get_word_index(path: str | None = None) -> dict[str, int]:
+def get_word_index(path: Path | None = None) -> dict[str, int]:
     """{word: its number}, of Keras's reuters_word_index.json."""
     return read_index(data_file(path, "reuters_word_index.json", "4d44cc38712099c9e383dc6e5f11a921"))

@@ -10,7 +10,7 @@ from tinynet.types import Any, Path
 
 
 def numbered(texts: Any, labels: Any, num_words: int | None, skip_top: int, maxlen: int | None,
-             start_char: int | None, oov_char: int, index_from: int, **unknown: Any) -> tuple[Any, Any]:
+             start_char: int | None, oov_char: int | None, index_from: int | None, **unknown: Any) -> tuple[Any, Any]:
     """The texts with Keras's numbers: a start mark, all words moved up by index_from, rare ones replaced by oov_char.
 
     Raises ValueError if no text is shorter than maxlen, TypeError for an unknown argument.

@@ -12,7 +12,7 @@ from tinynet.device import compile, cuda, threads
 from tinynet.device.arrays import on_gpu, xp
 from tinynet.device.optimizer_kernels import formula, kernel_name, source
 from tinynet.device.record import Recorded, recorded, tape
-from tinynet.types import Any, Array, Function, Identifier, Shape
+from tinynet.types import Any, Array, Function, Shape
 
 CUDA = (Path(__file__).parent / "kernels.c").read_text()
 
@@ -148,7 +148,7 @@ def softmax_crossentropy_backward(y_true: Array, z: Array) -> Array:
     return p - y_true
 
 
-def optimizer_update(optimizer: Identifier, p: Array, g: Array, slots: list[Any]) -> None:
+def optimizer_update(optimizer: Any, p: Array, g: Array, slots: list[Any]) -> None:
     """optimizer.step on the vectors p, g and slots: as one kernel on a GPU, as kernels while a step is recorded, else
     block by block."""
     text, constants = formula(optimizer) if by_kernel(p) else ("", [])

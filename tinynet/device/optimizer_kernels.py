@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 
-from tinynet.types import Any, Identifier
+from tinynet.types import Any
 
 
 # By the class and the vectors that it keeps. T is float or double; rate is the learning rate after decay, and lr the
@@ -41,7 +41,7 @@ STEPS = {
 CONSTANTS = ("momentum", "nesterov", "rho", "beta_1", "beta_2", "schedule_decay", "epsilon")
 
 
-def formula(optimizer: Identifier) -> tuple[str, list[str]]:
+def formula(optimizer: Any) -> tuple[str, list[str]]:
     """(the formula, the names of the constants in it) of an optimizer; ("", []) if only its `step` has the formula.
 
     Your own optimizer may have both as its attributes `cuda` and `constants`.
@@ -56,12 +56,12 @@ def formula(optimizer: Identifier) -> tuple[str, list[str]]:
     return text, constants_in(text)
 
 
-def kernel_name(optimizer: Identifier) -> str:
+def kernel_name(optimizer: Any) -> str:
     """The name of the kernel of an optimizer's formula."""
     return "_".join(["update", type(optimizer).step.__qualname__.split(".")[0], *optimizer.slot_names])
 
 
-def source(optimizer: Identifier) -> str:
+def source(optimizer: Any) -> str:
     """The kernel of an optimizer: reads lr and t from the optimizer's step_state."""
     text, constants = formula(optimizer)
     return kernel(kernel_name(optimizer), text, optimizer.slot_names, constants)

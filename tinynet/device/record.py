@@ -41,14 +41,14 @@ class Tape:
     def __exit__(self, *error: Any) -> None:
         _thread.tape = None
 
-    def note(self, function: int, pieces: list[Any], cut: tuple[Any, ...] | None, accesses: list[Any],
+    def note(self, function: int, pieces: list[Any], cut: object, accesses: list[Any],
              work: float = 0.0) -> None:
         """Append a call. accesses: (array, whether it is written, whether by rows)."""
         self.kept += [array for array, _, _ in accesses]
         self.calls.append(Call(function, pieces, cut, [Access(*byte_range(a), write, by_rows)
                                                        for a, write, by_rows in accesses], work))
 
-    def note_rows(self, function: int, words: bytes, rows: int, accesses: list[Any], scale: float = 1,
+    def note_rows(self, function: int, words: bytes, rows: int, accesses: list[Any], scale: int = 1,
                   work: float = 0.0) -> None:
         """Append a call whose loop goes over rows, `scale` iterations for each."""
         pieces = cut_rows(rows)

@@ -19,7 +19,7 @@ from tinynet.distributed.ranks import settings
 from tinynet.metrics import RunningMeans
 from tinynet.saving.model_file import mask_streams
 from tinynet.training.strategy import owners
-from tinynet.types import Any, Array, Identifier
+from tinynet.types import Any, Array
 
 STEPS_BETWEEN_CHECKS = 100      # of the weights; a check takes about as long as one step of a small network
 
@@ -160,7 +160,7 @@ class ShardedMeans(RunningMeans):
         self.sums, self.finite = xp.zeros((settings().shards, len(self.sums) + 1)), xp.zeros((settings().shards, 1))
         self.shard = 0
 
-    def add(self, loss: Identifier, y_true: Array, y_pred: Array, weights: Any = None) -> None:
+    def add(self, loss: Any, y_true: Array, y_pred: Array, weights: Any = None) -> None:
         super().add(loss, y_true, y_pred, weights)
         self.sums[self.shard, -1:] += len(y_true)
 

@@ -31,7 +31,7 @@ class DataParallel(SingleProcess):
     def end(self, model: Any, data: Any) -> None:
         consistency.check(model, data)
 
-    def check_single_batches(self) -> Any:
+    def check_single_batches(self) -> None:
         raise RuntimeError("train_on_batch would train this rank's model alone. Call fit, which all ranks share.")
 
     def epochs(self, model: Any, data: Any, validation: Any) -> tuple[Any, ...]:

@@ -250,7 +250,7 @@ def as_in_training(check: Check) -> Check:
     return cast(Check, checked)
 
 
-def comparison_of(method: str, max_entries: int, seed: int | None) -> Comparison:
+def comparison_of(method: str, max_entries: int, seed: int) -> Comparison:
     """A `Comparison`.  Raises ValueError for an unknown method."""
     find("method", method, METHODS)
     return Comparison(method, whole_number("max_entries", max_entries, least=1), whole_number("seed", seed, least=0))

@@ -14,7 +14,7 @@ from tinynet.types import Any, Function
 
 @as_in_training
 def check_function(forward: Function, backward: Function, *arrays: Any, method: str = "complex",
-                   max_entries: int = 100, seed: int | None = 0) -> GradientReport:
+                   max_entries: int = 100, seed: int = 0) -> GradientReport:
     """Check the gradients of out = forward(*arrays) with respect to each array.
 
     Two styles:

@@ -18,7 +18,7 @@ from tinynet.types import Any, ArrayLike
 
 @as_in_training
 def check_layer(layer: Any, x_or_shape: Any, *, method: str = "complex", max_entries: int = 100,
-                seed: int | None = 0) -> GradientReport:
+                seed: int = 0) -> GradientReport:
     """Check a layer, and the layers that are its arguments, in training and, if it differs, in inference.
 
     Parameters

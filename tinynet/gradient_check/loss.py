@@ -12,7 +12,7 @@ from tinynet.types import Any, Array, ArrayLike, Identifier
 
 @as_in_training
 def check_loss(loss: Identifier, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike = None, *,
-               method: str = "complex", max_entries: int = 100, seed: int | None = 0) -> GradientReport:
+               method: str = "complex", max_entries: int = 100, seed: int = 0) -> GradientReport:
     """Check dL/dy_pred of a loss: a name, a function of `tinynet.losses` or a Loss; without weights, and with them.
 
     >>> check_loss("mse", np.array([[0.0, 1.0]]), np.array([[0.3, 0.8]])).passed
@@ -41,7 +41,7 @@ def check_loss(loss: Identifier, y_true: ArrayLike, y_pred: ArrayLike, sample_we
 
 @as_in_training
 def check_regularizer(regularizer: Identifier, w: ArrayLike, *, method: str = "complex", max_entries: int = 100,
-                      seed: int | None = 0, name: str | None = "") -> GradientReport:
+                      seed: int = 0, name: str = "") -> GradientReport:
     """Check dR/dw of a regularizer, or the name of one, on an array w; if w is constant, on other weights as well.
 
     Raises TypeError for a function without its derivative.

@@ -19,7 +19,7 @@ from tinynet.types import Any, ArrayLike
 
 @as_in_training
 def check_model(model: Any, x: ArrayLike, y: ArrayLike, *, method: str = "complex", sample_weight: ArrayLike = None,
-                max_entries: int = 30, seed: int | None = 0) -> GradientReport:
+                max_entries: int = 30, seed: int = 0) -> GradientReport:
     """Check a compiled model on a few samples: each layer alone, the loss, each regularizer, and then all together.
 
     The entries named "whole model: ..." compare the gradients of a training step, and the gradient of the data, with

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinynet.columns import padded, shortened
+from tinynet.text_width import padded, shortened
 
 WHOLE = "whole model: "
 

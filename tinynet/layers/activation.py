@@ -32,6 +32,6 @@ class Activation(Layer):
         self.y: Array = self.activation(x, out=self.buffer("y", x.shape, like=x))
         return self.y
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dx = dy f'(x), computed from the output y"""
         return activations.BACKWARD[self.activation](self.y, dy)

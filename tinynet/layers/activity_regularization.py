@@ -35,7 +35,7 @@ class ActivityRegularization(Layer):
         self.penalty = self.R(x) / self.batch_share
         return x
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dx = dy + dR/dx"""
         dy += self.R.gradient(self.x) / self.batch_share
         return dy

@@ -35,7 +35,7 @@ class Softmax(Layer):
         self.y: Array = activations.softmax(x, axis=self.axis, out=self.buffer("y", x.shape, like=x))
         return self.y
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dx_i = y_i (dy_i - sum_j dy_j y_j)"""
         return activations.softmax_backward(self.y, dy, axis=self.axis)
 
@@ -56,7 +56,7 @@ class ReLU(Layer):
     array([[-0.5,  2. ,  6. ]])
     """
 
-    def __init__(self, max_value: Any = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any):
+    def __init__(self, max_value: float | None = None, negative_slope: float = 0, threshold: float = 0, **kwargs: Any):
         super().__init__(**kwargs)
         self.max_value: float | None = None if max_value is None else number(f"{self.name}: max_value", max_value)
         self.negative_slope: float = number(f"{self.name}: negative_slope", negative_slope)
@@ -66,7 +66,7 @@ class ReLU(Layer):
         self.x = x
         return activations.relu(x, self.negative_slope, self.max_value, self.threshold)
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dx = dy where x > threshold (and within the limit), else negative_slope dy"""
         dy *= slope(self.x.real, self.negative_slope, self.max_value, self.threshold)
         return dy
@@ -87,7 +87,7 @@ class LeakyReLU(Layer):
         self.x = x
         return activations.relu(x, self.alpha)
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dx = dy where x > 0, else alpha dy"""
         dy *= slope(self.x.real, self.alpha)
         return dy
@@ -108,7 +108,7 @@ class ThresholdedReLU(Layer):
         self.x = x
         return xp.where(x.real > self.theta, x, 0)
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dx = dy where x > theta, else 0"""
         dy *= self.x.real > self.theta
         return dy
@@ -129,7 +129,7 @@ class ELU(Layer):
         self.y: Array = activations.elu(x, self.alpha)
         return self.y
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dx = dy where y > 0, else dy (y + alpha)"""
         return activations.elu_backward(self.y, dy, self.alpha)
 
@@ -152,7 +152,7 @@ class PReLU(Layer):
                  alpha_constraint: Identifier = None, shared_axes: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.alpha_initializer: Function = initializers.get(alpha_initializer)
-        self.alpha_regularizer: Function | None = regularizers.get(alpha_regularizer)
+        self.alpha_regularizer: Any = regularizers.get(alpha_regularizer)
         self.alpha_constraint: Function | None = constraints.get(alpha_constraint)
         self.shared_axes: Any = [shared_axes] if isinstance(shared_axes, int) else shared_axes
 
@@ -167,7 +167,7 @@ class PReLU(Layer):
         self.x = x
         return xp.where(x.real > 0, x, self.alpha.value * x)
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dalpha = sum of dy x where x < 0;  dx = dy where x > 0, else alpha dy; at the kink 0"""
         shared = (0, *(self.shared_axes or ()))
         below = self.x.real < 0

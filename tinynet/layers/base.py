@@ -85,7 +85,7 @@ class Layer(LayerTensors, pickling.PickledLayer, Configurable):
         """y = f(x)"""
         raise NotImplementedError(f"{type(self).__name__} must define forward(x, training).")
 
-    def backward(self, dy: Array) -> Any:
+    def backward(self, dy: Array) -> Array | None:
         """dx = dy f'(x); also assigns the gradient of every parameter to its `grad`."""
         raise NotImplementedError(f"{type(self).__name__} must define backward(dy).")
 

@@ -47,13 +47,13 @@ class Dense(Layer):
                  bias_constraint: Identifier = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.units: int = whole_number(f"{self.name}: units", units, least=1)
-        self.activation: Function = activations.get(activation)
+        self.activation: Any = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer: Function = initializers.get(kernel_initializer)
         self.bias_initializer: Function = initializers.get(bias_initializer)
-        self.kernel_regularizer: Function | None = regularizers.get(kernel_regularizer)
-        self.bias_regularizer: Function | None = regularizers.get(bias_regularizer)
-        self.activity_regularizer: Function | None = regularizers.get(activity_regularizer)
+        self.kernel_regularizer: Any = regularizers.get(kernel_regularizer)
+        self.bias_regularizer: Any = regularizers.get(bias_regularizer)
+        self.activity_regularizer: Any = regularizers.get(activity_regularizer)
         self.kernel_constraint: Function | None = constraints.get(kernel_constraint)
         self.bias_constraint: Function | None = constraints.get(bias_constraint)
 

@@ -67,7 +67,7 @@ class Dropout(RandomLayer):
         xp.multiply(m, 1 / (1 - self.rate), out=self.mask, dtype=self.mask.dtype)   # mask = m / (1 - rate)
         return xp.multiply(x, self.mask, out=self.buffer("y", x.shape, like=x))     # y = x mask
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dx = dy m / (1 - rate)"""
         if self.mask is not None:
             dy *= self.mask

@@ -22,7 +22,7 @@ class GaussianNoise(RandomLayer):
     def forward(self, x: Array, training: bool = False) -> Array:
         return x + self.stddev * self.masks.normal(x.shape, x.real.dtype) if training else x
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dx = dy"""
         return dy
 
@@ -46,7 +46,7 @@ class GaussianDropout(RandomLayer):
             x = x * self.mask
         return x
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dx = dy (1 + sqrt(rate / (1 - rate)) u)"""
         if self.mask is not None:
             dy *= self.mask

@@ -39,7 +39,7 @@ class BatchNormalization(Layer):
     new_statistics: tuple[Any, ...] = ()      # of the last forward, if it was in training
 
     def __init__(self, axis: int = -1, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True,
-                 scale: float = True, beta_initializer: Identifier = "zeros", gamma_initializer: Identifier = "ones",
+                 scale: bool = True, beta_initializer: Identifier = "zeros", gamma_initializer: Identifier = "ones",
                  moving_mean_initializer: Identifier = "zeros", moving_variance_initializer: Identifier = "ones",
                  beta_regularizer: Identifier = None, gamma_regularizer: Identifier = None,
                  beta_constraint: Identifier = None, gamma_constraint: Identifier = None, **kwargs: Any):
@@ -53,8 +53,8 @@ class BatchNormalization(Layer):
         self.gamma_initializer: Function = initializers.get(gamma_initializer)
         self.moving_mean_initializer: Function = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer: Function = initializers.get(moving_variance_initializer)
-        self.beta_regularizer: Function | None = regularizers.get(beta_regularizer)
-        self.gamma_regularizer: Function | None = regularizers.get(gamma_regularizer)
+        self.beta_regularizer: Any = regularizers.get(beta_regularizer)
+        self.gamma_regularizer: Any = regularizers.get(gamma_regularizer)
         self.beta_constraint: Function | None = constraints.get(beta_constraint)
         self.gamma_constraint: Function | None = constraints.get(gamma_constraint)
 
@@ -90,7 +90,7 @@ class BatchNormalization(Layer):
         y = self.z * self.gamma.value.reshape(self.lined_up) if self.scale else self.z
         return y + self.beta.value.reshape(self.lined_up) if self.center else y
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dgamma = sum of dy z;  dbeta = sum of dy;  dz = dy gamma;  dx = (dz - mean(dz) - z mean(dz z)) / s"""
         if self.scale:
             self.gamma.grad = (dy * self.z).sum(axis=self.others)

@@ -35,7 +35,7 @@ class Flatten(Layer):
         self.shape: Shape = x.shape
         return x.reshape(len(x), -1)
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dx = dy in the shape of x"""
         return dy.reshape(self.shape)
 
@@ -71,7 +71,7 @@ class Reshape(Layer):
         self.shape: Shape = x.shape
         return x.reshape(len(x), *self.target_shape)
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dx = dy in the shape of x"""
         return dy.reshape(self.shape)
 
@@ -94,7 +94,7 @@ class InputLayer(Layer):
     def forward(self, x: Array, training: bool = False) -> Array:
         return x
 
-    def backward(self, dy: Array) -> Array | None:
+    def backward(self, dy: Array) -> Array:
         """dx = dy"""
         return dy
 

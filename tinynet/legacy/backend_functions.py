@@ -8,7 +8,7 @@ Source: keras/backend/tensorflow_backend.py of Keras 2.3.1.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from tinynet.backend import clear_session, constant, floatx, get_value, set_valu
 from tinynet.initializers import within_two_deviations
 from tinynet.layers import Input
 from tinynet.training.step import forward_layers
-from tinynet.types import Any, Array, ArrayLike, Identifier, Shape
+from tinynet.types import Any, Array, ArrayLike, Shape
 from tinynet.validation import find
 
 # Those that NumPy and CuPy have too, with the same defaults
@@ -61,18 +61,18 @@ def ones_like(x: ArrayLike, dtype: Any = None, name: str | None = None) -> Array
     return xp.ones(int_shape(x), dtype or floatx())
 
 
-def eye(size: int, dtype: Any = None, name: str | None = None) -> Array:
+def eye(size: Any, dtype: Any = None, name: str | None = None) -> Array:
     """The identity matrix, of floatx; size is a number, or (rows, columns)."""
     rows, columns = size if isinstance(size, (tuple, list)) else (size, size)
     return xp.eye(int(rows), int(columns), dtype=dtype or floatx())
 
 
-def arange(start: int, stop: int | None = None, step: int = 1, dtype: Any = "int32") -> Array:
+def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = "int32") -> Array:
     """start, start + step ... below stop; from 0 to start without stop."""
     return xp.arange(start, stop, step).astype(dtype)
 
 
-def one_hot(indices: Array, num_classes: int | None) -> Array:
+def one_hot(indices: ArrayLike, num_classes: int) -> Array:
     """1 at each index, else 0: (...) to (..., num_classes)."""
     return (xp.asarray(indices)[..., None] == xp.arange(num_classes)).astype(floatx())
 
@@ -134,7 +134,7 @@ def ndim(x: ArrayLike) -> int:
     return len(int_shape(x))
 
 
-def size(x: ArrayLike) -> Any:
+def size(x: ArrayLike) -> int:
     """The number of elements."""
     return math.prod(int_shape(x))
 
@@ -200,12 +200,12 @@ def transpose(x: ArrayLike) -> Array:
     return xp.transpose(xp.asarray(x))
 
 
-def permute_dimensions(x: ArrayLike, pattern: tuple[Any, ...]) -> Array:
+def permute_dimensions(x: ArrayLike, pattern: Sequence[int]) -> Array:
     """x with its axes in this order."""
     return xp.transpose(xp.asarray(x), pattern)
 
 
-def tile(x: ArrayLike, n: tuple[Any, ...]) -> Array:
+def tile(x: ArrayLike, n: int | Sequence[int]) -> Array:
     """x repeated n times, a number for each axis."""
     return xp.tile(xp.asarray(x), n)
 
@@ -220,19 +220,19 @@ def repeat_elements(x: ArrayLike, rep: int, axis: Any) -> Array:
     return xp.repeat(xp.asarray(x), rep, axis)
 
 
-def reverse(x: ArrayLike, axes: int) -> Array:
+def reverse(x: ArrayLike, axes: int | Sequence[int]) -> Array:
     """x in reverse order along one axis or several."""
     return xp.flip(xp.asarray(x), axes if isinstance(axes, int) else tuple(axes))
 
 
-def slice(x: ArrayLike, start: tuple[Any, ...], size: tuple[Any, ...]) -> Array:
+def slice(x: ArrayLike, start: Sequence[int], size: Sequence[int]) -> Array:
     """The part of x that begins at start and has this size, given for each axis; -1 is the rest of an axis."""
     if not len(start) == len(size) == ndim(x):
         raise ValueError(f"slice expects a start and a size for each axis of {int_shape(x)}, got {start} and {size}.")
     return x[tuple(np.s_[first:None if count == -1 else first + count] for first, count in zip(start, size))]
 
 
-def gather(reference: Array, indices: Array) -> Array:
+def gather(reference: Array, indices: ArrayLike) -> Array:
     """The rows of these indices."""
     return reference[xp.asarray(indices).astype(int)]
 
@@ -317,7 +317,7 @@ def pow(x: ArrayLike, a: ArrayLike) -> Array:
     return xp.power(xp.asarray(x), a)
 
 
-def clip(x: ArrayLike, min_value: int | None = None, max_value: int | None = None) -> Array:
+def clip(x: ArrayLike, min_value: float | None = None, max_value: float | None = None) -> Array:
     """x within bounds, of which either may be None."""
     x = xp.asarray(x)
     low = -xp.inf if min_value is None else min_value
@@ -383,12 +383,12 @@ def binary_crossentropy(target: Array, output: Array, from_logits: bool = False)
     return losses.binary_crossentropy(target, output, from_logits=from_logits)
 
 
-def in_top_k(predictions: Array, targets: Array, k: int) -> Array:
+def in_top_k(predictions: ArrayLike, targets: ArrayLike, k: int) -> Array:
     """Whether the target class is among the k largest predictions of its row, all classes of a tie included."""
     return metrics.sparse_top_k_categorical_accuracy(xp.asarray(targets), xp.asarray(predictions), k)
 
 
-def switch(condition: Array, then_expression: Array, else_expression: Array) -> Array:
+def switch(condition: Any, then_expression: Any, else_expression: Any) -> Array:
     """Each entry of the one where the condition holds, of the other elsewhere; they may be functions."""
     then, other = (each() if callable(each) else each for each in (then_expression, else_expression))
     condition, then = xp.asarray(condition).astype(bool), xp.asarray(then)
@@ -417,7 +417,7 @@ def map_fn(fn: Callable[..., Any], elems: Any, name: str | None = None, dtype: A
     return xp.stack([xp.asarray(fn(x)) for x in elems])
 
 
-def foldl(fn: Callable[..., Any], elems: Any, initializer: Identifier = None, name: str | None = None) -> Array:
+def foldl(fn: Callable[..., Any], elems: Any, initializer: Any = None, name: str | None = None) -> Array:
     """fn(... fn(fn(first, second), third)), from the first entry to the last."""
     rest = list(elems)
     result = rest.pop(0) if initializer is None else initializer
@@ -426,7 +426,7 @@ def foldl(fn: Callable[..., Any], elems: Any, initializer: Identifier = None, na
     return result
 
 
-def foldr(fn: Callable[..., Any], elems: Array, initializer: Identifier = None, name: str | None = None) -> Array:
+def foldr(fn: Callable[..., Any], elems: Array, initializer: Any = None, name: str | None = None) -> Array:
     """The same from the last entry to the first."""
     return foldl(fn, list(elems)[::-1], initializer)
 
@@ -520,7 +520,7 @@ class LearningPhase:
     def __bool__(self) -> bool:
         return bool(self.value)
 
-    def __int__(self) -> Any:
+    def __int__(self) -> int:
         return int(self.value)
 
     def __eq__(self, other: Any) -> bool:
@@ -544,13 +544,13 @@ def set_learning_phase(value: Any) -> None:
     _learning_phase.value = value
 
 
-def in_train_phase(x: ArrayLike, alt: int, training: bool | None = None) -> int:
+def in_train_phase(x: Any, alt: Any, training: bool | None = None) -> Any:
     """x in training, else alt; either may be a function."""
     chosen = x if (_learning_phase if training is None else training) else alt
     return chosen() if callable(chosen) else chosen
 
 
-def in_test_phase(x: ArrayLike, alt: Callable[..., Any], training: bool | None = None) -> int:
+def in_test_phase(x: Any, alt: Any, training: bool | None = None) -> Any:
     """x in inference, else alt."""
     return in_train_phase(alt, x, training)
 
@@ -563,7 +563,7 @@ def placeholder(shape: Shape | None = None, ndim: Any = None, dtype: Any = None,
     return Input(batch_shape=shape, name=name)
 
 
-def gradients(loss: Identifier, variables: Array) -> Any:
+def gradients(loss: Any, variables: Any) -> Any:
     """Raise NotImplementedError: backprop in tinynet is written by hand."""
     raise NotImplementedError("tinynet has no automatic differentiation. model.gradients(x, y) returns dL/dw of every "
                               "weight, model.explain_step(x, y) also that of each layer's input.")

@@ -18,7 +18,7 @@ class OlderMethods:
             raise TypeError(f"{cls.__name__} is a Model with code of its own, which tinynet cannot differentiate. "
                             "Derive it from Sequential, whose layers have a backward each.")
 
-    layers: Any         # and so on: of a Sequential
+    layers: Any         # for type checkers: a Sequential defines these
     built: Any
     input_shape: Any
     output_shape: Any
@@ -36,9 +36,9 @@ class OlderMethods:
     functional: Any     # the class of Model(inputs, outputs)
     backward = backward
 
-    def fit_generator(self, generator: Any, steps_per_epoch: int | None = None, epochs: int = 1, verbose: int = 1,
+    def fit_generator(self, generator: Any, steps_per_epoch: float | None = None, epochs: int = 1, verbose: int = 1,
                       callbacks: Any = None, validation_data: Any = None,
-                      validation_steps: int | None = None, validation_freq: Any = 1,
+                      validation_steps: float | None = None, validation_freq: Any = 1,
                       class_weight: Mapping[Any, float] | None = None, max_queue_size: int = 10, workers: int = 1,
                       use_multiprocessing: bool = False, shuffle: bool | str = True, initial_epoch: int = 0) -> Any:
         """`fit`, under its name for generators."""
@@ -47,13 +47,13 @@ class OlderMethods:
                         steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
                         validation_freq=validation_freq)
 
-    def evaluate_generator(self, generator: Any, steps: int | None = None, callbacks: Any = None,
+    def evaluate_generator(self, generator: Any, steps: float | None = None, callbacks: Any = None,
                            max_queue_size: int = 10, workers: int = 1, use_multiprocessing: bool = False,
                            verbose: int = 0) -> Any:
         """`evaluate`, under its name for generators."""
         return self.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
 
-    def predict_generator(self, generator: Any, steps: int | None = None, callbacks: Any = None,
+    def predict_generator(self, generator: Any, steps: float | None = None, callbacks: Any = None,
                           max_queue_size: int = 10, workers: int = 1, use_multiprocessing: bool = False,
                           verbose: int = 0) -> np.ndarray:
         """`predict`, under its name for generators."""

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import cast
 
 from tinynet.legacy import refused
-from tinynet.types import Any, Path
+from tinynet.types import Any
 
 # Of Keras 2.3.1, and then of tinynet 0.1
 MODULES = {
@@ -56,7 +56,7 @@ class OldModule(ModuleType):
 class RefusedModule(ModuleType):
     """A module of Keras of which tinynet has nothing."""
 
-    def __getattr__(self, name: str) -> None:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(f"{self.__name__} has no {name!r}.")
         module = self.__name__.partition(".")[2]
@@ -66,7 +66,7 @@ class RefusedModule(ModuleType):
 class OldModules:
     """The import hook that finds the modules listed in MODULES, and those that are refused."""
 
-    def find_spec(self, fullname: str, path: Path | None = None, target: Any = None) -> Any:
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         package, _, name = fullname.partition(".")
         known = package == "tinynet" and (name in MODULES or name in refused.MODULES)
         return ModuleSpec(fullname, cast(Any, self), is_package=True) if known else None

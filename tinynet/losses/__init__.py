@@ -40,16 +40,16 @@ def _class_of(class_name, function):
                 {"__init__": __init__, "__doc__": f"`{function.__name__}`", "__module__": __name__})
 
 
-MeanSquaredError: type[Loss] = _class_of("MeanSquaredError", mean_squared_error)
-MeanAbsoluteError: type[Loss] = _class_of("MeanAbsoluteError", mean_absolute_error)
-MeanAbsolutePercentageError: type[Loss] = _class_of("MeanAbsolutePercentageError", mean_absolute_percentage_error)
-MeanSquaredLogarithmicError: type[Loss] = _class_of("MeanSquaredLogarithmicError", mean_squared_logarithmic_error)
-LogCosh: type[Loss] = _class_of("LogCosh", logcosh)
-Poisson: type[Loss] = _class_of("Poisson", poisson)
-KLDivergence: type[Loss] = _class_of("KLDivergence", kullback_leibler_divergence)
-Hinge: type[Loss] = _class_of("Hinge", hinge)
-SquaredHinge: type[Loss] = _class_of("SquaredHinge", squared_hinge)
-CategoricalHinge: type[Loss] = _class_of("CategoricalHinge", categorical_hinge)
+MeanSquaredError: Any = _class_of("MeanSquaredError", mean_squared_error)
+MeanAbsoluteError: Any = _class_of("MeanAbsoluteError", mean_absolute_error)
+MeanAbsolutePercentageError: Any = _class_of("MeanAbsolutePercentageError", mean_absolute_percentage_error)
+MeanSquaredLogarithmicError: Any = _class_of("MeanSquaredLogarithmicError", mean_squared_logarithmic_error)
+LogCosh: Any = _class_of("LogCosh", logcosh)
+Poisson: Any = _class_of("Poisson", poisson)
+KLDivergence: Any = _class_of("KLDivergence", kullback_leibler_divergence)
+Hinge: Any = _class_of("Hinge", hinge)
+SquaredHinge: Any = _class_of("SquaredHinge", squared_hinge)
+CategoricalHinge: Any = _class_of("CategoricalHinge", categorical_hinge)
 
 
 class CategoricalCrossentropy(Loss):

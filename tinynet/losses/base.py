@@ -70,7 +70,7 @@ class Loss(Configurable):
             losses = losses * weights.reshape(-1, *[1] * (losses.ndim - 1))
         return self._reduced(losses)
 
-    def backward(self, y_true: Array, y_pred: Array, weights: Any = None) -> Array | None:
+    def backward(self, y_true: Array, y_pred: Array, weights: Any = None) -> Array:
         dy = self.derivative(y_true, y_pred, **self.arguments)
         check_derivative(self, dy, y_pred)
         dy = dy.astype(y_pred.dtype, copy=False)

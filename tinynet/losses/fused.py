@@ -26,7 +26,7 @@ PAIRS: dict[Any, Any] = {
 }
 
 
-def from_logits(loss: Identifier, stack: list[Any]) -> tuple[Any, list[Any]]:
+def from_logits(loss: Any, stack: list[Any]) -> tuple[Any, list[Any]]:
     """(the loss of the logits, the layers after them) if loss and last activation are such a pair, else (loss, [])."""
     end = len(stack)
     while end and type(stack[end - 1]) is ActivityRegularization:

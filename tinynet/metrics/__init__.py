@@ -47,27 +47,26 @@ def _class_of(class_name, function, name=None, **options):
                 {"__init__": __init__, "__doc__": f"The mean of `{function.__name__}`", "__module__": __name__})
 
 
-Accuracy: type[Metric] = _class_of("Accuracy", accuracy)
-BinaryAccuracy: type[Metric] = _class_of("BinaryAccuracy", binary_accuracy, threshold=0.5)
-CategoricalAccuracy: type[Metric] = _class_of("CategoricalAccuracy", categorical_accuracy)
-SparseCategoricalAccuracy: type[Metric] = _class_of("SparseCategoricalAccuracy", sparse_categorical_accuracy)
-MeanSquaredError: type[Metric] = _class_of("MeanSquaredError", mean_squared_error)
-MeanAbsoluteError: type[Metric] = _class_of("MeanAbsoluteError", mean_absolute_error)
-MeanAbsolutePercentageError: type[Metric] = _class_of("MeanAbsolutePercentageError", mean_absolute_percentage_error)
-MeanSquaredLogarithmicError: type[Metric] = _class_of("MeanSquaredLogarithmicError", mean_squared_logarithmic_error)
-LogCoshError: type[Metric] = _class_of("LogCoshError", logcosh)
-Poisson: type[Metric] = _class_of("Poisson", poisson)
-KLDivergence: type[Metric] = _class_of("KLDivergence", kullback_leibler_divergence)
-CosineSimilarity: type[Metric] = _class_of("CosineSimilarity", cosine_proximity, "cosine_similarity", axis=-1)
-Hinge: type[Metric] = _class_of("Hinge", hinge)
-SquaredHinge: type[Metric] = _class_of("SquaredHinge", squared_hinge)
-CategoricalHinge: type[Metric] = _class_of("CategoricalHinge", categorical_hinge)
-BinaryCrossentropy: type[Metric] = _class_of("BinaryCrossentropy", binary_crossentropy, from_logits=False,
-                                             label_smoothing=0.0)
-CategoricalCrossentropy: type[Metric] = _class_of("CategoricalCrossentropy", categorical_crossentropy,
-                                                  from_logits=False, label_smoothing=0.0)
-SparseCategoricalCrossentropy: type[Metric] = _class_of("SparseCategoricalCrossentropy",
-                                                        sparse_categorical_crossentropy, from_logits=False)
+Accuracy: Any = _class_of("Accuracy", accuracy)
+BinaryAccuracy: Any = _class_of("BinaryAccuracy", binary_accuracy, threshold=0.5)
+CategoricalAccuracy: Any = _class_of("CategoricalAccuracy", categorical_accuracy)
+SparseCategoricalAccuracy: Any = _class_of("SparseCategoricalAccuracy", sparse_categorical_accuracy)
+MeanSquaredError: Any = _class_of("MeanSquaredError", mean_squared_error)
+MeanAbsoluteError: Any = _class_of("MeanAbsoluteError", mean_absolute_error)
+MeanAbsolutePercentageError: Any = _class_of("MeanAbsolutePercentageError", mean_absolute_percentage_error)
+MeanSquaredLogarithmicError: Any = _class_of("MeanSquaredLogarithmicError", mean_squared_logarithmic_error)
+LogCoshError: Any = _class_of("LogCoshError", logcosh)
+Poisson: Any = _class_of("Poisson", poisson)
+KLDivergence: Any = _class_of("KLDivergence", kullback_leibler_divergence)
+CosineSimilarity: Any = _class_of("CosineSimilarity", cosine_proximity, "cosine_similarity", axis=-1)
+Hinge: Any = _class_of("Hinge", hinge)
+SquaredHinge: Any = _class_of("SquaredHinge", squared_hinge)
+CategoricalHinge: Any = _class_of("CategoricalHinge", categorical_hinge)
+BinaryCrossentropy: Any = _class_of("BinaryCrossentropy", binary_crossentropy, from_logits=False, label_smoothing=0.0)
+CategoricalCrossentropy: Any = _class_of("CategoricalCrossentropy", categorical_crossentropy, from_logits=False,
+                                         label_smoothing=0.0)
+SparseCategoricalCrossentropy: Any = _class_of("SparseCategoricalCrossentropy", sparse_categorical_crossentropy,
+                                               from_logits=False)
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
@@ -122,7 +121,7 @@ def get(identifier: Identifier) -> Any:
     return identifier
 
 
-def metric_for(identifier: Identifier, loss: Identifier, output_shape: Shape) -> Metric:
+def metric_for(identifier: Identifier, loss: Any, output_shape: Shape) -> Metric:
     """The metric of a name, a config, a function f(y_true, y_pred) or a Metric, for a model of this loss and output.
 
     "accuracy" and "acc" mean, as in Keras 2.3.1 (engine/training_utils.py), binary_accuracy for a single output or

@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from tinynet.backend import xp
 from tinynet.losses.regression import cosine_proximity as negative_cosine
-from tinynet.types import Any, Array, ArrayLike
+from tinynet.types import Any, Array
 
 
-def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+def accuracy(y_true: Array, y_pred: Array) -> Array:
     """1 where y_pred equals y_true.
 
     >>> accuracy(xp.array([[1, 2]]), xp.array([[1, 3]]))
@@ -15,7 +15,7 @@ def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     return y_true == y_pred
 
 
-def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+def categorical_accuracy(y_true: Array, y_pred: Array) -> Array:
     """1 where the most probable class is the true one, for one-hot y_true; ties go to the first class.
 
     >>> categorical_accuracy(xp.array([[0, 1], [0, 1]]), xp.array([[0.2, 0.8], [0.9, 0.1]]))
@@ -24,7 +24,7 @@ def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     return y_true.argmax(axis=-1) == y_pred.argmax(axis=-1)
 
 
-def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+def sparse_categorical_accuracy(y_true: Array, y_pred: Array) -> Array:
     """1 where the most probable class is the true one, for integer classes.
 
     >>> sparse_categorical_accuracy(xp.array([1, 1]), xp.array([[0.2, 0.8], [0.9, 0.1]]))
@@ -36,7 +36,7 @@ def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 sparse_categorical_accuracy.takes_classes = True        # type: ignore[attr-defined]
 
 
-def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> Array:
+def binary_accuracy(y_true: Array, y_pred: Array, threshold: float = 0.5) -> Array:
     """The fraction of outputs on the correct side of the threshold; the threshold itself counts as 0.
 
     >>> binary_accuracy(xp.array([[1.0], [1.0]]), xp.array([[0.8], [0.5]]))
@@ -47,7 +47,7 @@ def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5
     return (y_true == predicted).mean(axis=-1)
 
 
-def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> Array:
+def top_k_categorical_accuracy(y_true: Array, y_pred: Array, k: int = 5) -> Array:
     """1 where fewer than k classes are more probable than the true one, for one-hot y_true.
 
     >>> top_k_categorical_accuracy(xp.array([[0, 0, 1]]), xp.array([[0.5, 0.2, 0.3]]), k=2)
@@ -56,7 +56,7 @@ def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5)
     return sparse_top_k_categorical_accuracy(y_true.argmax(axis=-1), y_pred, k)
 
 
-def sparse_top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> Array:
+def sparse_top_k_categorical_accuracy(y_true: Array, y_pred: Array, k: int = 5) -> Array:
     """1 where fewer than k classes are more probable than the true one, for integer classes.
 
     Source: in_top_k of TensorFlow 2.1, in which all classes of a tie are in the top k.
@@ -71,7 +71,7 @@ def sparse_top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: i
 sparse_top_k_categorical_accuracy.takes_classes = True  # type: ignore[attr-defined]
 
 
-def cosine_proximity(y_true: ArrayLike, y_pred: ArrayLike, axis: Any = -1) -> Array:
+def cosine_proximity(y_true: Array, y_pred: Array, axis: Any = -1) -> Array:
     """The cosine of the angle between t and p along an axis; the loss of this name has a minus sign.
 
     >>> cosine_proximity(xp.array([[2.0, 0.0]]), xp.array([[3.0, 0.0]]))

@@ -152,7 +152,7 @@ class MeanMetricWrapper(Ratio):
         fn = {"fn": lookup("metric function", config["fn"], cls.functions)} if "fn" in config else {}
         return cls(**config | fn)
 
-    def update(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike = None) -> tuple[Any, ...]:
+    def update(self, y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> tuple[Any, ...]:
         return self.mean_of(xp.asanyarray(self.function(y_true, y_pred, **self.arguments)), sample_weight)
 
 
@@ -168,7 +168,7 @@ class RootMeanSquaredError(Ratio):
     def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None):
         super().__init__(name, dtype)
 
-    def update(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike = None) -> tuple[Any, ...]:
+    def update(self, y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> tuple[Any, ...]:
         return self.mean_of((y_pred - y_true) ** 2, sample_weight)
 
     def compute(self, total: float, count: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinynet.backend import epsilon, xp
 from tinynet.metrics.base import Metric
-from tinynet.types import Any, Array, ArrayLike, Config
+from tinynet.types import Any, Array, Config
 from tinynet.validation import find, number, whole_number
 
 
@@ -42,7 +42,7 @@ class ConfusionMetric(Metric):
         self._levels = xp.array(self.levels).reshape(-1, 1)
         super().__init__(name, dtype)
 
-    def update(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike = None) -> tuple[Any, ...]:
+    def update(self, y_true: Array, y_pred: Array, sample_weight: Array | None = None) -> tuple[Any, ...]:
         if self.top_k:
             order = xp.argsort(xp.argsort(-y_pred, axis=-1, kind="stable"), axis=-1)
             y_pred = xp.where(order < self.top_k, y_pred, -xp.inf)

@@ -7,7 +7,7 @@ import numpy as np
 
 from tinynet.backend import to_numpy, xp
 from tinynet.metrics.base import Metric
-from tinynet.types import Any, Array, ArrayLike, Identifier
+from tinynet.types import Any, Array
 
 
 class Reported(NamedTuple):
@@ -42,7 +42,7 @@ class RunningMeans:
         self.sums[...] = self.finite[...] = 0
         self.samples = self.batches = 0
 
-    def add(self, loss: Identifier, y_true: ArrayLike, y_pred: ArrayLike, weights: Any = None) -> None:
+    def add(self, loss: Any, y_true: Array, y_pred: Array, weights: Any = None) -> None:
         """Add a batch to the sums; the caller counts it in `samples` and `batches`."""
         terms = [xp.multiply(loss, len(y_true), dtype=float)]
         for _, metric, weighted in self.metrics:
@@ -55,7 +55,7 @@ class RunningMeans:
             start = part.stop
         finite += xp.isfinite(sums[:1])     # stops counting at the first NaN or infinity
 
-    def accumulators(self) -> tuple[Any, ...]:
+    def accumulators(self) -> tuple[Array, Array]:
         """The arrays, 1-D, that `add` adds to: `sums` and `finite`."""
         return self.sums, self.finite
 
@@ -63,11 +63,11 @@ class RunningMeans:
         """How many batches came before the first whose loss is NaN or infinite, once there is one."""
         return int(to_numpy(self.finite)[~np.isfinite(to_numpy(self.sums)[..., :1])].min(initial=self.batches - 1))
 
-    def result(self) -> dict[str, float]:
+    def result(self) -> dict[str, Any]:
         """The means so far."""
         return self._means(to_numpy(self.sums).tolist(), self.samples)
 
-    def total(self) -> dict[str, float]:
+    def total(self) -> dict[str, Any]:
         """The means at the end of an epoch."""
         return self.result()
 

@@ -18,7 +18,7 @@ class PartOfLoss(Ratio):
         return getattr(self.model, self.name) * len(y_true), len(y_true)
 
 
-def reported(names: tuple[Any, ...], loss: Identifier, model: Any) -> list[Reported]:
+def reported(names: tuple[Any, ...], loss: Any, model: Any) -> list[Reported]:
     """The metrics of (names, names of weighted metrics), without repetitions within each of the two.
 
     Raises ValueError for two different metrics of the same name.
@@ -42,7 +42,7 @@ def reported(names: tuple[Any, ...], loss: Identifier, model: Any) -> list[Repor
     return list(found.values())
 
 
-def checked_metric(identifier: Identifier, loss: Identifier, output_shape: Shape) -> Any:
+def checked_metric(identifier: Identifier, loss: Any, output_shape: Shape) -> Any:
     """`metric_for`, which must fit the targets of the loss, and the output.  Raises ValueError otherwise."""
     metric = metrics.metric_for(identifier, loss, output_shape)
     if identifier not in ("accuracy", "acc"):

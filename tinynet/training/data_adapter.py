@@ -13,11 +13,11 @@ import numpy as np
 from tinynet import backend, losses
 from tinynet.training import tables
 from tinynet.training.dataset import Dataset, Stream, is_stream
-from tinynet.types import Any, Array, ArrayLike, Identifier, Shape
+from tinynet.types import Any, Array, ArrayLike, Shape
 from tinynet.validation import number, whole_number
 
 
-def make_data(model: Any, x: Any, y: Any, batch_size: int | None, steps: int | None, steps_name: str,
+def make_data(model: Any, x: Any, y: Any, batch_size: int | None, steps: float | None, steps_name: str,
               sample_weight: ArrayLike = None, class_weight: Mapping[Any, float] | None = None) -> Any:
     """A `Dataset` of checked arrays, or a `Stream` that checks each batch of a generator."""
     if not is_stream(x):
@@ -38,7 +38,7 @@ def make_data(model: Any, x: Any, y: Any, batch_size: int | None, steps: int | N
     return stream
 
 
-def make_inputs(model: Any, x: Any, batch_size: int | None, steps: int | None) -> Any:
+def make_inputs(model: Any, x: Any, batch_size: int | None, steps: float | None) -> Any:
     """The same without targets, for `predict`."""
     if not is_stream(x):
         _check_steps(steps, "steps")
@@ -52,7 +52,7 @@ def make_inputs(model: Any, x: Any, batch_size: int | None, steps: int | None) -
 
 
 def split_validation(model: Any, data: Any, batch_size: int | None, validation_data: Any, validation_split: float,
-                     validation_steps: int | None) -> tuple[Any, Any]:
+                     validation_steps: float | None) -> tuple[Any, Any]:
     """(training data, validation data or None)"""
     if is_stream(validation_data):
         return data, make_data(model, validation_data, None, None, validation_steps, "validation_steps")
@@ -145,7 +145,7 @@ def as_inputs(x: Any, shape: Shape | None, dtype: Any, name: str) -> Array:
     return _as_finite(x, dtype, "input", name)
 
 
-def as_targets(y: Any, output_shape: Shape, loss: Identifier, dtype: Any, name: str) -> Array:
+def as_targets(y: Any, output_shape: Shape, loss: Any, dtype: Any, name: str) -> Array:
     """y as an array shaped like the model's output, or (N, 1) integer classes for sparse_categorical_crossentropy.
 
     Raises ValueError for targets that do not fit the loss and the output.

@@ -29,7 +29,7 @@ class Dataset:
         self.samples: int = len(given[0])
         self.length: int = self.samples         # of the order
         self.batch_size = batch_size
-        self.steps: Any = -(-self.samples // batch_size)
+        self.steps: int = -(-self.samples // batch_size)
         self.arrays: Any = tuple(None if a is None else xp.asarray(a) for a in self.given)
         self.order: Any = None                  # the order of the samples in this epoch; None without shuffling
         self.position: Array = xp.zeros(1, np.int64)   # in the order: an array, so that a captured step can increase it
@@ -55,7 +55,7 @@ class Dataset:
             np.random.shuffle(self._shuffled)
         self.order[...] = xp.asarray(self._shuffled)
 
-    def batches(self) -> Iterator[Any]:
+    def batches(self) -> Iterator[int]:
         """The sizes of the batches of a pass; call `next` after each."""
         first, self.start = self.start * self.batch_size, 0
         self.position[...] = first
@@ -148,7 +148,7 @@ class Stream:
     given = None
     start = 0
 
-    def __init__(self, source: Any, steps: int | None, check: Function, name: str = "steps"):
+    def __init__(self, source: Any, steps: float | None, check: Function, name: str = "steps"):
         if steps is None and not isinstance(source, Sequence):
             raise ValueError(f"`{name}=None` is only valid for a generator based on the `Sequence` class. A generator "
                              f"has no length: specify `{name}`.")
@@ -178,7 +178,7 @@ class Stream:
         """Shuffle the batches of a Sequence before each pass from now on."""
         self.shuffled = bool(shuffle)
 
-    def batches(self) -> Iterator[Any]:
+    def batches(self) -> Iterator[int]:
         if not self.steps or isinstance(self.source, Sequence) and not len(self.source):
             raise ValueError(f"{type(self.source).__name__} has no batches: its len() is 0.")
         for step in range(self.steps):

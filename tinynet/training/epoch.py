@@ -40,7 +40,7 @@ class Epoch:
         self.on_nonfinite_loss: Any = None      # called with batch and loss if the loss is NaN or infinite
         self.finished: bool = False     # whether the last pass took all batches
 
-    def run(self, callbacks: Any) -> dict[str, float]:
+    def run(self, callbacks: Any) -> dict[str, Any]:
         """One pass; returns the means of loss and metrics over its samples."""
         first, steps = self.data.start, self.data.steps     # a Sequence may have another length after its pass
         if not first:

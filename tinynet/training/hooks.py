@@ -1,7 +1,6 @@
 """The callbacks of a call of fit, evaluate or predict, the user's own between a logger and the history."""
 from __future__ import annotations
 
-
 import numpy as np
 
 from tinynet.callbacks import CallbackList, ProgbarLogger, TestLogger

@@ -42,8 +42,8 @@ class Model(OlderMethods, Trainable, pickling.PickledModel):
     def fit(self, x: ArrayLike = None, y: ArrayLike = None, batch_size: int | None = None, epochs: int = 1,
             verbose: int = 1, callbacks: Sequence[Callback] | None = None, validation_split: float = 0.0,
             validation_data: Any = None, shuffle: bool | str = True, class_weight: Mapping[Any, float] | None = None,
-            sample_weight: ArrayLike = None, initial_epoch: int = 0, steps_per_epoch: int | None = None,
-            validation_steps: int | None = None, validation_freq: Any = 1, **unknown: Any) -> History:
+            sample_weight: ArrayLike = None, initial_epoch: int = 0, steps_per_epoch: float | None = None,
+            validation_steps: float | None = None, validation_freq: Any = 1, **unknown: Any) -> History:
         """Train on x (N, ...) and y for a number of epochs; returns the `History` of their losses and metrics.
 
         Parameters
@@ -101,8 +101,8 @@ class Model(OlderMethods, Trainable, pickling.PickledModel):
 
     @exclusive
     def evaluate(self, x: ArrayLike = None, y: ArrayLike = None, batch_size: int | None = None, verbose: int = 1,
-                 sample_weight: ArrayLike = None, steps: int | None = None, callbacks: Sequence[Callback] | None = None,
-                 **unknown: Any) -> Any:
+                 sample_weight: ArrayLike = None, steps: float | None = None,
+                 callbacks: Sequence[Callback] | None = None, **unknown: Any) -> Any:
         """The loss on x and y, or a list of it and the metrics in the order of `metrics_names`, in inference.
 
         Parameters as for `fit`; steps is the number of batches of a generator; verbose=1 shows a bar.  Raises like
@@ -115,7 +115,7 @@ class Model(OlderMethods, Trainable, pickling.PickledModel):
         return list(logs.values()) if self.metrics else logs["loss"]
 
     @remembered
-    def predict(self, x: ArrayLike, batch_size: int | None = None, verbose: int = 0, steps: int | None = None,
+    def predict(self, x: ArrayLike, batch_size: int | None = None, verbose: int = 0, steps: float | None = None,
                 callbacks: Sequence[Callback] | None = None, **unknown: Any) -> np.ndarray:
         """The outputs (N, ...) for x (N, ...), or for the batches of a generator, in inference.
 

@@ -151,7 +151,7 @@ class SingleProcess:
         """Whether the flag is true in any process."""
         return bool(flag)
 
-    def on_writer(self, what: str, work: Function) -> bytes:
+    def on_writer(self, what: str, work: Function) -> Any:
         """The result of work(), which only the process that writes files does."""
         return work()
 

@@ -15,7 +15,7 @@ from tinynet.validation import LARGEST
 LARGEST_DENSE = 2**30       # bytes that a sparse matrix may take as an array
 
 
-def as_array(table: Any, role: str, name: str, dtype: str) -> Any:
+def as_array(table: Any, role: str, name: str, dtype: Any) -> Any:
     """A table or a column as float64, a sparse matrix as dtype; what is none of them as it is.
 
     Bool, nullable types such as Int64, and columns of dtype object that hold numbers are numbers.

@@ -4,7 +4,7 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -98,8 +98,8 @@ class MultilayerPerceptron(BaseEstimator):
     Source: sklearn/neural_network/_multilayer_perceptron.py of scikit-learn 1.9.
     """
 
-    def __init__(self, hidden_layer_sizes: Any = (100,), activation: str = "relu", *, solver: str = "adam",
-                 alpha: float = 1e-4, dropout: float = 0.0, batch_size: int | str = "auto",
+    def __init__(self, hidden_layer_sizes: int | Sequence[int] = (100,), activation: str = "relu", *,
+                 solver: str = "adam", alpha: float = 1e-4, dropout: float = 0.0, batch_size: int | str = "auto",
                  learning_rate_init: float = 1e-3, max_iter: int = 200, shuffle: bool = True, random_state: Any = None,
                  tol: float = 1e-4, verbose: bool = False, momentum: float = 0.9, nesterovs_momentum: bool = True,
                  early_stopping: bool = False, validation_fraction: float = 0.1, beta_1: float = 0.9,
@@ -156,7 +156,7 @@ class MultilayerPerceptron(BaseEstimator):
     def _network(self, width, units, activation, batch_size):
         sizes = self.hidden_layer_sizes
         penalty = number("alpha", self.alpha) / 2 / batch_size
-        options = {"kernel_regularizer": regularizers.l2(penalty)} if penalty else {}
+        options: dict[str, Any] = {"kernel_regularizer": regularizers.l2(penalty)} if penalty else {}
         model = Sequential([Input((width,))])
         for size in (sizes if np.iterable(sizes) else [sizes]):
             model.add(Dense(size, ACTIVATIONS.get(self.activation, self.activation), **options))
