@@ -25,8 +25,8 @@ class History(Callback):
     {'loss': [0.5, 0.25]}
     >>> history
     History of 2 epochs
-                 first      last      best  in epoch
-    loss        0.5000    0.2500    0.2500         2
+            first     last     best  in epoch
+    loss   0.5000   0.2500   0.2500         2
     """
 
     def __init__(self) -> None:
@@ -56,8 +56,8 @@ class History(Callback):
 
     def __repr__(self) -> str:
         rows = [("", "first", "last", "best", "in epoch"), *self.overview()]
-        longest, *wide = (max(8, *(width(cell) for cell in column)) for column in zip(*rows))
-        lines = [f"{padded(name, longest)} " + "".join(f"  {cell:>{size}}" for cell, size in zip(cells, wide))
+        longest, *wide = (max(width(cell) for cell in column) for column in zip(*rows))
+        lines = [padded(name, longest) + "".join(f"  {cell:>{max(size, 7)}}" for cell, size in zip(cells, wide))
                  for name, *cells in rows]
         return "\n".join([f"History of {counted(len(self.epoch), 'epoch')}", *lines * bool(self.epoch)])
 
