@@ -155,12 +155,12 @@ def reject_used(layer: Any, stack: list[Any], used: Any, model_name: str) -> Non
 def reject_renamed(thing: Any, **renamed: Any) -> None:
     """Raise TypeError for a class that defines what tinynet 0.1 called by these names: it would be ignored."""
     for old, new in renamed.items():
-        found = getattr(thing, old, backward)
-        if getattr(found, "__func__", found) is not backward:
+        found = getattr(thing, old, backward_is_gone)
+        if getattr(found, "__func__", found) is not backward_is_gone:
             raise TypeError(f"{type(thing).__name__} defines {old}, which is called {new} now: rename it.")
 
 
-def backward(model: Any, dy: Array) -> Any:
+def backward_is_gone(model: Any, dy: Array) -> Any:
     """Raise TypeError: in tinynet 0.1 a training step of one's own called it."""
     raise TypeError("A training step of your own calls model.compute_gradients(x, y, weights), apply_gradients() and "
                     "update_state(), in this order; model.backward is gone.")

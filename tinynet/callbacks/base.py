@@ -68,7 +68,7 @@ class CallbackList:
 
     def __init__(self, callbacks: Any, model: Any, params: dict[str, Any], validation_data: Any = None):
         self.callbacks: list[Any] = list(callbacks)
-        self.started: list[Callback] = []         # whose on_train_begin has been called
+        self.started: list[Callback] = []   # whose on_train_begin has been called
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)

@@ -32,7 +32,8 @@ class History(Callback):
     def __init__(self) -> None:
         self.on_train_begin()
 
-    def __getstate__(self) -> dict[str, Any]:  # without the data
+    def __getstate__(self) -> dict[str, Any]:
+        # without the data
         return vars(self) | {"validation_data": None}
 
     def overview(self) -> list[tuple[str, ...]]:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 open_limits: list[OneThread] = []       # of all threads of Python
-_before: list[tuple[Any, ...]] = []               # (set, number of threads) of each BLAS before the first of them
+_before: list[tuple[Any, ...]] = []     # (set, number of threads) of each BLAS before the first of them
 _lock = threading.RLock()               # a signal's handler may predict
 _forked = False
 

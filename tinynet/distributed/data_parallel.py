@@ -71,7 +71,7 @@ class TrainingBatch:
         length = self.weights + sum(p.value.size for p in self.statistics) + 1     # and the loss
         self.loss_index: slice = slice(length - 1, length)
         self.sum: AllReduce = AllReduce(length, model.dtype)
-        self.halves: dict[Any, Any] = {}      # for each number of shards the sum over the second half of them
+        self.halves: dict[Any, Any] = {}    # for each number of shards the sum over the second half of them
         self.own: Any = captured(self._own, partial(owners, model))
         self.steps: int = 0
 

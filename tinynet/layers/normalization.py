@@ -36,7 +36,7 @@ class BatchNormalization(Layer):
            [ 1.]])
     """
 
-    new_statistics: tuple[Any, ...] = ()      # of the last forward, if it was in training
+    new_statistics: tuple[Any, ...] = ()    # of the last forward, if it was in training
 
     def __init__(self, axis: int = -1, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True,
                  scale: bool = True, beta_initializer: Identifier = "zeros", gamma_initializer: Identifier = "ones",

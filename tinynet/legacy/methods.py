@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tinynet.types import Any, ArrayLike, Config, Objects
-from tinynet.validation import backward
+from tinynet.validation import backward_is_gone
 
 
 class OlderMethods:
@@ -34,7 +34,7 @@ class OlderMethods:
     input: Any
     output: Any
     functional: Any     # the class of Model(inputs, outputs)
-    backward = backward
+    backward = backward_is_gone
 
     def fit_generator(self, generator: Any, steps_per_epoch: float | None = None, epochs: int = 1, verbose: int = 1,
                       callbacks: Any = None, validation_data: Any = None,

@@ -35,7 +35,7 @@ class RunningMeans:
     def __init__(self, metrics: Any):
         self.metrics = metrics
         self.sums: Array = xp.zeros(1 + sum(reported.metric.num_accumulators for reported in metrics))
-        self.finite: Array = xp.zeros(1)       # how many batches came before the first whose loss is NaN or infinite
+        self.finite: Array = xp.zeros(1)    # how many batches came before the first whose loss is NaN or infinite
         self.samples = self.batches = 0
 
     def reset(self) -> None:

@@ -32,7 +32,7 @@ class Dataset:
         self.steps: int = -(-self.samples // batch_size)
         self.arrays: Any = tuple(None if a is None else xp.asarray(a) for a in self.given)
         self.order: Any = None                  # the order of the samples in this epoch; None without shuffling
-        self.position: Array = xp.zeros(1, np.int64)   # in the order: an array, so that a captured step can increase it
+        self.position: Array = xp.zeros(1, np.int64)   # in the order: an array that a captured step can increase
         self.start: int = 0                     # the first batch of the next pass: not 0 in an epoch that continues
         self._shuffled: Any = None
         self._buffers: list[Any] = [None, None, None]

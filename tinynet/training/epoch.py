@@ -38,7 +38,7 @@ class Epoch:
         self.stage, self.run_batch, self.data, self.means = stage, run_batch, data, means
         self.stop: Any = stop or (lambda: False)
         self.on_nonfinite_loss: Any = None      # called with batch and loss if the loss is NaN or infinite
-        self.finished: bool = False     # whether the last pass took all batches
+        self.finished: bool = False             # whether the last pass took all batches
 
     def run(self, callbacks: Any) -> dict[str, Any]:
         """One pass; returns the means of loss and metrics over its samples."""

@@ -32,7 +32,7 @@ class Model(OlderMethods, Trainable, pickling.PickledModel):
     """
 
     stop_training = False
-    strategy: Any = SingleProcess()      # how batches run; `tinynet.distributed.init` sets another one
+    strategy: Any = SingleProcess()     # how batches run; `tinynet.distributed.init` sets another one
 
     def __new__(cls: type[T], *arguments: Any, **options: Any) -> T:
         """A `Sequential`; Model(inputs, outputs) is a `Functional`."""

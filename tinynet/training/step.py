@@ -43,7 +43,7 @@ class Trainable:
     stack_after_z: list[Any]        # the activation that comes after the logits z, and penalties for its output; or []
     stack_to_z: list[Layer]         # the layers before it
     optimizer: Any = None
-    metrics: list[Any] = []              # of `Reported`
+    metrics: list[Any] = []         # of `Reported`
     data_loss: Any = 0              # the two parts of the loss of the last batch
     regularization: Any = 0
     trainable = True                # False freezes all weights; read when the model is compiled
