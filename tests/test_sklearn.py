@@ -282,7 +282,7 @@ def test_a_label_that_fit_has_not_seen_is_an_error_and_probabilities_of_zero_hav
 
 @pytest.mark.parametrize("arguments, text", [
     ({"alpha": -1}, "alpha must be a number of at least 0"), ({"max_iter": 0}, "max_iter must be a whole number"),
-    ({"hidden_layer_sizes": (0,)}, "units must be a whole number"), ({"activation": "swish"}, "Unknown activation"),
+    ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes must be"), ({"activation": "swish"}, "Unknown activation"),
     ({"solver": "lbfgs"}, "Unknown optimizer: lbfgs"), ({"batch_size": 0}, "batch_size must"), ({"dropout": 1}, "rate"),
     ({"learning_rate_init": 0}, "learning_rate_init must be a number above 0"),
     ({"early_stopping": True, "validation_fraction": 1.0}, "validation_fraction must be a number above 0 and below 1"),

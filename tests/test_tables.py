@@ -67,6 +67,11 @@ def test_a_frame_of_polars_is_its_numbers(model, pl):
     is_the_array(model, frame.with_columns(pl.col("b").cast(pl.UInt8), pl.col("a").cast(pl.Float32)))
 
 
+def test_a_table_of_another_width_is_an_error_with_its_columns(model, pd):
+    is_refused(model, r"to have shape \(3,\) but got array with shape \(2,\). The table has the columns a, b.",
+               pd.DataFrame({"a": [1, 2], "b": [3, 4]}))
+
+
 def test_columns_are_targets_and_weights(model, pd, pl):
     x = pd.DataFrame(ROWS)
     for y in (pd.Series([1, 2]), pd.Series([1, 2], dtype="Int64"), pd.Index([1, 2]), pd.DataFrame({"y": [1, 2]}),

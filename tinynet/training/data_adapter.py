@@ -134,10 +134,12 @@ def as_inputs(x: Any, shape: Shape | None, dtype: Any, name: str) -> Array:
 
     Raises ValueError for anything but finite numbers of that shape, and for no samples.
     """
-    given = _as_numbers(x, "input", name, dtype)
+    table, given = x, _as_numbers(x, "input", name, dtype)
     x = given[:, np.newaxis] if given.ndim == 1 else given
     if shape is not None and x.shape[1:] != tuple(shape):
         hint = "Flatten the samples or give the first layer their shape as input_shape."
+        if hasattr(table, "columns"):
+            hint = f"The table has the columns {', '.join(map(str, table.columns))[:200]}."
         if given.shape == tuple(shape):
             hint = "This is a single sample: pass x[np.newaxis]."
         raise ValueError(f"Error when checking input: expected {name} to have shape {tuple(shape)} but got array with "

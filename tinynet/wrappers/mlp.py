@@ -159,6 +159,7 @@ class MultilayerPerceptron(BaseEstimator):
         options: dict[str, Any] = {"kernel_regularizer": regularizers.l2(penalty)} if penalty else {}
         model = Sequential([Input((width,))])
         for size in (sizes if np.iterable(sizes) else [sizes]):
+            whole_number("hidden_layer_sizes", size, least=1)
             model.add(Dense(size, ACTIVATIONS.get(self.activation, self.activation), **options))
             if self.dropout:
                 model.add(Dropout(self.dropout))
