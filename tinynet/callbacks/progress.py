@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -57,6 +56,7 @@ class ProgressBar:
 
 def terminal_width() -> int | None:
     """The width of the terminal; None in a notebook, which has room."""
+    import shutil       # here, because it loads the compression of archives
     return None if _in_a_notebook() else shutil.get_terminal_size().columns
 
 
