@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from packaging.requirements import Requirement
+from peers import cores, peak_memory
 
 SIZES = 784, 512, 512, 10
 ROWS = 10_000
@@ -46,7 +47,7 @@ def tinynet(folder, weights):
 def onnxruntime(folder, weights):
     from onnxruntime import InferenceSession, SessionOptions
     options = SessionOptions()
-    options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = cores()
     session = InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda x: session.run(None, {name: x})[0]
@@ -114,7 +115,7 @@ def main():
     (RESULTS / "deploy.json").write_text(json.dumps(results, indent=1) + "\n")
     versions = [f"{name} {importlib.metadata.version(name)}" for name in (
         "numpy", "onnxruntime", "torch", "scikit-learn", "keras", "jax", "tensorflow_cpu") if known(name)]
-    text = f"{date.today()}, {len(os.sched_getaffinity(0))} cores; {', '.join(versions)}\n\n{table(results)}"
+    text = f"{date.today()}, {cores()} cores; {', '.join(versions)}\n\n{table(results)}"
     (RESULTS / "deploy.md").write_text(text)
     print(text)
 
@@ -168,12 +169,6 @@ def seconds(work, times):
         work()
         taken.append(time.perf_counter() - start)
     return statistics.median(taken)
-
-
-def peak_memory():
-    """MB"""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(float(line.split()[1]) / 1e3 for line in lines if line.startswith("VmHWM"))
 
 
 def compare(folder, expected, rounds):

@@ -19,8 +19,7 @@ from tinynet.utils import print_summary
 from tinynet.validation import (check_batch_shape, check_declared, check_first, check_layer_index, check_weight_list,
                                 reject_renamed, reject_used)
 
-__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json",
-           "save_model"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json", "save_model"]
 
 
 class Sequential(ModelTensors, Model):

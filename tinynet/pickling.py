@@ -45,10 +45,12 @@ class PickledModel:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in OF_THE_LAST_BATCH}
 
-    def __setstate__(self: Any, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        if self.optimizer is not None:
-            self.optimizer.step_state = writable(self.optimizer.step_state)
+
+class PickledOptimizer:
+    """Pickles the attributes of an optimizer."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, step_state=writable(state["step_state"]))
 
 
 class PickledParameter:

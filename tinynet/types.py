@@ -18,6 +18,6 @@ Identifier: TypeAlias = Any                         # a name, a config, a functi
 Logs: TypeAlias = Any                               # what a callback is given: numbers by name, or None
 Objects: TypeAlias = Mapping[str, Any] | None       # custom objects, by name
 Path: TypeAlias = str | os.PathLike[str]
-T = TypeVar("T")                                    # any type
 Shape: TypeAlias = tuple[Any, ...]                  # (N, D) as (None, D)
 Split: TypeAlias = tuple[tuple[Array, Array], tuple[Array, Array]]      # (x_train, y_train), (x_test, y_test)
+T = TypeVar("T")

@@ -5,11 +5,11 @@ import numpy as np
 
 from tinynet.backend import to_numpy
 from tinynet.callbacks.progress import ProgressBar, as_text, shorter_and_shorter
-from tinynet.text_width import padded, width
 from tinynet.datasets.download import get_file
 from tinynet.plot_model import model_to_dot, plot_model
 from tinynet.random import set_random_seed
 from tinynet.registry import CustomObjectScope, class_name, custom_object_scope, get_custom_objects
+from tinynet.text_width import padded, width
 from tinynet.training.dataset import Sequence
 from tinynet.types import Any, Array, ArrayLike, Function
 from tinynet.validation import whole_number

@@ -305,6 +305,12 @@ def check_declared(layer, shape) -> None:
                          f"{shape}.")
 
 
+def check_built(model) -> None:
+    """Raise ValueError unless the weights of the model exist."""
+    if not model.built:
+        raise ValueError(f"{model.name} has no weights yet. Build it first: model.build((None, D)).")
+
+
 def check_first(layer, model_name, others) -> None:
     """Raise ValueError for an InputLayer that comes after others, or without a shape."""
     if others or layer.batch_input_shape is None:

@@ -44,11 +44,12 @@ class History(Callback):
         rows: list[tuple[str, ...]] = []
         for name in sorted(self.history, key=lambda name: name.startswith("val_")):
             values, higher = self.means(name), direction(name, self.model)
+            row = [name, as_number(values[0]), as_number(values[-1]), "", ""]
             known = [i for i, value in enumerate(values) if not math.isnan(value)]
-            best = () if higher is None or not known else (
-                i := (max if higher else min)(known, key=values.__getitem__), self.epochs_of[name][i] + 1)
-            rows.append((name, as_number(values[0]), as_number(values[-1]),
-                         *((as_number(values[best[0]]), str(best[1])) if best else ("", ""))))
+            if known and higher is not None:
+                best = (max if higher else min)(known, key=values.__getitem__)
+                row[3:] = as_number(values[best]), str(self.epochs_of[name][best] + 1)
+            rows.append(tuple(row))
         return rows
 
     def means(self, name: str) -> list[float]:

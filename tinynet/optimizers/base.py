@@ -1,6 +1,7 @@
 """Optimizer: what every update rule has around it: learning rate, decay, step counter, clipping, slots."""
 from __future__ import annotations
 
+from tinynet import pickling
 from tinynet.backend import epsilon as default_epsilon, kernels, xp
 from tinynet.registry import Configurable
 from tinynet.types import Any, Array, Config
@@ -21,7 +22,7 @@ class LearningRate(float):
         self.optimizer.learning_rate = value
 
 
-class Optimizer(Configurable):
+class Optimizer(pickling.PickledOptimizer, Configurable):
     """The base class: `update(parameters)` clips the gradient and takes one step, which moves the parameters in place.
 
     Your own optimizer lists the vectors that it keeps from step to step in `slot_names` and defines

@@ -16,6 +16,7 @@ from tinynet.registry import CustomObjectScope, class_name, serialize
 from tinynet.saving import file_format, keras_format
 from tinynet.saving.file_format import ModelFileError
 from tinynet.types import Any, Function, Objects, Path
+from tinynet.validation import check_built
 
 
 def save(model: Any, filepath: Path, overwrite: bool = True, include_optimizer: bool = True) -> None:
@@ -56,8 +57,7 @@ def load_weights(model: Any, filepath: Path, by_name: bool = False) -> None:
 
     Raises ModelFileError, and changes nothing, for a damaged file, or one whose shapes are not the model's.
     """
-    if not model.built:
-        raise ValueError(f"{model.name} has no weights yet. Build it first: model.build((None, D)).")
+    check_built(model)
     raw = model.strategy.read(filepath)
     with errors_of(filepath):
         if keras_format.is_keras(raw):

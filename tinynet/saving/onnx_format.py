@@ -8,6 +8,7 @@ import numpy as np
 from tinynet import activations, layers
 from tinynet.backend import to_numpy
 from tinynet.types import Any, Function, Path
+from tinynet.validation import check_built
 
 OPSET, IR_VERSION = 17, 8       # ONNX 1.12 of 2022, which every current runtime reads
 FLOAT32_ONLY = {"Elu", "Selu", "Softplus", "Softsign", "HardSigmoid", "ThresholdedRelu"}
@@ -24,8 +25,7 @@ def export(model: Any, filepath: Path, overwrite: bool = True) -> None:
     file cannot be written.
     Source: operators of ONNX, opset 17.
     """
-    if not model.built:
-        raise ValueError(f"{model.name} has no weights yet. Build it first: model.build((None, D)).")
+    check_built(model)
     model.strategy.write(filepath, encode(model), overwrite)
 
 
@@ -66,13 +66,12 @@ class Graph:
 
     def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         """Append a node; returns the name of its output."""
-        if operator in FLOAT32_ONLY and self.dtype == np.float64:
-            x, y = self.add("Cast", *inputs, to=self.onnx.TensorProto.FLOAT), self.unique(operator)
-            self.nodes.append(self.onnx.helper.make_node(operator, [x], [y], **attributes))
-            return self.add("Cast", y, to=self.onnx.TensorProto.DOUBLE)
+        narrow = operator in FLOAT32_ONLY and self.dtype == np.float64
+        if narrow:
+            inputs = self.add("Cast", *inputs, to=self.onnx.TensorProto.FLOAT),
         output = self.unique(output or f"{operator}_{len(self.nodes)}")
         self.nodes.append(self.onnx.helper.make_node(operator, inputs, [output], **attributes))
-        return output
+        return self.add("Cast", output, to=self.onnx.TensorProto.DOUBLE) if narrow else output
 
     def unique(self, name: str) -> str:
         """This name, with a mark if another thing has it."""

@@ -8,6 +8,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
 
 from tinynet import losses, optimizers, regularizers
 from tinynet.backend import floatx
@@ -17,17 +24,6 @@ from tinynet.models import Sequential
 from tinynet.training.tables import as_array
 from tinynet.types import Any, Array, ArrayLike, Function, Logs
 from tinynet.validation import number, whole_number
-
-try:
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.metrics import accuracy_score, r2_score
-    from sklearn.model_selection import train_test_split
-    from sklearn.utils import check_random_state
-    from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import check_is_fitted
-except ImportError:
-    raise ImportError("tinynet.wrappers needs scikit-learn: python -m pip install scikit-learn") from None
 
 try:
     from sklearn.utils.validation import validate_data
@@ -134,7 +130,7 @@ class MultilayerPerceptron(BaseEstimator):
                 number("validation_fraction", self.validation_fraction, below=1, positive=True)
                 x, x_held, targets, y_held = train_test_split(
                     x, targets, test_size=self.validation_fraction, random_state=seed,
-                    stratify=targets if activation == "sigmoid" else None)
+                    stratify=targets if activation == "sigmoid" else None)      # two classes, as in scikit-learn
                 held_out = x_held, y_held
                 stop_score = functools.partial(_score_of, score, x_held, y_held)
             samples = x.shape[0]

@@ -8,18 +8,14 @@ import copy
 import inspect
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
 from tinynet import losses
 from tinynet.models import Sequential
 from tinynet.types import Any, Array, ArrayLike, Function
 from tinynet.utils import to_categorical
 from tinynet.validation import QUEUES
-
-try:
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-    from sklearn.utils.validation import check_is_fitted
-except ImportError:
-    raise ImportError("tinynet.wrappers needs scikit-learn: python -m pip install scikit-learn") from None
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
 
