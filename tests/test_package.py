@@ -26,6 +26,7 @@ ROOT = Path(tinynet.__file__).parent
 FLOORS = [
     ["types", "text_width"],
     ["validation", "datasets", "explain_page", "notebook", "chain"],
+    ["language"],
     ["legacy/methods"],     # which Model inherits; the rest of legacy knows all modules
     ["registry", "device", "callbacks"],
     ["backend"],
@@ -37,7 +38,7 @@ FLOORS = [
     ["metrics", "saving"],
     ["training"],
     ["utils", "distributed", "gradient_check"],
-    ["models", "plotting"],
+    ["models", "plotting", "exercises"],
     ["functional", "wrappers"],
     ["legacy"],
     ["__init__"],
@@ -49,8 +50,9 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
         "optimizers", "models", "training/step", "training/epoch", "training/model"]
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
-BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 2055, "recorded steps": 840, "the rest": 2235,
-           "Keras's names and data": 1285, "for other libraries": 310, "gradient checks": 940, "kernels": 120,
+BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 2055, "recorded steps": 840, "the rest": 2255,
+           "Keras's names and data": 1285, "for other libraries": 310, "gradient checks": 940,
+           "the exercises": 660, "tasks of the exercises": 1510, "kernels": 120,
            "around the kernels on a CPU": 185}
 KERAS = ("legacy", "functional", "chain", "nested", "plot_model", "datasets")
 OTHERS = ("wrappers",)      # what is there for other libraries
@@ -156,6 +158,8 @@ def test_no_part_has_more_lines_of_code_than_its_budget():
         part = "Keras's names and data" if parts(path)[0] in KERAS else part
         part = "for other libraries" if parts(path)[0] in OTHERS else part
         part = "gradient checks" if parts(path)[0] == "gradient_check" else part
+        part = "the exercises" if parts(path)[0] == "exercises" else part
+        part = "tasks of the exercises" if parts(path)[:2] == ("exercises", "tasks") else part
         part = "recorded steps" if parts(path)[0] == "device" and parts(path)[1] in RECORDED else part
         count[part] += code_lines(path)
     for part, files in {"kernels": ["kernels.c"], "around the kernels on a CPU": ["cpu.h", "cpu.c"]}.items():

@@ -1,0 +1,394 @@
+"""The exercises: right answers are marked right, typical mistakes wrong with the right hint, in both languages."""
+import collections
+import inspect
+import re
+import subprocess
+import sys
+import types
+
+import exercise_mistakes
+import exercise_solutions
+import numpy as np
+import pytest
+
+from tinynet.exercises import COURSE, grade, grade_file, new_file
+from tinynet.exercises.chinese import PATTERNS, SENTENCES, in_chinese
+from tinynet.exercises.writing import text_of
+from tinynet.gradient_check import hints
+
+SOLUTIONS = inspect.getsource(exercise_solutions)
+PREAMBLE = "old = None\n"
+
+
+def answers(name, source=SOLUTIONS):
+    """A module of the functions of one exercise, and of the helpers that it calls."""
+    names = [part.name for part in COURSE[name].parts]
+    helpers = {"log_probabilities", "attention_weights"}
+    functions = re.findall(r"^def .+?(?=^def |\Z)", source, re.DOTALL | re.MULTILINE)
+    kept = [text for text in functions if text[4:text.index("(")] in {*names, *helpers}]
+    module = types.ModuleType("answers")
+    exec("import numpy as np\n" + "".join(kept), vars(module))
+    return module
+
+
+def mistaken(name, right, wrong):
+    """The answers with a mistake in them, in the first function that has these words."""
+    module_source = SOLUTIONS
+    names = "|".join([*(part.name for part in COURSE[name].parts), "log_probabilities", "attention_weights"])
+    for match in re.finditer(rf"^def ({names})\(.+?(?=^def |\Z)", module_source, re.DOTALL | re.MULTILINE):
+        if right in match[0]:
+            text = match[0].replace(right, wrong, 1)
+            if "old" in wrong:      # the value before the update
+                text = text.replace("    v = momentum", "    old = v\n    v = momentum")
+            return answers(name, module_source[:match.start()] + text + module_source[match.end():])
+    raise AssertionError(f"{right!r} is not in the solution of {name}")
+
+
+def marks_of(module):
+    return {f"{mark.part.name} {mark.result}": mark for mark in grade(module).marks}
+
+
+def is_chinese(text):
+    return any("\u4e00" <= character <= "\u9fff" for character in text)
+
+
+def test_the_course_has_its_order():
+    assert list(COURSE) == [
+        "line", "sigmoid", "dense_sample", "dense", "relu", "softmax", "cross_entropy", "two_layers", "dropout", "l2",
+        "momentum", "adam", "batch_normalization", "layer_normalization", "convolution", "max_pooling", "rnn",
+        "attention"]
+
+
+@pytest.mark.parametrize("name", COURSE)
+def test_the_model_solution_is_right(name):
+    marks = grade(answers(name))
+    assert marks.passed, str(marks)
+    assert {mark.exercise.name for mark in marks.marks} == {name}
+    assert COURSE[name].after.en.split(":")[0][:30] in " ".join(str(marks).split())
+
+
+@pytest.mark.parametrize("name, right, wrong, shown, hint", exercise_mistakes.MISTAKES)
+def test_a_typical_mistake_is_wrong_and_gets_its_hint(name, right, wrong, shown, hint):
+    mark = marks_of(mistaken(name, right, wrong))[shown]
+    assert mark.verdict == "WRONG" and hint in mark.hint.en, mark.hint.en
+    assert is_chinese(mark.hint.zh), mark.hint.zh
+
+
+def test_each_exercise_has_five_tested_mistakes():
+    tested = collections.Counter(name for name, *_ in exercise_mistakes.MISTAKES)
+    assert set(tested) == set(COURSE) and min(tested.values()) >= 5
+
+
+@pytest.mark.parametrize("name", COURSE)
+def test_known_mistakes_are_mistakes(name):
+    """Each of them differs from the truth, and from the others of its result, which a hint could not tell apart."""
+    exercise = COURSE[name]
+    cases = exercise.cases(np.random.default_rng(1))
+    parts = {part.name: part for part in exercise.parts}
+    results = collections.defaultdict(list)
+    for mistake in exercise.mistakes:
+        part = parts[mistake.part]
+        values = []
+        for case in cases:
+            try:
+                with np.errstate(all="ignore"):
+                    values.append(np.asarray(mistake.wrong(**part.of(case)), float))
+            except ValueError:      # a shape with which this mistake cannot be made
+                values.append(None)
+        truths = [np.asarray(part.right(case)[part.results.index(mistake.result)], float) for case in cases]
+        assert any(v is not None and (v.shape != n.shape or not np.allclose(v, n, equal_nan=True))
+                   for v, n in zip(values, truths)), mistake.hint.en
+        results[mistake.part, mistake.result].append((mistake.hint.en, values))
+    for found in results.values():
+        for i, (hint, values) in enumerate(found):
+            for other, others in found[:i]:
+                assert hint == other or not all(
+                    a is not None and b is not None and a.shape == b.shape and np.allclose(a, b, equal_nan=True)
+                    for a, b in zip(values, others)), f"{hint} is {other}"
+
+
+@pytest.mark.parametrize("name", COURSE)
+def test_an_answer_that_knows_only_the_example_is_wrong(name):
+    exercise = COURSE[name]
+    example = exercise.example
+    names = {part.name: (lambda *_, part=part: part.right(example) if len(part.results) > 1 else part.right(example)[0])
+             for part in exercise.parts}
+    for function_name, function in names.items():
+        function.__name__ = function_name
+    for mark in grade(names).marks:
+        assert mark.verdict == "WRONG"
+        assert "Right for the example of the task, wrong for other numbers." in mark.hint.en
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("name", COURSE)
+def test_a_new_file_is_not_yet_written_and_is_no_mistake(name, lang, tmp_path):
+    path = new_file(name, tmp_path, lang)
+    text = path.read_text(encoding="utf-8")
+    assert max(map(len, text.splitlines())) <= 130 and not re.search(r"[ \t]$", text, re.MULTILINE)
+    assert lang == "en" or sum(map(is_chinese, text.splitlines())) > 10
+    marks = grade_file(path, lang)
+    assert {mark.verdict for mark in marks.marks} == {"not yet"} and not marks.passed
+    with pytest.raises(FileExistsError, match="is there already, perhaps with your work in it"):
+        new_file(name, tmp_path, lang)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_one_function_may_be_graded_before_the_other_is_written():
+    def relu_forward(x):
+        return np.maximum(x, 0)
+
+    def relu_backward(dy, x):
+        raise NotImplementedError
+
+    assert [mark.verdict for mark in grade(relu_forward, relu_backward).marks] == ["right", "not yet"]
+    marks = grade(relu_forward)
+    assert [mark.verdict for mark in marks.marks] == ["right", "not yet"]
+    assert "There is no function relu_backward(dy, x)." in str(marks)
+
+
+def test_forward_may_hand_a_cache_to_backward():
+    def dense_forward(x, W, b):
+        return x @ W + b, (x, W)
+
+    def dense_backward(dy, cache):
+        x, W = cache
+        return dy @ W.T, x.T @ dy, dy.sum(0)
+
+    assert grade(dense_forward, dense_backward).passed
+
+
+def test_a_class_may_take_the_place_of_functions():
+    class Dense:
+        def __init__(self, W, b):
+            self.W, self.b = W, b
+
+        def forward(self, x):
+            self.x = x
+            return x @ self.W + self.b
+
+        def backward(self, dy):
+            self.dW, self.db = self.x.T @ dy, dy.sum(axis=0)
+            return dy @ self.W.T
+
+    class Relu:
+        def forward(self, x, training=False):
+            self.x = x
+            return np.maximum(x, 0)
+
+        def backward(self, dy):
+            return dy
+
+    class Momentum:
+        def step(self, w, dw, v, learning_rate, momentum):
+            v = momentum * v - learning_rate * dw
+            return w + v, v
+
+    assert grade(Dense).passed
+    assert [mark.verdict for mark in grade(Relu).marks] == ["right", "WRONG"]
+    assert [mark.verdict for mark in grade(Momentum).marks] == ["right", "right", "not yet", "not yet"]
+    del Dense.backward
+    marks = grade(Dense)
+    assert [mark.verdict for mark in marks.marks] == ["right",
+                                                      *3 * ["not yet"]] and "has no method backward" in str(marks)
+
+
+def test_a_class_that_asks_for_other_names_is_told_which_there_are():
+    class Relu:
+        def forward(self, inputs):
+            return inputs
+
+        def backward(self, dy):
+            return dy
+
+    assert "asks for 'inputs'. The task has: x, dy" in grade(Relu).marks[0].hint.en
+
+
+@pytest.mark.parametrize("body, hint", [
+    ("    return None\n", "It returns nothing for y: does it end with `return y`?"),
+    ("    y = x\n", "It returns nothing for y"),
+    ("    return 'y'\n", "y must be an array of real numbers, got 'y'"),
+    ("    return [[1.0], [2.0, 3.0]]\n", "y must be an array of real numbers"),
+    ("    return x + 0j\n", "y must be an array of real numbers"),
+    ("    return x[0]\n", "its shape must be"),
+    ("    return y\n", "NameError: name 'y' is not defined (line 2: return y)."),
+    ("    return x @ x\n", "The shapes are x (2,3)."),
+    ("    return x[9]\n", "IndexError"),
+    ("    return x / 0\n", "NaN or infinity"),
+    ("    return 1 / 0\n", "ZeroDivisionError: division by zero"),
+    ("    raise SystemExit(3)\n", "SystemExit: 3"),
+    ("    return relu_forward(x)\n", "RecursionError"),
+])
+def test_what_goes_wrong_in_a_function_is_told(body, hint, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(f"def relu_forward(x):\n{body}\n\ndef relu_backward(dy, x):\n    return dy * (x > 0)\n")
+    marks = grade_file(path)
+    assert [mark.verdict for mark in marks.marks] == ["WRONG", "right"]
+    assert hint in marks.marks[0].hint.en, marks.marks[0].hint.en
+
+
+def test_an_endless_loop_ends(monkeypatch):
+    monkeypatch.setattr("tinynet.exercises.answers.SECONDS", 0.2)
+
+    def relu_forward(x):
+        while True:
+            try:
+                pass
+            except Exception:
+                pass
+
+    assert "does a loop never end?" in grade(relu_forward).marks[0].hint.en
+
+
+def test_a_wrong_number_of_arguments_is_told():
+    def relu_backward(dy):
+        return dy
+
+    assert "takes 1 positional argument but 2 were given" in grade(relu_backward).marks[1].hint.en
+
+
+def test_lists_views_and_float32_are_answers():
+    def relu_forward(x):
+        return np.maximum(x, 0).tolist()
+
+    def relu_backward(dy, x):
+        return np.asfortranarray((dy * (x > 0)).astype("float32"))[:]
+
+    assert grade(relu_forward, relu_backward).passed
+
+
+def test_grading_is_the_same_each_time_and_leaves_random_numbers_alone():
+    before = np.random.get_state()[1].copy()
+    first, second = (str(grade(mistaken("dense", "dW = x.T @ dy", "dW = 1.5 * x.T @ dy"))) for _ in range(2))
+    assert first == second and "Everywhere 1.5 times" in first
+    assert (np.random.get_state()[1] == before).all()
+
+
+def test_work_that_has_no_exercise_in_it():
+    with pytest.raises(ValueError, match="No function or class of an exercise is there.*Got: math"):
+        grade({"math": np})
+    with pytest.raises(TypeError, match="A file goes to grade_file"):
+        grade("relu.py")
+    with pytest.raises(ValueError, match="Unknown language: fr"):
+        grade(exercise_solutions, lang="fr")
+    with pytest.raises(ValueError, match="Unknown exercise: relo. Did you mean 'relu'"):
+        new_file("relo")
+
+
+def test_a_file_that_does_not_run(tmp_path):
+    path = tmp_path / "relu.py"
+    path.write_text("def relu_forward(x)\n    return x\n")
+    with pytest.raises(ImportError, match="does not run: SyntaxError: .*line 1"):
+        grade_file(path)
+    path.write_text("1 / 0\n")
+    with pytest.raises(ImportError, match="does not run: ZeroDivisionError"):
+        grade_file(path)
+    with pytest.raises(FileNotFoundError):
+        grade_file(tmp_path / "missing.py")
+
+
+def test_the_table_in_a_notebook():
+    marks = grade(mistaken("relu", "dy * (x > 0)", "dy"))
+    page = marks._repr_html_()
+    assert page.count("<tr") == 2 and "passes everywhere" in page and "x &lt; 0" in page
+    assert repr(marks) == "<Marks: 1 of 2 right>"
+    with pytest.raises(AssertionError, match="passes everywhere"):
+        marks.assert_passed()
+    grade(answers("relu")).assert_passed()
+
+
+def test_the_whole_table_is_chinese_if_asked():
+    text = str(grade(mistaken("dense", "dW = x.T @ dy", "dW = -x.T @ dy"), lang="zh"))
+    assert "处处符号相反" in text and "错误" in text and "WRONG" not in text and "right" not in text
+
+
+def test_every_hint_of_the_gradient_check_has_its_chinese():
+    """Each sentence that hints.py can say matches a pattern."""
+    source = inspect.getsource(hints).replace('"""', "")
+    said = [text for text in re.findall(r'f?"([A-Z][^"\n]+[.?])"', source)]
+    assert len(said) >= 12
+    for text in said:
+        text = re.sub(r"\{'first' if .+? else 'last'\}", "first", text)
+        filled = re.sub(r"\{[^}]+\}", "3", text).replace("at 3", "at 3 of 9 numbers")
+        assert is_chinese(in_chinese(filled)), filled
+    assert len(SENTENCES) == len(PATTERNS)
+    assert in_chinese("Zero at 2 of 9 numbers, the others are right: is something forgotten there?").startswith("9 "
+                                                                                                                "个数中有 "
+                                                                                                                "2 个")
+
+
+def command(folder, *arguments):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=folder, encoding="utf-8",
+                          env=__import__("os").environ | {"PYTHONPATH": exercise_root(), "PYTHONUTF8": "1"})
+
+
+def exercise_root():
+    import tinynet
+    from pathlib import Path
+    return str(Path(tinynet.__file__).parents[1])
+
+
+def test_the_command_lists_writes_and_grades(tmp_path):
+    module = ["-m", "tinynet.exercises"]
+    listed = command(tmp_path, *module)
+    assert listed.returncode == 0 and len(listed.stdout.splitlines()) == len(COURSE) + 2
+    assert "relu_forward, relu_backward" in listed.stdout
+    assert "最大池化" in command(tmp_path, *module, "--lang", "zh").stdout
+    assert command(tmp_path, *module, "new", "relu", "dense", "--lang", "zh").returncode == 0
+    assert command(tmp_path, *module, "new", "relu").returncode == 2
+    (tmp_path / "relu.py").write_text("import numpy as np\n\n\ndef relu_forward(x):\n    return np.maximum(x, 0)\n\n\n"
+                                      "def relu_backward(dy, x):\n    print('loud')\n    return dy\n")
+    graded = command(tmp_path, *module, "grade", "relu.py", "--lang", "zh")
+    assert graded.returncode == 1 and "dy 处处通过了" in graded.stdout
+    (tmp_path / "broken.py").write_text("def relu_forward(:\n")
+    several = command(tmp_path, *module, "grade", "relu.py", "dense.py", "broken.py", "--csv", "marks.csv")
+    assert several.returncode == 1 and "loud" not in several.stdout
+    table = (tmp_path / "marks.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert table[:3] == ["file,exercise,right,of,wrong,not yet", "relu.py,relu,1,2,backward dx,",
+                         "dense.py,dense,0,4,,forward y; backward dx; backward dW; backward db"]
+    assert table[3].startswith("broken.py,,0,,") and len(table) == 4
+    assert "broken.py" in several.stdout and "SyntaxError" in several.stdout
+
+
+def test_a_file_grades_itself(tmp_path):
+    path = new_file("relu", tmp_path)
+    result = command(tmp_path, path.name)
+    assert result.returncode == 0 and "0 of 2 right" in result.stdout
+
+
+def test_the_plugin_of_pytest_makes_a_test_of_each_mark(tmp_path):
+    for student, backward in (("ann", "dy * (x > 0)"), ("bob", "dy")):
+        (tmp_path / student).mkdir()
+        (tmp_path / student / "relu.py").write_text(
+            f"import numpy as np\n\n\ndef relu_forward(x):\n    return np.maximum(x, 0)\n\n\ndef relu_backward(dy, "
+            f"x):\n"
+            f"    return {backward}\n")
+    (tmp_path / "ann" / "other.py").write_text("raise RuntimeError('nothing of the exercises: not run')\n")
+    run = ["-m", "pytest", "-p", "tinynet.exercises.pytest_plugin", "-p", "no:cacheprovider", "-v", "--rootdir", "."]
+    passed = command(tmp_path, *run, "ann")
+    assert passed.returncode == 0 and "2 passed" in passed.stdout, passed.stdout
+    failed = command(tmp_path, *run, ".")
+    assert failed.returncode == 1 and "1 failed, 3 passed" in failed.stdout, failed.stdout
+    assert "bob/relu.py::relu_backward[dx] FAILED" in failed.stdout and "passes everywhere" in failed.stdout
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["tinynet.exercises.pytest_plugin"]\n')
+    chinese = command(tmp_path, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", ".", "--exercises-lang", "zh")
+    assert "dy 处处通过了" in chinese.stdout
+    (tmp_path / "bob" / "relu.py").write_text("def relu_forward(x)\n")
+    assert "does not run: SyntaxError" in command(tmp_path, *run, "bob").stdout
+
+
+def test_texts_exist_in_both_languages():
+    for exercise in COURSE.values():
+        for text in (exercise.task, exercise.after, *exercise.hints, *(m.hint for m in exercise.mistakes)):
+            words = re.findall(r"[A-Za-z]{5,}", text.en)
+            assert text.en.isascii() and (is_chinese(text.zh) or len(words) < 2 and "。" in text.zh), text
+        assert len(exercise.mistakes) >= 5 and exercise.hints
+
+
+def test_the_numbers_worked_out_in_the_tasks_are_those_of_the_example():
+    """Each number of three decimals in a task is one that the example has, or that its functions return or pass."""
+    for exercise in COURSE.values():
+        shown = text_of(exercise, "en").split("# The example")[1]
+        assert re.search(r"#     \w+.*[=:]", shown)
+        english, chinese = (sorted(re.findall(r"-?\d+\.\d{3}", text)) for text in exercise.task)
+        assert english == chinese, exercise.name

@@ -1,0 +1,91 @@
+"""Exercise: softmax with cross-entropy."""
+import numpy as np
+
+from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.tasks.softmax import forward as softmax
+
+
+def forward(z, t):
+    """L = 1/N sum of -t log softmax(z), without overflow"""
+    shifted = z - z.real.max(axis=1, keepdims=True)
+    return -(t * (shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))).sum() / len(z)
+
+
+def cases(rng):
+    """Logits and one-hot targets; also logits that are very different."""
+    example = dict(z=np.array([[0.0, 0.0], [1.0, -1.0]]), t=np.array([[0.0, 1.0], [1.0, 0.0]]))
+    drawn = [dict(z=2 * rng.normal(size=(n, c)), t=np.eye(c)[rng.integers(0, c, n)]) for n,
+             c in ((5, 3), (1, 4), (4, 4))]
+    large = dict(z=np.array([[900.0, 0.0, -900.0], [0.0, 800.0, 790.0]]), t=np.eye(3)[[1, 2]])
+    return [example, *drawn, large]
+
+
+exercise = Exercise(
+    "cross_entropy", "CrossEntropy", Text("softmax with cross-entropy", "softmax 与交叉熵"),
+    Text("""
+A classifier ends with logits z, one for each class. softmax makes probabilities p of them, and the cross-entropy is the
+mean of the negative log probabilities of the true classes, which a one-hot row t marks with a 1:
+
+    p = softmax(z),    L = 1/N sum over n and c of -t[n,c] log p[n,c]
+
+Work out the gradient of both together: it is far simpler than that of each, and it never divides by p.
+
+Shapes: z, t, p, dz (N, C); L a number.
+
+One number worked out, for the example below: p[0] = [0.5, 0.5], and class 1 is true, so sample 0 has the loss
+-log 0.5 = 0.693. Its dz[0] = [0.25, -0.25]: to raise the logit of the wrong class raises the loss.
+""", """
+分类器的最后是 logits z，每个类别一个。softmax 把它们变成概率 p；交叉熵是真实类别的负对数概率的平均值，one-hot 行 t 用 1 标出真实类别：
+
+    p = softmax(z)，    L = 1/N Σ_n Σ_c -t[n,c] log p[n,c]
+
+请推导两者合在一起的梯度：它比各自的梯度简单得多，而且不会除以 p。
+
+形状：z、t、p、dz 为 (N, C)；L 是标量。
+
+以下面的例子算一个数：p[0] = [0.5, 0.5]，真实类别是 1，所以样本 0 的损失是 -log 0.5 = 0.693。它的 dz[0] = [0.25, -0.25]：
+提高错误类别的 logit，损失增大。
+"""),
+    [Part("cross_entropy_forward", "z, t", "L", forward, "L = 1/N sum of -t log softmax(z)"),
+     Part("cross_entropy_backward", "z, t", "dz", Gradients(forward, "z", dy=None), "dz = dL/dz")],
+    cases,
+    [Mistake("cross_entropy_forward", "L", lambda z, t: forward(z, t) * len(z), Text(
+        "This is the sum over the batch. L is the mean: divide by N.", "这是对批次的求和。L 是平均值：要除以 N。")),
+     Mistake("cross_entropy_forward", "L", lambda z, t: -forward(z, t), Text(
+         "The sign: the log of a probability is negative, and the loss is positive.", "符号错误：概率的对数为负，而损失为正。")),
+     Mistake("cross_entropy_forward", "L", lambda z, t: forward(z, t) / z.shape[1], Text(
+         "Divided by N C, as np.mean does. Divide by the number N of samples only.",
+         "除以了 N·C（np.mean 就是这样）。只应除以样本数 N。")),
+     Mistake("cross_entropy_forward", "L", lambda z, t: -(t * np.log2(np.maximum(softmax(z), 1e-300))).sum() / len(z),
+             Text(
+         "This is the logarithm to base 2. Cross-entropy takes the natural one, np.log.",
+         "这是以 2 为底的对数。交叉熵用自然对数 np.log。")),
+     Mistake("cross_entropy_forward", "L", lambda z, t: -(t * z).sum() / len(z), Text(
+         "softmax is forgotten: -log p[true] = log(sum of exp(z)) - z[true].",
+         "忘了 softmax：-log p[真实类别] = log(Σ exp(z)) - z[真实类别]。")),
+     Mistake("cross_entropy_backward", "dz", lambda z, t: softmax(z) - t, Text(
+         "The division by N is missing: L is the mean over the batch.", "缺少除以 N：L 是对批次的平均。")),
+     Mistake("cross_entropy_backward", "dz", lambda z, t: (t - softmax(z)) / len(z), Text(
+         "The sign is wrong: it is p - t. To raise the logit of the true class lowers the loss.",
+         "符号错误：应为 p - t。提高真实类别的 logit，损失减小。")),
+     Mistake("cross_entropy_backward", "dz", lambda z, t: (softmax(z) - t) / z.size, Text(
+         "Divided by N C. Divide by the number N of samples only.", "除以了 N·C。只应除以样本数 N。")),
+     Mistake("cross_entropy_backward", "dz", lambda z, t: -t / np.maximum(softmax(z), 1e-300) / len(z), Text(
+         "This is dL/dp, the gradient with respect to the probabilities. Go on to the logits, through the softmax.",
+         "这是 dL/dp，即对概率的梯度。还要经过 softmax 继续求到 logits。")),
+     Mistake("cross_entropy_backward", "dz", lambda z, t: t * (softmax(z) - t) / len(z), Text(
+         "Only the true class is right. The others have a gradient, too: p / N.", "只有真实类别是对的。其他类别也有梯度：p / N。")),
+     Mistake("cross_entropy_backward", "dz", lambda z, t: softmax(z) / len(z), Text(
+         "t is forgotten: (p - t) / N.", "忘了 t：(p - t) / N。")),
+     Mistake("cross_entropy_backward", "dz", lambda z, t: (z - t) / len(z), Text(
+         "softmax is forgotten: it is p - t with p = softmax(z), not z - t.",
+         "忘了 softmax：是 p - t，其中 p = softmax(z)，不是 z - t。"))],
+    [Text("log p[c] = z[c] - log(sum over k of exp(z[k])). Put that in before you differentiate.",
+          "log p[c] = z[c] - log(Σ_k exp(z[k]))。先代入，再求导。"),
+     Text("The derivative of log(sum of exp(z[k])) with respect to z[c] is p[c].",
+          "log(Σ exp(z[k])) 对 z[c] 的导数是 p[c]。"),
+     Text("For very different logits p is 0, and log 0 is infinite. Subtract the largest logit of each row first, and "
+          "do "
+          "not take the log of p.", "logits 相差很大时 p 为 0，log 0 是无穷大。先减去每行的最大 logit，并且不要对 p 取对数。"),
+     Text("dz = (softmax(z) - t) / N.", "dz = (softmax(z) - t) / N。")],
+    Text("tinynet/losses/fused.py joins the two in the same way.", "tinynet/losses/fused.py 用同样的方式把两者合在一起。"))
