@@ -16,7 +16,7 @@ from tinynet.backend import to_numpy, working, xp
 from tinynet.text_width import padded, shortened
 from tinynet.layers import Activation
 from tinynet.fused_layers import unfuse
-from tinynet.types import Any, Array, ArrayLike
+from tinynet.types import Any, Array, ArrayLike, Path
 
 
 @dataclass
@@ -26,16 +26,19 @@ class LayerRecord:
     name: str
     forward: str                    # formulas
     backward: str
+    kind: str = ""                  # the class, of an Activation its function
+    x: np.ndarray | None = None     # the input
     y: np.ndarray | None = None     # the output
     dy: np.ndarray | None = None    # the gradient with respect to it; None if backward did not need this layer
     gradients: dict[str, np.ndarray] = field(default_factory=dict)      # of its parameters, by name
     values: dict[str, np.ndarray] = field(default_factory=dict)         # before the step
     updates: dict[str, np.ndarray] = field(default_factory=dict)        # by how much they changed
+    weights: dict[str, np.ndarray] = field(default_factory=dict)        # all before the step, also those not trained
 
 
 @dataclass(repr=False)
 class Explanation:
-    """A record of one step; `str()` is a table of at most 100 columns, and a notebook shows it with histograms."""
+    """A record of one step: `str()` is a table of at most 100 columns, and a notebook shows `html()`."""
 
     title: str
     x: np.ndarray
@@ -45,6 +48,8 @@ class Explanation:
     regularization: float
     loss_backward: str              # its formula
     loss_dy: np.ndarray             # the gradient with respect to the prediction, or the logits
+    y_true: np.ndarray
+    y_pred: np.ndarray
 
     @property
     def gradients(self) -> dict[str, np.ndarray]:
@@ -73,9 +78,24 @@ class Explanation:
     def __repr__(self) -> str:
         return f"<Explanation: {self.title}>"
 
+    def html(self, lang: str = "en") -> str:
+        """A page that shows the network as a graph, and walks the step link by link, in English or Chinese ("zh").
+
+        Of a small network, of at most twelve units a layer and twelve samples, it has every number, and the sum it came
+        from under the pointer; of a larger one heat maps and histograms. Raises ValueError for another language.
+        """
+        from tinynet import explain_page        # here, because only notebooks and pages need it
+        return explain_page.page(self, lang)
+
+    def save(self, path: Path, lang: str = "en") -> None:
+        """Write the page of `html` as one file, which needs no network."""
+        page = self.html(lang)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(page)
+
     def _repr_html_(self) -> str:
-        from tinynet import explain_page        # here, because only notebooks need it
-        return explain_page.page(self)
+        from tinynet import explain_page
+        return explain_page.in_notebook(self)
 
 
 def explain_step(model: Any, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike = None) -> Explanation:
@@ -147,7 +167,7 @@ def _explain(model, x, y, weights) -> Explanation:
         loss_dy.append(to_numpy(dz))
         return dz
     model.loss_backward = record_loss
-    loss, _ = model.compute_gradients(x, y, weights)
+    loss, y_pred = model.compute_gradients(x, y, weights)
     trained = [(record, p) for record, layer in zip(records, model.stack) for p in layer.parameters
                if any(p is q for q in model.parameters.parameters)]
     for record, p in trained:
@@ -157,15 +177,18 @@ def _explain(model, x, y, weights) -> Explanation:
         record.updates[p.name] = to_numpy(p.value) - record.values[p.name]
     title = f"Step {model.optimizer.iterations} of {model.name}, by {model.optimizer!r}, on {len(x)} samples"
     return Explanation(title, to_numpy(x), records, model.loss.name, float(loss), float(model.regularization),
-                       _loss_formula(model.loss_of_z, weights, loss_dy[0]), loss_dy[0])
+                       _loss_formula(model.loss_of_z, weights, loss_dy[0]), loss_dy[0], to_numpy(y), to_numpy(y_pred))
 
 
 def _recorded(layer, backward) -> LayerRecord:
     """The record of a layer, which is filled when its forward and, if wanted, its backward runs."""
-    record = LayerRecord(layer.name, *_formulas(layer))
+    kind = layer.activation.__name__ if type(layer) is Activation else type(layer).__name__
+    record = LayerRecord(layer.name, *_formulas(layer), kind)
+    record.weights = {p.name: to_numpy(p.value) for p in layer.parameters}
     layer_forward, layer_backward = layer.forward, layer.backward
 
     def record_y(x, training=False):
+        record.x = to_numpy(x)
         y = layer_forward(x, training)
         record.y = to_numpy(y)
         return y
@@ -199,7 +222,7 @@ def _loss_formula(loss, weights, dy) -> str:
 def _first(thing) -> str:
     """The first sentence of a docstring, if there is one."""
     text = inspect.cleandoc(getattr(thing, "__doc__", None) or "").split("\n\n")[0]
-    return " ".join(text.split()).split(".  Source")[0]
+    return " ".join(text.split()).split(". Source")[0]
 
 
 def _of(array):
