@@ -33,7 +33,7 @@ RESULTS = HERE / "results"
 FLOORS = ("matrix products alone", "matrix products, tinynet's threads")
 NETWORK, BATCH = (784, 512, 512, 10), 128
 EPOCHS = 3          # in each call of fit
-COLOURS = ["#1f5fa8", "#e0702d", "#3a9a5c", "#8a5fb0", "#8a8a8a", "#c0a020", "#b04050", "#404040"]
+COLOURS = ["#1f5fa8", "#e0702d", "#8cc8f0", "#000000", "#b0b0b0", "#f0e442", "#cc79a7", "#009e73"]
 
 
 class Worker:

@@ -40,7 +40,7 @@ WANTED = 0.8
 NETWORKS = {"10 Gbit/s Ethernet": (30e-6, 1.25e9), "100 Gbit/s InfiniBand": (2e-6, 12.5e9)}
 CABLES = {"10 Gbit/s": (1.25e9, 0), "1 Gbit/s": (1.25e8, 0), "1 Gbit/s, 0.1 ms": (1.25e8, 1e-4),
           "1 Gbit/s, 1 ms": (1.25e8, 1e-3)}      # bytes a second, seconds
-COLOURS = ("#3b6ea5", "#c8553d", "#6a994e", "#8d6a9f", "#b8b8b8")
+COLOURS = ["#1f5fa8", "#e0702d", "#8cc8f0", "#000000", "#b0b0b0", "#f0e442", "#cc79a7", "#009e73"]
 
 
 def main():

@@ -1,6 +1,7 @@
 """The exercises: right answers are marked right, typical mistakes wrong with the right hint, in both languages."""
 import collections
 import inspect
+import io
 import re
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def test_the_model_solution_is_right(name):
 @pytest.mark.parametrize("name, right, wrong, shown, hint", exercise_mistakes.MISTAKES)
 def test_a_typical_mistake_is_wrong_and_gets_its_hint(name, right, wrong, shown, hint):
     mark = marks_of(mistaken(name, right, wrong))[shown]
-    assert mark.verdict == "WRONG" and hint in mark.hint.en, mark.hint.en
+    assert mark.verdict == ("not yet" if wrong.endswith("None\n") else "WRONG") and hint in mark.hint.en, mark.hint.en
     assert is_chinese(mark.hint.zh), mark.hint.zh
 
 
@@ -193,6 +194,73 @@ def test_a_class_may_take_the_place_of_functions():
                                                       *3 * ["not yet"]] and "has no method backward" in str(marks)
 
 
+def test_bare_arrays_may_be_a_cache_and_arguments_may_stand_in_another_order():
+    def relu_forward(x):
+        return np.maximum(x, 0), x > 0
+
+    def relu_backward(dy, mask):
+        return dy * mask
+
+    assert grade(relu_forward, relu_backward).passed
+
+    def sigmoid_forward(x):
+        return 1 / (1 + np.exp(-x))
+
+    def sigmoid_backward(x, dy):
+        return dy * sigmoid_forward(x) * (1 - sigmoid_forward(x))
+
+    assert grade(sigmoid_forward, sigmoid_backward).passed
+
+
+def test_a_class_finds_the_numbers_of_forward_in_backward_though_its_jacobian_came_between():
+    class Softmax:
+        def forward(self, x):
+            e = np.exp(x - x.max(axis=1, keepdims=True))
+            self.y = e / e.sum(axis=1, keepdims=True)
+            return self.y
+
+        def jacobian(self, row):
+            y = self.forward(row[np.newaxis])[0]
+            return np.diag(y) - np.outer(y, y)
+
+        def backward(self, dy):
+            return self.y * (dy - (dy * self.y).sum(axis=1, keepdims=True))
+
+    assert grade(Softmax).passed
+
+
+def test_results_may_be_an_array_or_a_dict_and_one_may_come_first():
+    def line_gradient(w, b, x, t):
+        e = w * x + b - t
+        return np.array([2 * np.mean(e * x), 2 * np.mean(e)])
+
+    assert [mark.verdict for mark in grade(line_gradient).marks] == ["not yet", "right", "right"]
+
+    def dense_backward(dy, x, W, b):
+        return {"dx": dy @ W.T, "dW": x.T @ dy, "db": dy.sum(axis=0)}
+
+    assert [mark.verdict for mark in grade(dense_backward).marks] == ["not yet", *3 * ["right"]]
+
+    def dense_backward(dy, x, W, b):
+        return dy @ W.T, None, dy.sum(axis=0)
+
+    assert [mark.verdict for mark in grade(dense_backward).marks] == ["not yet", "right", "not yet", "right"]
+
+
+def test_a_backward_that_calls_a_wrong_forward_is_told_so():
+    marks = marks_of(mistaken("sigmoid", "1 / (1 + np.exp(-x))", "np.tanh(x)"))
+    assert marks["sigmoid_backward dx"].hint.en == "It calls sigmoid_forward, which is wrong: mend that first."
+
+
+def test_a_stub_that_was_left_is_told_and_a_wrong_mark_has_its_arguments(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("def relu_forward(x):\n    raise NotImplementedError\n    return x\n")
+    mark = grade_file(path).marks[0]
+    assert mark.verdict == "not yet" and "delete that line" in mark.hint.en
+    mark = grade(mistaken("relu", "dy * (x > 0)", "dy")).marks[1]
+    assert mark.case.keys() == {"x", "dy"} and "In the example yours is 4 at (0, 1), should be 0." in mark.hint.en
+
+
 def test_a_class_that_asks_for_other_names_is_told_which_there_are():
     class Relu:
         def forward(self, inputs):
@@ -205,8 +273,8 @@ def test_a_class_that_asks_for_other_names_is_told_which_there_are():
 
 
 @pytest.mark.parametrize("body, hint", [
-    ("    return None\n", "It returns nothing for y: does it end with `return y`?"),
-    ("    y = x\n", "It returns nothing for y"),
+    ("    return None\n", "It returns nothing: does it end with `return y`?"),
+    ("    y = x\n", "It returns nothing: does it"),
     ("    return 'y'\n", "y must be an array of real numbers, got 'y'"),
     ("    return [[1.0], [2.0, 3.0]]\n", "y must be an array of real numbers"),
     ("    return x + 0j\n", "y must be an array of real numbers"),
@@ -217,6 +285,7 @@ def test_a_class_that_asks_for_other_names_is_told_which_there_are():
     ("    return x / 0\n", "NaN or infinity"),
     ("    return 1 / 0\n", "ZeroDivisionError: division by zero"),
     ("    raise SystemExit(3)\n", "SystemExit: 3"),
+    ("    input()\n", "EOFError"),
     ("    return relu_forward(x)\n", "RecursionError"),
 ])
 def test_what_goes_wrong_in_a_function_is_told(body, hint, tmp_path):
@@ -229,15 +298,100 @@ def test_what_goes_wrong_in_a_function_is_told(body, hint, tmp_path):
 
 def test_an_endless_loop_ends(monkeypatch):
     monkeypatch.setattr("tinynet.exercises.answers.SECONDS", 0.2)
+    tries = []
 
     def relu_forward(x):
         while True:
             try:
-                pass
-            except Exception:
-                pass
+                while True:
+                    pass
+            except:                 # noqa: E722: a student's, which swallows everything
+                tries.append(1)
+                if len(tries) % 2 == 0:
+                    raise
 
     assert "does a loop never end?" in grade(relu_forward).marks[0].hint.en
+
+
+@pytest.mark.parametrize("before, said", [
+    ("import os\nos._exit(0)\n", "ended Python itself, with the status 0"),
+    ("import pytest\npytest.importorskip('not_there')\n", "does not run: Skipped"),
+    ("import not_there\n", "does not run: ModuleNotFoundError"),
+    ("input('your name?')\n", "does not run: EOFError"),
+    ("raise KeyboardInterrupt\n", "does not run: KeyboardInterrupt"),
+])
+def test_a_file_that_ends_early_is_an_error_and_no_end(before, said, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(before + RIGHT)
+    with pytest.raises(ImportError, match=said):
+        grade_file(path)
+
+
+RIGHT = ("import numpy as np\n\n\ndef relu_forward(x):\n    return np.maximum(x, 0)\n\n\n"
+         "def relu_backward(dy, x):\n    return dy * (x > 0)\n")
+
+
+@pytest.mark.parametrize("text", [
+    RIGHT + "import sys; sys.exit(0)\n",
+    RIGHT + "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\n",
+    "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom typing import Any\n\n\n@dataclass\n"
+    "class Cache:\n    x: Any\n    n: int = 0\n\n\n" + RIGHT,
+    "import os\nos.chdir('/')\n" + RIGHT,
+    "from tinynet.layers import Dense, Dropout\n" + RIGHT,
+    "# caf\u00e9\n" + RIGHT.replace("\n", "\r\n"),
+    "\ufeff" + RIGHT,
+    "from helper import positive\n" + RIGHT.replace("x > 0", "positive(x)"),
+    RIGHT + "relu_backward = lambda dy, x: dy * (x > 0)\n",
+    "class Relu:\n    @staticmethod\n    def forward(x):\n        return x * (x > 0)\n\n"
+    "    def backward(self, dy, x):\n        return dy * (x > 0)\n\n\ndef relu_forward(x):\n    raise "
+    "NotImplementedError\n",
+], ids=["exit", "thread", "dataclass", "chdir", "imports", "crlf", "bom", "helper", "lambda", "class beside a stub"])
+def test_files_as_students_write_them_are_graded(text, tmp_path):
+    (tmp_path / "helper.py").write_text("def positive(x):\n    return x > 0\n")
+    path = tmp_path / "mine.py"
+    path.write_bytes(text.encode())
+    marks = grade_file(path)
+    assert marks.passed and {mark.exercise.name for mark in marks.marks} == {"relu"}, str(marks)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["helper.py", "mine.py"]
+
+
+def test_two_students_have_helpers_of_their_own(tmp_path):
+    for student, positive in (("ann", "x > 0"), ("bob", "x < 0")):
+        (tmp_path / student).mkdir()
+        (tmp_path / student / "helper.py").write_text(f"def positive(x):\n    return {positive}\n")
+        (tmp_path / student / "relu.py").write_text("from helper import positive\n" + RIGHT.replace("x > 0",
+                                                                                                    "positive(x)"))
+    assert grade_file(tmp_path / "ann" / "relu.py").passed and not grade_file(tmp_path / "bob" / "relu.py").passed
+
+
+def test_a_class_must_not_change_what_it_is_given():
+    class L2:
+        def penalty(self, W, l2):
+            return l2 * np.sum(W ** 2)
+
+        def gradient(self, dW, W, l2):
+            dW += 2 * l2 * W
+            return dW
+
+    assert "It changes the array dW" in grade(L2).marks[1].hint.en
+
+
+def test_a_backward_of_a_cache_waits_for_forward():
+    def dense_backward(dy, cache):
+        return dy, dy, dy
+
+    assert "needs the cache that forward returns" in grade(dense_backward).marks[1].hint.en
+
+
+def test_signs_are_plain_where_the_terminal_has_no_others(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    assert str(grade(answers("relu"))).isascii()
+
+
+def test_a_table_for_a_spreadsheet_holds_no_formulas(tmp_path):
+    (tmp_path / "=1+1.py").write_text(RIGHT)
+    command(tmp_path, "-m", "tinynet.exercises", "grade", "=1+1.py", "--csv", "marks.csv")
+    assert "'=1+1.py,relu,2,2" in (tmp_path / "marks.csv").read_text(encoding="utf-8-sig")
 
 
 def test_a_wrong_number_of_arguments_is_told():
@@ -374,7 +528,10 @@ def test_the_plugin_of_pytest_makes_a_test_of_each_mark(tmp_path):
     chinese = command(tmp_path, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", ".", "--exercises-lang", "zh")
     assert "dy 处处通过了" in chinese.stdout
     (tmp_path / "bob" / "relu.py").write_text("def relu_forward(x)\n")
-    assert "does not run: SyntaxError" in command(tmp_path, *run, "bob").stdout
+    broken = command(tmp_path, *run, ".")
+    assert "does not run: SyntaxError" in broken.stdout and "1 failed, 2 passed" in broken.stdout, broken.stdout
+    (tmp_path / "bob" / "shapes.py").write_text("class Line:\n    def draw(self):\n        pass\n")
+    assert "1 failed, 2 passed" in command(tmp_path, *run, ".").stdout
 
 
 def test_texts_exist_in_both_languages():

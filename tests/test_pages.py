@@ -104,7 +104,8 @@ def test_a_name_cannot_break_out_of_the_page():
     page = model.explain_step(X, T).html()
     assert page.count("</script>") == 1
     notebook = model.explain_step(X, T)._repr_html_()
-    assert notebook.count("<iframe") == 1 and "<details>" in notebook and "<b>&amp;" not in notebook.split("</iframe>")[0]
+    assert notebook.count("<iframe") == 1 and "<details>" in notebook
+    assert "<b>&amp;" not in notebook.split("</iframe>")[0]
 
 
 def test_large_networks_have_heat_maps_and_small_files():
@@ -121,10 +122,12 @@ def test_a_heat_map_keeps_the_largest_number_of_each_cell():
 
 
 WALK = """
-    const texts = [], shown = () => [...document.querySelectorAll('svg text, td.number')].filter(t => t.textContent).length;
+    const texts = [], shown = () => [...document.querySelectorAll('svg text, td.number')].filter(t =>
+t.textContent).length;
     document.getElementById('first').click();
     for (let k = 0; k < links.length; k++) {
-        texts.push([document.getElementById('where').textContent, document.getElementById('formula').textContent, shown()]);
+        texts.push([document.getElementById('where').textContent, document.getElementById('formula').textContent,
+shown()]);
         document.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight' }));
     }
     return texts;

@@ -183,7 +183,8 @@ def _explain(model, x, y, weights) -> Explanation:
 def _recorded(layer, backward) -> LayerRecord:
     """The record of a layer, which is filled when its forward and, if wanted, its backward runs."""
     kind = layer.activation.__name__ if type(layer) is Activation else type(layer).__name__
-    record = LayerRecord(layer.name, *_formulas(layer), kind)
+    record = LayerRecord(layer.name, *_formulas(layer))
+    record.kind = kind
     record.weights = {p.name: to_numpy(p.value) for p in layer.parameters}
     layer_forward, layer_backward = layer.forward, layer.backward
 

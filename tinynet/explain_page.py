@@ -5,6 +5,7 @@ The page is one file, `explain_page.html`, into which the numbers are put. It ne
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import json
 import re
@@ -36,7 +37,8 @@ WORDS = {
     "unneeded": Text("not needed: no layer before it is trained", "不需要：前面没有要训练的层"),
     "point": Text("Point at a number: here you see the sum it came from. The keys ← and → walk the step.",
                   "把指针放在一个数上：这里会显示它由哪个式子算出。用 ← 和 → 键逐步查看。"),
-    "walk": Text("The keys ← and → walk the step. A heat map has samples as rows, or of a weight its rows; each histogram "
+    "walk": Text("The keys ← and → walk the step. A heat map has samples as rows, or of a weight its rows; each "
+                 "histogram "
                  "reaches from minus to plus the largest number.",
                  "用 ← 和 → 键逐步查看。热图的每一行是一个样本（对权重则是它的一行）；直方图的范围是正负最大值。"),
     "legend": Text("blue: positive, orange: negative; the upper number is y, the lower one dL/dy; a line is a weight",
@@ -48,7 +50,8 @@ WORDS = {
     "tables": Text("as tables", "表格形式"),
 }
 # The words of formulas, which stand in the docstrings of the code that runs.
-PHRASES = (("sum of dy over the batch", "dy 对批次求和"), ("with mean m and variance v of x over the batch", "m、v 为 x 在批次上的均值与方差"),
+PHRASES = (("sum of dy over the batch", "dy 对批次求和"),
+           ("with mean m and variance v of x over the batch", "m、v 为 x 在批次上的均值与方差"),
            ("where each m is 0 with probability `rate`, else 1", "每个 m 以概率 rate 为 0，否则为 1"),
            ("in inference", "（推断时）"), ("of the penalty", "（正则化项）"), ("over the batch", "（对批次）"),
            (", which is the Jacobian diag(y) - y y^T applied to dy", "，即雅可比矩阵 diag(y) - y y^T 作用于 dy"),
@@ -93,41 +96,39 @@ def _data(explanation: Any, lang: str) -> dict[str, Any]:
     def array(values, lines=None):
         return None if values is None else _array(values, small) | (
             {"lines": [list(map(said, row)) for row in lines()]} if small and lines else {})
-    layers, columns = explanation.layers, []
-    for before, layer in zip([None, *layers], [*layers, None]):
-        dy = None if before is None else before.dy
-        if layer is not None and layer.dy is not None and dy is not None:
-            lines = lambda layer=layer, dy=dy: explain_sums.of_dx(layer, dy)        # noqa: E731
-        else:
-            lines = lambda: explain_sums.of_loss(explanation)       # noqa: E731
-        if before is None:
-            columns.append({"name": "x", "forward": said("the data"), "backward": "", "y": array(explanation.x),
-                            "dy": None, "parameters": [], "dense": False})
-            continue
+    columns: list[Any] = [{"name": "x", "forward": said("the data"), "backward": "", "y": array(explanation.x),
+                           "dy": None,
+                           "parameters": [], "dense": False}]
+    layers = explanation.layers
+    for layer, later in zip(layers, [*layers[1:], None]):
+        def of_dy(layer=layer, later=later):
+            from_loss = later is None or later.dy is None
+            return explain_sums.of_loss(explanation) if from_loss else explain_sums.of_dx(later, layer.dy)
         parameters = [{
-            "name": name, "value": array(before.values[name]),
-            "gradient": array(before.gradients[name], lambda name=name: explain_sums.of_gradient(before, name)),
-            "update": array(before.updates[name], lambda name=name: explain_sums.of_update(before, name)),
-        } for name in before.gradients]
+            "name": name, "value": array(layer.values[name]),
+            "gradient": array(gradient, functools.partial(explain_sums.of_gradient, layer, name)),
+            "update": array(layer.updates[name], functools.partial(explain_sums.of_update, layer, name)),
+        } for name, gradient in layer.gradients.items()]
         columns.append({
-            "name": before.name, "forward": said(before.forward), "backward": said(before.backward),
-            "y": array(before.y, lambda: explain_sums.of_y(before)), "dy": array(dy, lines), "parameters": parameters,
-            "dense": before.kind == "Dense", "each": before.y.shape == before.x.shape and before.kind not in (
-                "softmax", "Softmax")})
+            "name": layer.name, "forward": said(layer.forward), "backward": said(layer.backward),
+            "y": array(layer.y, functools.partial(explain_sums.of_y, layer)), "dy": array(layer.dy, of_dy),
+            "parameters": parameters, "dense": layer.kind == "Dense",
+            "each": layer.y.shape == layer.x.shape and layer.kind not in ("softmax", "Softmax")})
     shown = explanation.y_true.shape == explanation.y_pred.shape
     title = explanation.title if lang == "en" else TITLE.sub(r"\2 的第 \1 步，优化器 \3，\4 个样本", explanation.title)
     return {"title": title, "small": small, "columns": columns,
             "loss": {"name": explanation.loss_name, "value": float(explanation.loss),
                      "penalty": float(explanation.regularization), "backward": said(explanation.loss_backward),
                      "t": _array(explanation.y_true, small) if shown and small else None,
-                     "dy": array(explanation.loss_dy, lambda: explain_sums.of_loss(explanation))}}
+                     "dy": array(explanation.loss_dy, functools.partial(explain_sums.of_loss, explanation))}}
 
 
 def _array(values: Array, small: bool) -> dict[str, Any]:
     """An array for the page: its numbers, or a heat map of at most PIXELS by PIXELS and a histogram."""
     values = np.asarray(values, float)
     if small:
-        return {"shape": list(values.shape), "numbers": [[float(f"{v:.7g}") for v in row] for row in np.atleast_2d(values)]}
+        return {"shape": list(values.shape),
+                "numbers": [[float(f"{v:.7g}") for v in row] for row in np.atleast_2d(values)]}
     finite = np.where(np.isfinite(values), values, 0)
     largest = float(np.abs(finite).max(initial=0.0))
     counts, _ = np.histogram(finite, BINS, (-largest or -1.0, largest or 1.0))
@@ -145,6 +146,8 @@ def _extremes(rows: Array, axis: int) -> Array:
     parts = np.array_split(rows, min(PIXELS, max(rows.shape[axis], 1)), axis)
     picked = [np.take_along_axis(part, np.abs(part).argmax(axis, keepdims=True), axis) for part in parts if part.size]
     return np.concatenate(picked, axis) if picked else rows
+
+
 def tables(explanation: Any) -> str:
     """Forward downwards, then backward upwards, with the distribution of every array."""
     rows = [_row("x", "the data", explanation.x, FORWARD)]

@@ -50,9 +50,9 @@ def of_y(record: Any) -> Lines:
         W, b = kernel_and_bias(record)
 
         def dense(n, j):
-            names = " + ".join(f"x[{n},{i}] W[{i},{j}]" for i in range(len(W))) + (f" + b[{j}]" if b is not None else "")
-            bias = f" + {number(b[j])}" if b is not None else ""
-            return f"y[{n},{j}] = {names} = {terms(zip(x[n], W[:, j]))}{bias} = {number(y[n, j])}"
+            names = " + ".join(f"x[{n},{i}] W[{i},{j}]" for i in range(len(W)))
+            name, bias = (f" + b[{j}]", f" + {number(b[j])}") if b is not None else ("", "")
+            return f"y[{n},{j}] = {names}{name} = {terms(zip(x[n], W[:, j]))}{bias} = {number(y[n, j])}"
         return lines_of(y, dense)
     if record.kind in ("softmax", "Softmax"):
         e = np.exp(x - x.max(axis=-1, keepdims=True))
@@ -80,7 +80,8 @@ def of_dx(record: Any, dx: Array) -> Lines:
         return lines_of(dx, lambda n, j: (
             f"dx[{n},{j}] = y[{n},{j}] (dy[{n},{j}] - sum of dy[{n}] y[{n}]) = {number(y[n, j])} ({number(dy[n, j])} - "
             f"({terms(zip(dy[n], y[n]))})) = {number(dx[n, j])}"))
-    return lines_of(dx, lambda n, j: f"{record.backward};  dx[{n},{j}] = {number(dx[n, j])}, of the row dy = {row(dy[n])}")
+    return lines_of(dx, lambda n, j: f"{record.backward};  dx[{n},{j}] = {number(dx[n, j])}, of the row dy = "
+                                     f"{row(dy[n])}")
 
 
 def of_gradient(record: Any, name: str) -> Lines:

@@ -9,7 +9,9 @@ tinynet.exercises.pytest_plugin relu.py` makes a test of each mark. Every gradie
 derivative of the right forward, on numbers that are not in the task. Grading runs the student's code: grade strangers
 in a container.
 """
-from tinynet.exercises.grading import Marks, grade, grade_file
+from tinynet.exercises.files import grade_file
+from tinynet.exercises.grading import grade
+from tinynet.exercises.marks import Marks
 from tinynet.exercises.tasks import COURSE
 from tinynet.exercises.writing import new_file
 

@@ -2,14 +2,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
-import os
+import io
 import sys
 from pathlib import Path
 
-from tinynet.exercises.grading import grade_file
-from tinynet.exercises.marks import Marks, class_table
+from tinynet.exercises.files import grade_file
+from tinynet.exercises.marks import WORDS, Marks, class_table
 from tinynet.exercises.tasks import COURSE
 from tinynet.exercises.writing import new_file
 from tinynet.language import arguments
@@ -28,6 +27,8 @@ def main(argv: list[str] | None = None) -> int:
     graded.add_argument("files", nargs="+", type=Path, metavar="FILE", help="one file, or those of a class")
     graded.add_argument("--csv", type=Path, metavar="TABLE", help="write a row for each file and exercise")
     args = parser.parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")        # a terminal without Chinese shows ? and no error
     try:
         if args.command == "new":
             return write(args.names, args.lang)
@@ -38,6 +39,11 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     show_list(args.lang)
     return 0
+
+
+def _no_formula(cell: str) -> str:
+    """A cell that a spreadsheet does not take for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell
 
 
 def show_list(lang: str) -> None:
@@ -53,35 +59,37 @@ def show_list(lang: str) -> None:
 def write(names: list[str], lang: str) -> int:
     """Write the files."""
     for name in COURSE if names == ["all"] else names:
+        if names == ["all"] and Path(f"{name}.py").exists():
+            print({"en": f"{name}.py is there already, and stays as it is.", "zh": f"{name}.py 已存在，保持不变。"}[lang])
+            continue
         path = new_file(name, lang=lang)
         print({"en": f"Wrote {path}. Open it in an editor; `python {path}` shows your marks.",
-               "zh": f"已写入 {path}。请用编辑器打开；`python {path}` 显示评分。"}[lang])
+               "zh": f"已写入 {path}。请用编辑器打开并填写；运行 `python {path}` 查看评分。"}[lang])
     return 0
 
 
 def show_marks(files: list[Path], table: Path | None, lang: str) -> int:
     """The marks of a file in full, of several as one line for each exercise, without what the files print."""
     if len(files) == 1 and not table:
-        marks = grade_file(files[0], lang)
+        marks = grade_file(files[0], lang, quiet=False)
         print(marks)
         return 0 if marks.passed else 1
     found: dict[str, Marks | str] = {}
-    with open(os.devnull, "w") as nowhere:
-        for file in files:
-            with contextlib.redirect_stdout(nowhere):
-                try:
-                    found[str(file)] = grade_file(file, lang)
-                except (ValueError, OSError, ImportError) as error:
-                    found[str(file)] = str(error)
+    for file in files:
+        try:
+            found[str(file)] = grade_file(file, lang)
+        except (ValueError, OSError, ImportError) as error:
+            found[str(file)] = str(error)
     columns, rows = class_table(found)
     if table:
-        with open(table, "w", newline="", encoding="utf-8-sig") as opened:      # Excel knows UTF-8 by its mark
-            csv.writer(opened).writerows([columns, *rows])
+        with open(table, "w", newline="", encoding="utf-8-sig", errors="backslashreplace") as opened:     # for Excel
+            csv.writer(opened).writerows([columns, *([_no_formula(cell) for cell in row] for row in rows)])
     longest = max(width(row[0]) for row in rows)
     for name_of_file, name, right, count, wrong, missing in rows:
         of = f"{right:>2}/{count}" if count else " 0"
         print(f"{padded(name_of_file, longest)}  {name:<20} {of:<6} " + "; ".join(filter(None, (
-            wrong and (f"wrong: {wrong}" if count else wrong), missing and f"not yet: {missing}"))))
+            wrong and (f"{WORDS['WRONG'].said(lang)}: {wrong}" if count else wrong),
+            missing and f"{WORDS['not yet'].said(lang)}: {missing}"))))
     return 0 if all(isinstance(marks, Marks) and marks.passed for marks in found.values()) else 1
 
 

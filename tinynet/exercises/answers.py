@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 import signal
 import threading
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -33,32 +35,44 @@ class Answers:
 
     def __init__(self, exercise: Exercise, names: dict[str, Any]):
         self.exercise = exercise
-        self.functions = {part.name: names[part.name] for part in exercise.parts if part.name in names}
+        self.functions = {part.name: names[part.name] for part in exercise.parts if callable(names.get(part.name))}
         cls = names.get(exercise.class_name)
-        self.cls = cls if inspect.isclass(cls) and not self.functions else None
+        methods = [exercise.method(part) for part in exercise.parts]
+        self.cls = cls if inspect.isclass(cls) and any(hasattr(cls, method) for method in methods) else None
 
     def __bool__(self) -> bool:
         return bool(self.functions or self.cls)
 
+    def calls(self, part: Part, other: str) -> bool:
+        """Whether a function calls another one by its name."""
+        code = getattr(self.functions.get(part.name), "__code__", None)
+        return code is not None and other in code.co_names
+
     def of(self, case: Case) -> dict[str, Any]:
-        """The results of each part, by its name: a tuple, or a Failure."""
-        session = _Instance(self.exercise, self.cls, case) if self.cls else _Functions(self.functions)
-        return {part.name: _outcome(session, part, case) for part in self.exercise.parts}
+        """The results of each part, by its name: see _outcome.  A class counts where all functions are still stubs."""
+        sessions: list[Any] = [_Functions(self.functions)] if self.functions else []
+        for session in [*sessions, *([_Instance(self.exercise, self.cls, case)] if self.cls else [])]:
+            found = {part.name: _outcome(session, part, case) for part in self.exercise.parts}
+            if not all(isinstance(outcome, Failure) and outcome.not_yet for outcome in found.values()):
+                break
+        return found
 
 
 def _outcome(session, part, case):
-    """The results of a part as arrays, or the Failure that came in place of them."""
+    """The results of a part, each an array or a Failure; or the Failure that came in place of all of them."""
     try:
-        with _limited(SECONDS), np.errstate(all="ignore"):
+        with limited(SECONDS), np.errstate(all="ignore"):
             return _as_arrays(part, session.call(part, case))
     except Failure as failure:
         return failure
     except NotImplementedError:
-        return Failure(Text("", ""), not_yet=True)
-    except _TooLong:
+        return Failure(LEFT if session.has_more_than_a_stub(part) else Text("", ""), not_yet=True)
+    except TooLong:
         return Failure(Text(f"It took more than {SECONDS} seconds: does a loop never end?",
                             f"运行超过 {SECONDS} 秒：是否有死循环？"))
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:      # of a student's code: also SystemExit
         return Failure(_of_error(error, part, case))
 
 
@@ -72,14 +86,28 @@ class _Functions:
     def call(self, part: Part, case: Case) -> Any:
         if part.name not in self.functions:
             raise Failure(Text(*(text.format(name=part.name, takes=part.takes) for text in MISSING)), not_yet=True)
-        arguments = list(part.of(case).values())
-        if self.cache and part.name.endswith("backward"):
-            arguments = [arguments[0], *self.cache]
-        result = self.functions[part.name](*arguments)
+        function, arguments = self.functions[part.name], part.of(case)
+        names, needs_cache = _names(function), part.name.endswith("backward") and part.arguments[0].startswith("d")
+        if names is not None and sorted(names) == sorted(arguments):
+            result = function(**arguments)
+        elif needs_cache and self.cache:
+            return function(arguments[part.arguments[0]], *self.cache)
+        elif needs_cache and names is not None and len(names) == 2 < len(arguments):
+            raise Failure(NO_CACHE, not_yet=True)
+        else:
+            result = function(*arguments.values())
         if part.name.endswith("forward") and isinstance(result, tuple) and len(result) == 2:
             result, self.cache = result[0], (result[1],)
         _unchanged(part, case, arguments)
         return result
+
+    def has_more_than_a_stub(self, part: Part) -> bool:
+        """Whether a function goes on after its `raise NotImplementedError`."""
+        try:
+            lines = inspect.getsource(self.functions[part.name]).strip().splitlines()
+        except (OSError, TypeError):
+            return False
+        return "raise NotImplementedError" not in lines[-1]
 
 
 class _Instance:
@@ -88,20 +116,26 @@ class _Instance:
     def __init__(self, exercise, cls, case):
         self.exercise = exercise
         self.cls = cls
-        self.case = {name: np.array(value) if isinstance(value, np.ndarray) else value for name, value in case.items()}
+        self.case = case
         self.object: Any = None
+        self.calls: list[str] = []
 
     def call(self, part: Part, case: Case) -> Any:
-        method = getattr(self.cls, name := self.exercise.method(part), None)
-        if not callable(method):
+        name = self.exercise.method(part)
+        if not callable(getattr(self.cls, name, None)):
             raise Failure(Text(f"{self.cls.__name__} has no method {name}.", f"{self.cls.__name__} 没有方法 {name}。"),
                           not_yet=True)
         if self.object is None:
-            self.object = self.cls(**self._named(self.cls.__init__))
-        results = getattr(self.object, name)(**self._named(method))
-        results = results if isinstance(results, tuple) else (results,)
+            self.object = self.cls(**self._named(self.cls, part))
+        if name == "backward" and "forward" in self.calls[:-1]:        # another method has run since, of other numbers
+            self.object.forward(**self._named(self.object.forward, part))
+        self.calls.append(name)
+        arguments = self._named(getattr(self.object, name), part)
+        results = getattr(self.object, name)(**arguments)
+        _unchanged(part, case, arguments)
+        results = results if isinstance(results, (tuple, dict)) else (results,)
         missing = part.results[len(results):]
-        if missing and results[0] is not None:
+        if missing and isinstance(results, tuple) and results[0] is not None:
             for name in missing:
                 if not hasattr(self.object, name):
                     raise Failure(Text(f"Return {part.returns}, or keep the gradients as attributes: self.{name} is "
@@ -109,64 +143,99 @@ class _Instance:
             results += tuple(getattr(self.object, name) for name in missing)
         return results
 
-    def _named(self, method):
-        """The arguments that a method asks for, by name."""
-        parameters = list(inspect.signature(method).parameters.values())[1:] if method is not object.__init__ else []
+    def _named(self, method, part):
+        """Copies of the arguments that a method, or the constructor, asks for, by name."""
         wanted = {}
-        for p in parameters:
+        for p in inspect.signature(method).parameters.values():
+            if p.kind is p.VAR_POSITIONAL or p.kind is p.VAR_KEYWORD:
+                continue
             if p.name in self.case:
-                wanted[p.name] = self.case[p.name]
-            elif p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
-                raise Failure(Text(
-                    f"{method.__qualname__} asks for {p.name!r}. The task has: {', '.join(self.case)}.",
-                    f"{method.__qualname__} 需要 {p.name!r}。题目中有：{', '.join(self.case)}。"))
+                wanted[p.name] = np.array(value) if isinstance(value := self.case[p.name], np.ndarray) else value
+            elif p.default is p.empty:
+                name = getattr(method, "__qualname__", part.name)
+                raise Failure(Text(f"{name} asks for {p.name!r}. The task has: {', '.join(self.case)}.",
+                                   f"{name} 需要参数 {p.name!r}，而题目只提供：{', '.join(self.case)}。"))
         return wanted
+
+    def has_more_than_a_stub(self, part: Part) -> bool:
+        """Not known of methods."""
+        return False
+
+
+NO_CACHE = Text("backward(dy, cache) needs the cache that forward returns as (y, cache): write forward first.",
+                "backward(dy, cache) 需要 forward 以 (y, cache) 返回的 cache：请先写 forward。")
+LEFT = Text("It still begins with `raise NotImplementedError`: delete that line.",
+            "开头还留着 `raise NotImplementedError`：请删去这一行。")
+
+
+def _names(function):
+    """The names of the arguments of a function; None if they are not known, as of *arguments."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    several = any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
+    return None if several else [p.name for p in parameters]
 
 
 def _unchanged(part, case, arguments):
     """Raise a Failure if a function has changed an argument; dy, which nobody reads again, it may."""
-    for name, value in zip(part.arguments[:len(arguments)], arguments):
-        if isinstance(value,
-                      np.ndarray) and name in case and not (name.startswith("d") and part.name.endswith("backward")):
+    for name, value in arguments.items():
+        if isinstance(value, np.ndarray) and not (name.startswith("d") and part.name.endswith("backward")):
             if not np.array_equal(value, case[name], equal_nan=True):
-                raise Failure(Text(f"It changes the array {name} that it is given. Work on a copy: {name} = "
-                                   f"{name}.copy().",
-                                   f"它改变了传入的数组 {name}。请在副本上计算：{name} = {name}.copy()。"))
+                raise Failure(Text(
+                    f"It changes the array {name} that it is given. Work on a copy: {name} = {name}.copy().",
+                    f"它改变了传入的数组 {name}。请在副本上计算：{name} = {name}.copy()。"))
 
 
 def _as_arrays(part, results):
-    """The results as a tuple of arrays.  Raises Failure for another number, and for what is no array of numbers."""
-    several = isinstance(results, (tuple, list)) and (len(part.results) > 1 or isinstance(results, tuple))
-    results = tuple(results) if several else (results,)
-    if len(results) != len(part.results):
-        raise Failure(Text(f"It must return {part.returns}, that is {len(part.results)}, and returns {len(results)}.",
-                           f"应返回 {part.returns}，共 {len(part.results)} 个，实际返回 {len(results)} 个。"))
-    arrays = []
-    for name, result in zip(part.results, results):
-        if result is None:
-            raise Failure(Text(f"It returns nothing for {name}: does it end with `return {part.returns}`?",
-                               f"没有返回 {name}：末尾是否有 `return {part.returns}`？"))
-        try:
-            array = np.asarray(result)
-        except ValueError:
-            array = np.asarray(None)
-        if array.dtype.kind not in "biuf":
-            raise Failure(Text(f"{name} must be an array of real numbers, got {result!r:.60}.",
-                               f"{name} 应为实数数组，得到 {result!r:.60}。"))
-        arrays.append(array.astype(float))
-    return tuple(arrays)
+    """The results, each an array or a Failure.  Raises Failure for another number of them."""
+    count = len(part.results)
+    if isinstance(results, dict) and set(part.results) <= set(results):
+        results = tuple(results[name] for name in part.results)
+    if count == 1 and not isinstance(results, tuple) or results is None:
+        results = (results,)
+    if isinstance(results, np.ndarray) and (not results.ndim or len(results) != count):
+        results = (results,)
+    if not isinstance(results, (tuple, list, np.ndarray)):
+        results = (results,)
+    if all(result is None for result in results):
+        raise Failure(Text(f"It returns nothing: does it end with `return {part.returns}`?",
+                           f"没有返回值：末尾是否有 `return {part.returns}`？"))
+    if len(results) != count:
+        raise Failure(Text(f"It must return {part.returns}, that is {count}, and returns {len(results)}.",
+                           f"应返回 {part.returns}，共 {count} 个，实际返回 {len(results)} 个。"))
+    return [_as_array(name, result) for name, result in zip(part.results, results)]
+
+
+def _as_array(name, result):
+    """A result as an array of floats, or a Failure."""
+    if result is None:
+        return Failure(Text(f"It returns None for {name}.", f"{name} 的返回值是 None。"), not_yet=True)
+    try:
+        array = np.asarray(result)
+    except ValueError:
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        return Failure(Text(f"{name} must be an array of real numbers, got {result!r:.60}.",
+                            f"{name} 应为实数数组，得到 {result!r:.60}。"))
+    return np.array(array, float)
 
 
 def _of_error(error, part, case):
     """The error, the line it is in, and, as most errors are about shapes, the shapes of the arguments."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__)[2:]
-              if "/numpy/" not in frame.filename.replace("\\", "/")]
-    line = f" (line {frames[-1].lineno}: {frames[-1].line})" if frames and frames[-1].line else ""
-    shapes = shapes_of(part, case)
-    said = f"{type(error).__name__}: {error}{line}."
+              if not frame.filename.startswith(str(Path(np.__file__).parent))]
+    said, shapes = f"{type(error).__name__}: {error}", shapes_of(part, case)
+    if sizes := re.search(r"matmul: .*(\(size .*\))", said):
+        said = f"ValueError: the inner sizes of @ do not fit {sizes[1]}"
+    text = Text(f"{said}.", f"出错：{said}。")
+    if frames and frames[-1].line:
+        at = frames[-1].lineno, frames[-1].line
+        text = Text("{} (line {}: {}).".format(said, *at), "出错：{}（第 {} 行：{}）。".format(said, *at))
     if isinstance(error, (ValueError, IndexError)) and shapes:
-        return Text(f"{said} The shapes are {shapes}.", f"{said} 形状：{shapes}。")
-    return Text(said, said)
+        return Text(f"{text.en} The shapes are {shapes}.", f"{text.zh}形状：{shapes}。")
+    return text
 
 
 def shapes_of(part: Part, case: Case) -> str:
@@ -175,21 +244,21 @@ def shapes_of(part: Part, case: Case) -> str:
     return ", ".join(f"{name} {shape}".replace(", ", ",") for name, shape in shapes.items() if shape)
 
 
-class _TooLong(BaseException):
+class TooLong(BaseException):
     """Not an Exception, which a student's `except` could swallow."""
 
 
 @contextlib.contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    """Raise _TooLong after so many seconds, where the system has timers and this is the main thread."""
+def limited(seconds: float) -> Iterator[None]:
+    """Raise TooLong after so many seconds, where the system has timers and this is the main thread."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(*_):
-        raise _TooLong
+        raise TooLong
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)      # again, if an `except:` has swallowed it
     try:
         yield
     finally:
@@ -198,13 +267,17 @@ def _limited(seconds: float) -> Iterator[None]:
 
 
 def names_of(*work: Any) -> dict[str, Any]:
-    """The functions and classes of modules, of dicts such as globals(), and those that are passed themselves."""
+    """The functions and classes of modules and of dicts such as globals(), and those that are passed themselves.
+
+    Of a module those that are defined in it: what it imports is not the student's.
+    """
     names: dict[str, Any] = {}
     for one in work:
-        if inspect.ismodule(one):
-            names |= vars(one)
-        elif isinstance(one, dict):
-            names |= one
+        if inspect.ismodule(one) or isinstance(one, dict):
+            found = one if isinstance(one, dict) else vars(one)
+            home = found.get("__name__")
+            names |= {name: value for name, value in found.items()
+                      if home is None or getattr(value, "__module__", home) == home}
         elif callable(one):
             names[getattr(one, "__name__", repr(one))] = one
         else:

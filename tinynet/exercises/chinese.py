@@ -6,12 +6,12 @@ import re
 # {} stands for what differs: a number, or "3 of 12 numbers".
 SENTENCES = {
     "Everywhere zero: is this gradient forgotten?": "处处为零：是不是忘了这个梯度？",
-    "Everywhere N = {} times as large as it should be: is a division by N forgotten?": "处处是应有值的 N = {} 倍：是不是忘了除以 N？",
+    "Everywhere N = {} times as large as it should be: is a division by N forgotten?": "各处都是正确值的 N = {} 倍：是不是忘了除以 N？",
     "Everywhere divided by N = {}: is there a mean in place of a sum?": "处处多除以了 N = {}：该求和的地方是否用了平均？",
     "The sign is wrong everywhere.": "处处符号相反。",
-    "Everywhere twice as large as it should be: is a factor missing?": "处处是应有值的两倍：是否缺少系数？",
-    "Everywhere half as large as it should be: is a factor missing?": "处处是应有值的一半：是否缺少系数？",
-    "Everywhere {} times what it should be: is a factor missing, or one too many?": "处处是应有值的 {} 倍：是否缺少或多了一个因子？",
+    "Everywhere twice as large as it should be: is a factor 2 too many?": "各处都是正确值的两倍：是否多了系数 2？",
+    "Everywhere half as large as it should be: is a factor 2 missing?": "各处都是正确值的一半：是否缺少系数 2？",
+    "Everywhere {} times what it should be: is a factor missing, or one too many?": "各处都是正确值的 {} 倍：是否缺少或多了一个因子？",
     "Right to six digits: is a part of it float32, or a small constant, such as an epsilon, left out?":
         "前六位正确：是否有一部分是 float32，或漏了 epsilon 这样的小常数？",
     "Transposed.": "转置了。",

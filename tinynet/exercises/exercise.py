@@ -24,7 +24,7 @@ class Gradients:
     Parameters
         forward: of operations that are analytic.
         of: the arguments whose gradients are wanted, "x, W, b".
-        dy: the argument that is the gradient with respect to the output; None if forward returns the loss itself.
+        dy: the name of the gradient with respect to the output, "dy"; None if forward returns the loss itself.
     """
 
     def __init__(self, forward: Function, of: str, dy: str | None = "dy"):
@@ -33,7 +33,7 @@ class Gradients:
         self.dy = dy
 
     def __call__(self, **case: Any) -> tuple[Any, ...]:
-        dy = case.get(self.dy, 1.0) if self.dy else 1.0
+        dy = case[self.dy] if self.dy else 1.0
         known = {name: case[name] for name in inspect.signature(self.forward).parameters}
         gradients = []
         for name in self.of:
@@ -51,14 +51,14 @@ class Part:
         name: "relu_backward".
         takes, returns: the names of its arguments and results, "dy, x" and "dx".
         truth: a function of the arguments, by name, that returns the results.
-        doc: what its docstring says.
+        doc: what its docstring says; of gradients it is known.
     """
 
     name: str
     takes: str
     returns: str
     truth: Function
-    doc: str
+    doc: str | Text = ""
 
     @property
     def arguments(self) -> list[str]:
@@ -67,6 +67,15 @@ class Part:
     @property
     def results(self) -> list[str]:
         return self.returns.split(", ")
+
+    def docstring(self, lang: str) -> str:
+        """What its docstring says."""
+        if not isinstance(self.truth, Gradients):
+            return self.doc.said(lang) if isinstance(self.doc, Text) else self.doc
+        of, dy = ", ".join(self.truth.of), self.truth.dy
+        given = Text(f", from {dy} = dL/{dy}", f"，由 {dy} = dL/{dy} 求出") if dy else Text("", "")
+        return Text(f"{self.returns}: the gradient{'s' * (',' in of)} of L with respect to {of}{given.en}",
+                    f"{self.returns}：L 对 {of} 的梯度{given.zh}").said(lang)
 
     def of(self, case: Case) -> Case:
         """The arguments of a case, copied: a student's function may change them."""
@@ -102,6 +111,7 @@ class Exercise:
         mistakes: typical ones, that are recognized.
         hints: in the order in which to read them.
         after: where to go on reading.
+        overflow: what to say of NaN and infinity.
     """
 
     name: str
@@ -113,6 +123,8 @@ class Exercise:
     mistakes: list[Mistake]
     hints: list[Text]
     after: Text
+    overflow: Text = Text("NaN or infinity: does something overflow, or is divided by zero?",
+                          "出现 NaN 或无穷大：是否溢出，或除以了零？")
 
     def method(self, part: Part) -> str:
         """What a part is called as a method of a class: "backward" for "relu_backward"."""

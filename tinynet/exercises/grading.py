@@ -1,24 +1,20 @@
 """Grading: every result of every function is compared with the truth, and the kind of mistake is told."""
 from __future__ import annotations
 
-import importlib.util
-import itertools
-import sys
 import zlib
-from pathlib import Path as FilePath
+from dataclasses import replace
 
 import numpy as np
 
 from tinynet.exercises.answers import Answers, Failure, names_of, shapes_of
 from tinynet.exercises.chinese import in_chinese
-from tinynet.exercises.exercise import Case, Exercise, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Part, Text
 from tinynet.exercises.marks import Mark, Marks
 from tinynet.exercises.tasks import COURSE
 from tinynet.gradient_check.hints import kind_of_mistake
-from tinynet.types import Any, Array, Path
+from tinynet.types import Any, Array
 
 TOLERANCE = 1e-5            # of the largest number: single precision passes
-_counter = itertools.count()
 
 
 def grade(*work: Any, lang: str = "en") -> Marks:
@@ -47,94 +43,93 @@ def grade(*work: Any, lang: str = "en") -> Marks:
     return Marks(marks, lang)
 
 
-def grade_file(path: Path, lang: str = "en") -> Marks:
-    """The marks of a file of Python.
-
-    Raises ValueError if it has no exercise in it, ImportError if it does not run, FileNotFoundError if it is not there.
-    """
-    path = FilePath(path)
-    name = f"tinynet_answers_{next(_counter)}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.exists():
-        raise FileNotFoundError(f"There is no file {path} with the ending .py.")
-    module = importlib.util.module_from_spec(spec)
-    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True      # no __pycache__ beside a student's file
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise ImportError(f"{path} does not run: {type(error).__name__}: {error}{line}.") from error
-    finally:
-        sys.dont_write_bytecode = written
-    return grade(module, lang=lang)
-
-
 def _marks(exercise: Exercise, answers: Answers) -> list[Mark]:
     """A mark for every result of every part."""
     cases = exercise.cases(np.random.default_rng(zlib.crc32(exercise.name.encode())))
     outcomes = [answers.of(case) for case in cases]
-    return [_mark(exercise, part, i, cases, [found[part.name] for found in outcomes])
-            for part in exercise.parts for i in range(len(part.results))]
+    marks: list[Mark] = []
+    for part in exercise.parts:
+        for i in range(len(part.results)):
+            mark = _mark(exercise, part, i, cases, [found[part.name] for found in outcomes])
+            wrong = next((m.part.name for m in marks if m.verdict == "WRONG" and answers.calls(part, m.part.name)),
+                         None)
+            if wrong and mark.verdict == "WRONG":
+                mark = replace(mark, hint=Text(f"It calls {wrong}, which is wrong: mend that first.",
+                                               f"它调用了 {wrong}，而后者是错的：请先改正。"))
+            marks.append(mark)
+    return marks
 
 
 def _mark(exercise, part, i, cases, outcomes) -> Mark:
-    """The mark of one result; what is shown is the first case in which it is wrong, the task's example last."""
-    right, failed = [], []
+    """The mark of one result, by the first case in which it is wrong: the task's example, if it is."""
     for case, outcome in zip(cases, outcomes):
-        if isinstance(outcome, Failure):
-            return Mark(exercise, part, part.results[i], "not yet" if outcome.not_yet else "WRONG", outcome.text)
-        truth = np.asarray(part.right(case)[i], float)
-        right.append(truth)
-        failed.append(not _close(outcome[i], truth))
-    if not any(failed):
+        failure = outcome if isinstance(outcome, Failure) else outcome[i]
+        if isinstance(failure, Failure):
+            return Mark(exercise, part, part.results[i], "not yet" if failure.not_yet else "WRONG", failure.text, case)
+    right = [[np.asarray(truth, float) for truth in part.right(case)] for case in cases]
+    failed = [k for k in range(len(cases)) if not _close(outcomes[k][i], right[k][i])]
+    if not failed:
         return Mark(exercise, part, part.results[i], "right", Text("", ""))
-    worst = next((k for k in range(1, len(cases)) if failed[k]), 0)
-    found = [outcome[i] for outcome in outcomes]
-    texts = [_memorized(failed), _where(part, i, cases[worst], found[worst], right[worst]),
-             _kind(exercise, part, i, cases, found, right, worst)]
+    found, k = [outcome[i] for outcome in outcomes], failed[0]
+    texts = [_where(part, cases[k], found[k], right[k][i], k == 0),
+             _kind(exercise, part, i, cases, outcomes, right, failed)]
     return Mark(exercise, part, part.results[i], "WRONG", Text(
-        " ".join(text.en for text in texts if text.en), "".join(text.zh for text in texts)))
+        " ".join(text.en for text in texts if text.en), "".join(text.zh for text in texts)), cases[k])
 
 
-def _close(found: Array, truth: Array) -> bool:
-    if found.shape != truth.shape and not found.size == truth.size == 1:
+def _close(found: Any, truth: Array) -> bool:
+    if isinstance(found, Failure) or found.shape != truth.shape and not found.size == truth.size == 1:
         return False
-    return bool(np.abs(found - truth).max(initial=0) <= TOLERANCE * max(1e-3, np.abs(truth).max(initial=0)))
+    with np.errstate(invalid="ignore"):
+        return bool(np.abs(found - truth).max(initial=0) <= TOLERANCE * max(1e-3, np.abs(truth).max(initial=0)))
 
 
-def _memorized(failed) -> Text:
-    if failed[0]:
-        return Text("", "")
-    return Text("Right for the example of the task, wrong for other numbers.", "题目中的例子是对的，换成别的数就错了。")
-
-
-def _where(part: Part, i: int, case: Case, found: Array, truth: Array) -> Text:
-    """The worst number, or the shape."""
-    shapes = shapes_of(part, case)
+def _where(part: Part, case: Case, found: Array, truth: Array, example: bool) -> Text:
+    """The worst number, or the shape; of the example of the task, or of others."""
+    given = Text("In the example", "在题目的例子中") if example else Text(
+        f"Right for the example of the task, wrong for other numbers. For {shapes_of(part, case) or 'them'}",
+        f"题目中的例子是对的，换成别的数就错了。参数形状为 {shapes_of(part, case) or '标量'} 时")
     if found.shape != truth.shape and found.size * truth.size != 1:
-        return Text(f"For {shapes} its shape must be {truth.shape}, got {found.shape}.",
-                    f"对于 {shapes}，形状应为 {truth.shape}，得到 {found.shape}。")
+        return Text(f"{given.en} its shape must be {truth.shape}, got {found.shape}.",
+                    f"{given.zh}，结果的形状应为 {truth.shape}，实际为 {found.shape}。")
     a, n = np.atleast_1d(found.reshape(truth.shape)), np.atleast_1d(truth)
-    at = np.unravel_index(int(np.argmax(np.where(np.isfinite(a), np.abs(a - n), np.inf))), n.shape)
-    index = f" at {tuple(map(int, at))}" if truth.ndim else ""
-    return Text(f"For {shapes} yours is {a[at]:.6g}{index}, should be {n[at]:.6g}.",
-                f"对于 {shapes}，你的结果{index and '在 ' + index[4:] + ' 处'}是 {a[at]:.6g}，应为 {n[at]:.6g}。")
+    with np.errstate(invalid="ignore"):
+        at = np.unravel_index(int(np.argmax(np.where(np.isfinite(a), np.abs(a - n), np.inf))), n.shape)
+    index = str(tuple(map(int, at))) if truth.ndim else ""
+    return Text(f"{given.en} yours is {a[at]:.6g}{index and ' at ' + index}, should be {n[at]:.6g}.",
+                f"{given.zh}，你的结果{index and '在 ' + index + ' 处'}是 {a[at]:.6g}，应为 {n[at]:.6g}。")
 
 
-def _kind(exercise, part, i, cases, found, right, worst) -> Text:
-    """The kind of mistake: one that is typical of the exercise, or one that the numbers show."""
+def _kind(exercise, part, i, cases, outcomes, right, failed) -> Text:
+    """The kind of mistake: the results in another order, one that is typical, or one that the numbers show."""
+    for j in range(len(part.results)):
+        if i != j and _swapped(outcomes, right, i, j):
+            return Text(f"This is {part.results[j]}: return {part.returns}, in this order.",
+                        f"这是 {part.results[j]}：请按 {part.returns} 的顺序返回。")
+    found = [outcome[i] for outcome in outcomes]
+    overflows = [not isinstance(a, Failure) and not np.isfinite(a).all() for a in found]
+    told = exercise.overflow if any(overflows) else Text("", "")
+    if not (finite := [k for k in failed if not overflows[k]]):
+        return told
     for mistake in exercise.mistakes:
         if (mistake.part, mistake.result) == (part.name, part.results[i]) and all(
-                _same(mistake.wrong, part, case, a) for case, a in zip(cases, found)):
-            return mistake.hint
-    a, n, case = found[worst], right[worst], cases[worst]
+                _same(mistake.wrong, part, case, a) for case, a, over in zip(cases, found, overflows) if not over):
+            return Text(" ".join(filter(None, (mistake.hint.en, told.en))), mistake.hint.zh + told.zh)
+    k = next((k for k in finite if k), finite[0])       # the example is small, and may show less
+    a, n, case = found[k], right[k][i], cases[k]
     if a.shape != n.shape and a.size * n.size != 1:
-        return _shapes(a, n)
-    if not np.isfinite(a).all():
-        return Text("NaN or infinity: does something overflow, or is divided by zero?", "出现 NaN 或无穷大：是否溢出，或除以了零？")
+        return _shapes(part, a, n)
     first = next((case[name] for name in part.arguments if np.ndim(case[name])), np.zeros(1))
     hint = kind_of_mistake(a.reshape(n.shape), n, len(first))
+    if not isinstance(part.truth, Gradients):
+        hint = hint.replace(": is this gradient forgotten?", ".")
     return Text(hint, in_chinese(hint))
+
+
+def _swapped(outcomes, right, i, j) -> bool:
+    """Whether the results i and j stand in each other's place, in all cases."""
+    return all(_close(outcome[i], truths[j]) and _close(outcome[j], truths[i])
+               for outcome, truths in zip(outcomes, right))
 
 
 def _same(wrong, part, case, found) -> bool:
@@ -144,17 +139,21 @@ def _same(wrong, part, case, found) -> bool:
             result = np.asarray(wrong(**part.of(case)), float)
     except (ValueError, IndexError):        # shapes for which this mistake is not possible
         return False
-    if result.shape != found.shape:
+    if isinstance(found, Failure) or result.shape != found.shape:
         return False
     finite = np.isfinite(result)        # the mistake may overflow where the student takes care that nothing does
-    return bool(np.isfinite(found[finite]).all()) and _close(np.where(finite, found, 0), np.where(finite, result, 0))
+    return _close(np.where(finite, found, 0), np.where(finite, result, 0))
 
 
-def _shapes(a, n) -> Text:
+def _shapes(part, a, n) -> Text:
+    """What a wrong shape may come from."""
     if a.shape == n.shape[::-1]:
         return Text("Transposed?", "是不是转置了？")
+    if a.size == n.size:
+        return Text("The number of numbers is right: is an axis of length 1 too many, or missing?",
+                    "元素个数是对的：是否多了或少了长度为 1 的轴？")
     if a.ndim > n.ndim and a.shape[a.ndim - n.ndim:] == n.shape:
-        return Text("Is a sum over the batch missing? A gradient has the shape of its array.",
-                    "是否缺少对批次的求和？梯度的形状与对应的数组相同。")
-    return Text("A result has the shape that the task says; a gradient has that of its array.",
-                "结果的形状见题目；梯度的形状与对应的数组相同。")
+        return Text("Is a sum over the first axis missing?", "是否缺少沿第一个轴的求和？")
+    if isinstance(part.truth, Gradients):
+        return Text("A gradient has the shape of its array.", "梯度的形状与对应的数组相同。")
+    return Text("The shape of a result is told in the task.", "结果的形状见题目。")

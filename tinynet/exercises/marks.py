@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 
-from tinynet.exercises.exercise import Exercise, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Part, Text
 from tinynet.gradient_check.report import COLOURS
 from tinynet.text_width import padded, width
 from tinynet.types import Any
@@ -23,6 +24,7 @@ class Mark:
     Parameters
         verdict: "right", "WRONG" or "not yet".
         hint: what is wrong, in two languages.
+        case: the arguments, by name, for which it is wrong.
     """
 
     exercise: Exercise
@@ -30,6 +32,7 @@ class Mark:
     result: str
     verdict: str
     hint: Text
+    case: Case = field(default_factory=dict)
 
 
 @dataclass(repr=False)
@@ -67,15 +70,17 @@ class Marks:
     def _table(self) -> str:
         """The table of one exercise."""
         title, score = self._title()
-        lines = [title + " " * max(2, 100 - width(title) - width(score)) + score, "─" * 100]
-        shown = ""
+        signs, rule = (SIGNS, "─") if _can_print("✓✗·─") else (dict(zip(SIGNS, "+x.")), "-")
+        lines = [title + " " * max(2, 100 - width(title) - width(score)) + score, rule * 100]
+        shown = said = ""
         for mark in self.marks:
             function = "" if mark.part.name == shown else mark.part.name
             shown = mark.part.name
-            lines.append(f"  {SIGNS[mark.verdict]} {padded(function, 32)} {padded(mark.result, 8)} "
+            lines.append(f"  {signs[mark.verdict]} {padded(function, 32)} {padded(mark.result, 8)} "
                          f"{WORDS[mark.verdict].said(self.lang)}")
-            if text := mark.hint.said(self.lang):
-                lines += wrapped(text, 96, " " * 8)
+            if (text := mark.hint.said(self.lang)) != said:        # an error concerns all results of a function
+                lines += wrapped(text, 96, " " * 8) if text else []
+            said = text
         if self.passed:
             lines += wrapped(DONE.said(self.lang, after=self.marks[0].exercise.after.said(self.lang)), 96, "  ")
         return "\n".join(lines)
@@ -99,6 +104,15 @@ class Marks:
         done = DONE.said(self.lang, after=self.marks[0].exercise.after.said(self.lang)) if self.passed else ""
         return (f"<div><b>{html.escape(title)}</b>: {score}<table>{''.join(rows)}</table>"
                 f"{html.escape(done)}</div>")
+
+
+def _can_print(text):
+    """Whether the terminal has these characters."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def wrapped(text: str, columns: int, indent: str) -> list[str]:

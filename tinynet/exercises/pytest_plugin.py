@@ -6,13 +6,14 @@ A file is graded if it defines a function or class of an exercise. In a conftest
 from __future__ import annotations
 
 import ast
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tinynet.exercises.grading import grade_file
-from tinynet.exercises.marks import Mark
+from tinynet.exercises.files import grade_file
+from tinynet.exercises.marks import WORDS
 from tinynet.exercises.tasks import COURSE
 from tinynet.types import Any
 
@@ -30,42 +31,53 @@ def pytest_collect_file(file_path: Path, parent: Any) -> Any:
 
 
 def _exercises_in(path: Path) -> bool:
-    """Whether a file defines a function or class of an exercise; of one that is no Python the name tells."""
-    known = {name for exercise in COURSE.values() for name in (
-        exercise.class_name, *(part.name for part in exercise.parts))}
+    """Whether a file defines a function or class of an exercise; of one that is no Python its words tell."""
+    functions = {part.name for exercise in COURSE.values() for part in exercise.parts}
+    methods = {exercise.class_name: {exercise.method(part) for part in exercise.parts} for exercise in COURSE.values()}
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        with tokenize.open(path) as file:
+            body = ast.parse(file.read()).body
     except (SyntaxError, ValueError, OSError):
-        return path.stem in COURSE
-    return any(isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in known for node in tree.body)
+        return path.stem in COURSE or any(f"def {name}(".encode() in path.read_bytes() for name in functions)
+    for node in body:
+        if isinstance(node, ast.ClassDef) and node.name in methods:
+            if any(isinstance(inner, ast.FunctionDef) and inner.name in methods[node.name] for inner in node.body):
+                return True
+        names = [node.name] if isinstance(node, ast.FunctionDef) else [
+            target.id for target in getattr(node, "targets", []) if isinstance(target, ast.Name)]
+        if functions & set(names):
+            return True
+    return False
 
 
 class AnswersFile(pytest.File):
     """A student's file."""
 
     def collect(self) -> Iterator[Any]:
-        """A test for each mark; the file is run once."""
+        """A test for each mark; the file is run once. One that does not run is one test, which fails."""
         lang = self.config.getoption("--exercises-lang")
         try:
             marks = grade_file(self.path, lang).marks
         except (ImportError, ValueError) as error:
-            raise self.CollectError(str(error)) from None
+            yield MarkItem.from_parent(self, name=self.path.stem, failure=str(error))
+            return
         for mark in marks:
-            yield MarkItem.from_parent(self, name=f"{mark.part.name}[{mark.result}]", mark=mark, lang=lang)
+            word, hint = WORDS[mark.verdict].said(lang), mark.hint.said(lang)
+            yield MarkItem.from_parent(self, name=f"{mark.part.name}[{mark.result}]", failure="" if (
+                mark.verdict == "right") else f"{word}: {hint}" if hint else word)
 
 
 class MarkItem(pytest.Item):
     """A mark as a test, which fails with its hint."""
 
-    def __init__(self, *, mark: Mark, lang: str, **options: Any):
+    def __init__(self, *, failure: str, **options: Any):
         super().__init__(**options)
-        self.mark = mark
-        self.lang = lang
+        self.failure = failure
 
     def runtest(self) -> None:
         """Fail unless it is right."""
-        if self.mark.verdict != "right":
-            pytest.fail(f"{self.mark.verdict}: {self.mark.hint.said(self.lang)}", pytrace=False)
+        if self.failure:
+            pytest.fail(self.failure, pytrace=False)
 
     def repr_failure(self, excinfo: Any, style: Any = None) -> str:
         """The hint alone."""
@@ -73,4 +85,4 @@ class MarkItem(pytest.Item):
 
     def reportinfo(self) -> Any:
         """The file and the name of the test."""
-        return self.path, None, f"{self.mark.part.name}: {self.mark.result}"
+        return self.path, None, self.name

@@ -8,6 +8,7 @@ import numpy as np
 from tinynet.exercises.exercise import Exercise, Text
 from tinynet.exercises.marks import wrapped
 from tinynet.exercises.tasks import COURSE
+from tinynet.text_width import width
 from tinynet.types import Path
 from tinynet.validation import find
 
@@ -17,8 +18,8 @@ Write the functions below. This shows your marks:
 
     python {file}
 
-A class {class_name} may take their place (then end with grade({class_name})). Its methods are {methods}.
-Each method gets the arguments that it names.{cache} Hints are at the end of this file.
+A class {class_name} may take their place, with the methods {methods}, whose
+arguments have the names of the task.{cache} Hints are at the end of this file.
 """
 import numpy as np
 ''', '''"""练习 {number}（共 {count} 个）：{title}
@@ -27,8 +28,8 @@ import numpy as np
 
     python {file}
 
-也可以改为写一个类 {class_name}（末尾改为 grade({class_name})），方法为 {methods}；
-每个方法按参数名得到参数。{cache}提示在文件末尾。
+也可以改为写一个类 {class_name}，方法为 {methods}；方法的参数使用题目中的名字，
+调用时按名传入。{cache}提示在文件末尾。
 """
 import numpy as np
 ''')
@@ -37,7 +38,7 @@ CACHE = Text(" forward may return (y, cache): backward is then called as\nbackwa
 EXAMPLE = Text("# The example, in numbers:", "# 例子的数值：")
 COLON = Text(":", "：")
 SHAPE = Text(" of shape {shape}, without axes of length 1", "，形状 {shape}，省略长度为 1 的轴")
-HINTS = Text("# Hints: read one, try again, and only then the next.", "# 提示：读一条，再试一次，然后才读下一条。")
+HINTS = Text("# Hints: read one, try again, and only then the next.", "# 提示：每次只读一条，自己再试一次；还不行，再读下一条。")
 
 
 def new_file(name: str, folder: Path = ".", lang: str = "en") -> FilePath:
@@ -61,17 +62,22 @@ def text_of(exercise: Exercise, lang: str) -> str:
     number, methods = list(COURSE).index(exercise.name) + 1, [exercise.method(part) for part in exercise.parts]
     text = HEAD.said(lang, number=number, count=len(COURSE), title=exercise.title.said(lang),
                      file=f"{exercise.name}.py",
-                     task=exercise.task.said(lang), class_name=exercise.class_name, methods=", ".join(methods),
+                     task=_task(exercise, lang), class_name=exercise.class_name, methods=", ".join(methods),
                      cache=CACHE.said(lang) if methods[-1] == "backward" and exercise.name != "cross_entropy" else "")
     for part in exercise.parts:
-        text += f'\n\ndef {part.name}({part.takes}):\n    """{part.doc}"""\n    raise NotImplementedError\n'
+        text += f'\n\ndef {part.name}({part.takes}):\n    """{part.docstring(lang)}"""\n    raise NotImplementedError\n'
     text += "\n\n" + _example(exercise, lang) + "\n\n" + HINTS.said(lang) + "\n"
     for i, hint in enumerate(exercise.hints, 1):
         text += "#\n" + "\n".join(wrapped(f"{i}. {hint.said(lang)}", 100, "# ")) + "\n"
-    names = ", ".join(part.name for part in exercise.parts)
-    option = "" if lang == "en" else f", lang={lang!r}"
+    option = "" if lang == "en" else f', lang="{lang}"'
     return text + (f'\n\nif __name__ == "__main__":\n    from tinynet.exercises import grade\n'
-                   f'    print(grade({names}{option}))\n')
+                   f'    print(grade(globals(){option}))\n')
+
+
+def _task(exercise, lang):
+    """The task, in lines of at most 110 columns: a Chinese character takes two."""
+    return "\n".join(part for line in exercise.task.said(lang).splitlines() for part in (
+        wrapped(line, 110, "") if width(line) > 120 and not line.startswith(" ") else [line])) + "\n"
 
 
 def _example(exercise, lang):

@@ -14,7 +14,7 @@ def kind_of_mistake(a: ArrayLike, n: Array, samples: int, whole: bool = True) ->
     whole: all numbers of the array are here, and not some of them in a row.
 
     >>> kind_of_mistake(np.array([2.0, -6.0]), np.array([1.0, -3.0]), samples=5)
-    'Everywhere twice as large as it should be: is a factor missing?'
+    'Everywhere twice as large as it should be: is a factor 2 too many?'
     """
     size = np.abs(n).max(initial=0.0)
     if not np.isfinite(a).all() or not size:
@@ -41,8 +41,8 @@ def _one_factor(a, n, size, samples) -> str:
     if samples > 2 and np.isclose(factor, 1 / samples, NEAR):
         return f"Everywhere divided by N = {samples}: is there a mean in place of a sum?"
     for value, words in ((-1, "The sign is wrong everywhere."),
-                         (2, "Everywhere twice as large as it should be: is a factor missing?"),
-                         (0.5, "Everywhere half as large as it should be: is a factor missing?")):
+                         (2, "Everywhere twice as large as it should be: is a factor 2 too many?"),
+                         (0.5, "Everywhere half as large as it should be: is a factor 2 missing?")):
         if np.isclose(factor, value, NEAR):
             return words
     if (n != 0).sum() < 2:

@@ -13,7 +13,7 @@ WHOLE = "whole model: "
 
 # A relative error above this is a wrong formula; between it and the tolerance it is too large for rounding.
 WRONG = 1e-4
-COLOURS = {"right": "#d8f0d8", "suspect": "#fff0c2", "WRONG": "#f8c9c4"}
+COLOURS = {"right": "#d3e4f5", "suspect": "#fdf3b0", "WRONG": "#f7c4a3"}
 
 
 @dataclass

@@ -44,7 +44,7 @@ exercise = Exercise(
     "adam", "Adam", Text("Adam", "Adam"),
     Text("""
 Adam joins both ideas: a running mean m of the gradient, and a running mean v of its square. Both begin at zero and
-would be too small in the first steps; dividing by 1 - beta^t, with t = 1 in the first step, corrects that:
+would be too close to zero in the first steps; dividing by 1 - beta^t, with t = 1 in the first step, corrects that:
 
     m = beta_1 m + (1 - beta_1) dw
     v = beta_2 v + (1 - beta_2) dw^2
@@ -58,7 +58,7 @@ Shapes: w, dw, m, v (n,); t a whole number from 1; the others are numbers.
 One number worked out, for the example below, in the first step: m[0] = 0.1 times 0.5 = 0.05, and m' = 0.05 / 0.1 = 0.5,
 the gradient itself. v' = 0.25 likewise, and w[0] = 1 - 0.1 times 0.5 / (0.5 + 0.01) = 0.902.
 """, """
-Adam 结合了两种想法：梯度的滑动平均 m，以及梯度平方的滑动平均 v。两者从零开始，在最初几步会偏小；除以 1 - beta^t（第一步 t = 1）
+Adam 结合了两种想法：梯度的滑动平均 m，以及梯度平方的滑动平均 v。两者从零开始，在最初几步会偏向零；除以 1 - beta^t（第一步 t = 1）
 可以校正这个偏差：
 
     m = beta_1 m + (1 - beta_1) dw
@@ -70,11 +70,11 @@ Adam 结合了两种想法：梯度的滑动平均 m，以及梯度平方的滑�
 
 形状：w、dw、m、v 为 (n,)；t 是从 1 开始的整数；其余是标量。
 
-以下面的例子算一个数，第一步：m[0] = 0.1 × 0.5 = 0.05，m' = 0.05 / 0.1 = 0.5，正是梯度本身。同样 v' = 0.25，
+用下面的例子手算一个数，第一步：m[0] = 0.1 × 0.5 = 0.05，m' = 0.05 / 0.1 = 0.5，正是梯度本身。同样 v' = 0.25，
 w[0] = 1 - 0.1 × 0.5 / (0.5 + 0.01) = 0.902。
 """),
     [Part("adam_step", "w, dw, m, v, t, learning_rate, beta_1, beta_2, epsilon", "w, m, v", step,
-          "the new w, m and v")],
+          Text("the new w, m and v", "新的 w、m 和 v"))],
     cases,
     [Mistake("adam_step", "w", wrong(lambda w, m, v, t, rate, b1, b2, e, *old: moved(w, m, v, rate, e)), Text(
         "The corrections are forgotten: divide m by 1 - beta_1^t and v by 1 - beta_2^t.",
@@ -84,7 +84,7 @@ w[0] = 1 - 0.1 × 0.5 / (0.5 + 0.01) = 0.902。
              Text("The power t is forgotten: 1 - beta^t, not 1 - beta.", "忘了 t 次方：是 1 - beta^t，不是 1 - beta。")),
      Mistake("adam_step", "w", wrong(lambda w, m, v, t, rate, b1, b2, e, *old: moved(
          w, m / (1 - b1 ** (t + 1)), v / (1 - b2 ** (t + 1)), rate, e)), Text(
-         "t is counted one too far: it is 1 in the first step already.", "t 多数了一步：第一步时 t 已经是 1。")),
+         "t is counted one too far: it is 1 in the first step already.", "t 多加了 1：第一步时 t 就是 1。")),
      Mistake("adam_step", "w", wrong(lambda w, m, v, t, rate, b1, b2, e, *old: moved(w, m / (1 - b1 ** t), v, rate, e)),
              Text(
          "Only m is corrected. Divide v by 1 - beta_2^t, too.", "只校正了 m。v 也要除以 1 - beta_2^t。")),

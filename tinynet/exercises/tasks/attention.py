@@ -36,9 +36,9 @@ def cases(rng):
     return [example, *drawn]
 
 
-SCALE = Text("The division by sqrt(D) is in the slope, too.", "斜率中也有除以 sqrt(D)。")
+SCALE = Text("The division by sqrt(D) is in the slope, too.", "梯度中也要除以 sqrt(D)。")
 DIAGONAL = Text("The backward of softmax needs its whole Jacobian: ds = p (dp - sum of dp p), over the row.",
-                "softmax 的反向传播需要完整的雅可比矩阵：ds = p (dp - Σ dp p)，对该行求和。")
+                "softmax 的反向传播需要完整的雅可比矩阵：ds = p (dp - Σ dp p)，其中 Σ 沿该行求和。")
 NO_SOFTMAX = Text("softmax is skipped on the way back: go from dp to ds by its backward.",
                   "反向时跳过了 softmax：要用它的反向传播从 dp 得到 ds。")
 exercise = Exercise(
@@ -58,7 +58,8 @@ One number worked out, for the example below: s = [1, 0] / sqrt(2) = [0.707, 0],
 y = 0.670 times 1 + 0.330 times 3 = 1.660. dv = p^T dy = [0.670, 0.330]. dp = dy v^T = [1, 3], of which softmax makes
 ds = p (dp - 1.660) = [-0.442, 0.442]: to look more at the second place makes y larger.
 """, """
-注意力让 T 个查询各自去看 S 个位置。看每个位置的程度是查询与键的乘积经过 softmax 的结果；在那里看到的是值：
+注意力机制让 T 个查询（query）各自关注 S 个位置。对每个位置的关注程度（注意力权重）由查询与各个键（key）的内积
+经 softmax 得到；从该位置取得的内容是值（value）：
 
     s = q k^T / sqrt(D)，    p = softmax(s)（对 S 个位置），    y = p v
 
@@ -66,18 +67,18 @@ ds = p (dp - 1.660) = [-0.442, 0.442]: to look more at the second place makes y 
 
 形状：q、dq 为 (N, T, D)；k、dk 为 (N, S, D)；v、dv 为 (N, S, U)；s、p 为 (N, T, S)；y、dy 为 (N, T, U)。
 
-以下面的例子算一个数：s = [1, 0] / sqrt(2) = [0.707, 0]，p = [0.670, 0.330]，y = 0.670 × 1 + 0.330 × 3 = 1.660。
-dv = p^T dy = [0.670, 0.330]。dp = dy v^T = [1, 3]，经过 softmax 得 ds = p (dp - 1.660) = [-0.442, 0.442]：多看第二个位置，y 会变大。
+用下面的例子手算一个数：s = [1, 0] / sqrt(2) = [0.707, 0]，p = [0.670, 0.330]，y = 0.670 × 1 + 0.330 × 3 = 1.660。
+dv = p^T dy = [0.670, 0.330]。dp = dy v^T = [1, 3]，经 softmax 的反向传播得 ds = p (dp - 1.660) = [-0.442, 0.442]：增加对第二个位置的关注，y
+会变大。
 """),
     [Part("attention_forward", "q, k, v", "y", forward, "y = softmax(q k^T / sqrt(D)) v"),
-     Part("attention_backward", "dy, q, k, v", "dq, dk, dv", Gradients(forward, "q, k, v"),
-          "the gradients of L with respect to q, k and v, from dy = dL/dy")],
+     Part("attention_backward", "dy, q, k, v", "dq, dk, dv", Gradients(forward, "q, k, v"))],
     cases,
     [Mistake("attention_forward", "y", lambda q, k, v: softmax(q @ k.swapaxes(1, 2)) @ v, Text(
         "The division by sqrt(D) is forgotten.", "忘了除以 sqrt(D)。")),
      Mistake("attention_forward", "y", lambda q, k, v: softmax(scores(q, k).swapaxes(1, 2)).swapaxes(1, 2) @ v, Text(
          "softmax goes over the queries here. The probabilities of each query add up to 1 over the S places: axis 2.",
-         "softmax 对查询做了。每个查询对 S 个位置的概率之和为 1：轴 2。")),
+         "softmax 沿查询（轴 1）计算了。每个查询在 S 个位置上的概率之和应为 1：沿轴 2 计算。")),
      Mistake("attention_forward", "y", lambda q, k, v: scores(q, k) @ v, Text("softmax is forgotten.", "忘了 softmax。")),
      Mistake("attention_forward", "y", lambda q, k, v: softmax(q @ k.swapaxes(1, 2) / q.shape[-1]) @ v, Text(
          "Divided by D. Divide by its root.", "除以了 D。应除以它的平方根。")),
@@ -102,7 +103,7 @@ dv = p^T dy = [0.670, 0.330]。dp = dy v^T = [1, 3]，经过 softmax 得 ds = p 
      Mistake("attention_backward", "dv", lambda dy, q, k, v: scores(q, k).swapaxes(1, 2) @ dy, Text(
          "v is multiplied by p, after softmax, not by s: dv = p^T dy.", "v 与 softmax 之后的 p 相乘，不是 s：dv = p^T dy。"))],
     [Text("Three steps, so three steps back: y = p v, then softmax, then s = q k^T / sqrt(D).",
-          "正向三步，反向也三步：y = p v，然后 softmax，然后 s = q k^T / sqrt(D)。"),
+          "前向三步，反向也三步：y = p v，然后 softmax，然后 s = q k^T / sqrt(D)。"),
      Text("x.swapaxes(1, 2) transposes each sample's matrix, and @ multiplies them sample by sample.",
           "x.swapaxes(1, 2) 转置每个样本的矩阵，@ 逐个样本相乘。"),
      Text("dv = p^T dy, dp = dy v^T, ds = p (dp - sum of dp p), dq = ds k / sqrt(D), dk = ds^T q / sqrt(D).",

@@ -13,10 +13,10 @@ def forward(z, t):
 
 def cases(rng):
     """Logits and one-hot targets; also logits that are very different."""
-    example = dict(z=np.array([[0.0, 0.0], [1.0, -1.0]]), t=np.array([[0.0, 1.0], [1.0, 0.0]]))
+    example = dict(z=np.array([[0.0, 0.0, 0.0], [1.0, -1.0, 0.0]]), t=np.eye(3)[[1, 0]])
     drawn = [dict(z=2 * rng.normal(size=(n, c)), t=np.eye(c)[rng.integers(0, c, n)]) for n,
              c in ((5, 3), (1, 4), (4, 4))]
-    large = dict(z=np.array([[900.0, 0.0, -900.0], [0.0, 800.0, 790.0]]), t=np.eye(3)[[1, 2]])
+    large = dict(z=np.array([[900.0, 0.0, -900.0], [-2000.0, -800.0, -790.0]]), t=np.eye(3)[[1, 2]])
     return [example, *drawn, large]
 
 
@@ -32,22 +32,29 @@ Work out the gradient of both together: it is far simpler than that of each, and
 
 Shapes: z, t, p, dz (N, C); L a number.
 
-One number worked out, for the example below: p[0] = [0.5, 0.5], and class 1 is true, so sample 0 has the loss
--log 0.5 = 0.693. Its dz[0] = [0.25, -0.25]: to raise the logit of the wrong class raises the loss.
+Here L is the end of the network, so there is no dy: dz = dL/dz is where backprop begins. It must work for large z too.
+
+One number worked out, for the example below: p[0] = [1/3, 1/3, 1/3], and class 1 is true, so sample 0 has the loss
+-log 1/3 = 1.099. Its dz[0] = [0.167, -0.333, 0.167]: to raise the logit of a wrong class raises the loss. The three add
+up to 0, because softmax does not change if all logits grow equally.
 """, """
-分类器的最后是 logits z，每个类别一个。softmax 把它们变成概率 p；交叉熵是真实类别的负对数概率的平均值，one-hot 行 t 用 1 标出真实类别：
+分类器最后输出 logits z（未归一化的得分），每个类别一个。softmax 把它们变成概率 p；交叉熵是真实类别的负对数概率的
+平均值；t 的每一行是一个独热（one-hot）向量，用 1 标出真实类别：
 
     p = softmax(z)，    L = 1/N Σ_n Σ_c -t[n,c] log p[n,c]
 
 请推导两者合在一起的梯度：它比各自的梯度简单得多，而且不会除以 p。
 
+L 是网络的终点，所以没有 dy：反向传播从 dz = dL/dz 开始。z 很大时也要正确。
+
 形状：z、t、p、dz 为 (N, C)；L 是标量。
 
-以下面的例子算一个数：p[0] = [0.5, 0.5]，真实类别是 1，所以样本 0 的损失是 -log 0.5 = 0.693。它的 dz[0] = [0.25, -0.25]：
-提高错误类别的 logit，损失增大。
+用下面的例子手算一个数：p[0] = [1/3, 1/3, 1/3]，真实类别是 1，所以样本 0 的损失是 -log 1/3 = 1.099。它的 dz[0] = [0.167, -0.333, 0.167]：
+提高错误类别的 logit，损失增大。三个数之和为 0，因为所有 logit 同时增大时 softmax 不变。
 """),
-    [Part("cross_entropy_forward", "z, t", "L", forward, "L = 1/N sum of -t log softmax(z)"),
-     Part("cross_entropy_backward", "z, t", "dz", Gradients(forward, "z", dy=None), "dz = dL/dz")],
+    [Part("cross_entropy_forward", "z, t", "L", forward,
+          Text("L = 1/N sum of -t log softmax(z)", "L = 1/N Σ -t log softmax(z)")),
+     Part("cross_entropy_backward", "z, t", "dz", Gradients(forward, "z", dy=None))],
     cases,
     [Mistake("cross_entropy_forward", "L", lambda z, t: forward(z, t) * len(z), Text(
         "This is the sum over the batch. L is the mean: divide by N.", "这是对批次的求和。L 是平均值：要除以 N。")),
@@ -84,8 +91,14 @@ One number worked out, for the example below: p[0] = [0.5, 0.5], and class 1 is 
           "log p[c] = z[c] - log(Σ_k exp(z[k]))。先代入，再求导。"),
      Text("The derivative of log(sum of exp(z[k])) with respect to z[c] is p[c].",
           "log(Σ exp(z[k])) 对 z[c] 的导数是 p[c]。"),
-     Text("For very different logits p is 0, and log 0 is infinite. Subtract the largest logit of each row first, and "
+     Text("For very different logits some p underflow to 0, and log 0 is minus infinity. Subtract the largest logit "
+          "of each row first, and "
           "do "
-          "not take the log of p.", "logits 相差很大时 p 为 0，log 0 是无穷大。先减去每行的最大 logit，并且不要对 p 取对数。"),
+          "not take the log of p.", "logits 相差很大时，有的 p 会下溢为 0，而 log 0 是负无穷大。先减去每行的最大 logit，并且不要对 p 取对数。"),
      Text("dz = (softmax(z) - t) / N.", "dz = (softmax(z) - t) / N。")],
-    Text("tinynet/losses/fused.py joins the two in the same way.", "tinynet/losses/fused.py 用同样的方式把两者合在一起。"))
+    Text("tinynet/losses/fused.py joins the two in the same way.", "tinynet/losses/fused.py 用同样的方式把两者合在一起。"),
+    Text("NaN or infinity: for very different logits some p underflow to 0, and log 0 is minus infinity. Subtract the "
+         "largest "
+         "logit of each row, and compute log p as z - log(sum of exp(z)).",
+         "出现 NaN 或无穷大：logits 相差很大时，有的 p 下溢为 0，而 log 0 是负无穷大。先减去每行的最大 logit，"
+         "再用 z - log(Σ exp(z)) 计算 log p。"))

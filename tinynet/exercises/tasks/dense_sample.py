@@ -33,7 +33,7 @@ Shapes: x, dx (D,); W, dW (D, U); b, db, y, dy (U,).  A gradient always has the 
 One number worked out, for the example below: W[1,0] is in y[0] only, where it is multiplied by x[1] = 2.
 So dW[1,0] = x[1] dy[0] = 2 times 1 = 2.  And x[0] is in y[0] and in y[1]: dx[0] = W[0,0] dy[0] + W[0,1] dy[1] = 1.
 """, """
-全连接层有 U 个单元。每个单元把所有输入分别乘以自己的权重，再相加，并加上偏置：
+全连接层有 U 个单元。每个单元把各个输入分别乘以对应的权重后相加，再加上偏置：
 
     y[j] = Σ_i x[i] W[i,j] + b[j]，    简写为 y = x W + b
 
@@ -41,12 +41,11 @@ So dW[1,0] = x[1] dy[0] = 2 times 1 = 2.  And x[0] is in y[0] and in y[1]: dx[0]
 
 形状：x、dx 为 (D,)；W、dW 为 (D, U)；b、db、y、dy 为 (U,)。梯度的形状总与对应的数组相同。
 
-以下面的例子算一个数：W[1,0] 只出现在 y[0] 中，与 x[1] = 2 相乘，所以 dW[1,0] = x[1] dy[0] = 2 × 1 = 2。
+用下面的例子手算一个数：W[1,0] 只出现在 y[0] 中，与 x[1] = 2 相乘，所以 dW[1,0] = x[1] dy[0] = 2 × 1 = 2。
 x[0] 同时出现在 y[0] 和 y[1] 中：dx[0] = W[0,0] dy[0] + W[0,1] dy[1] = 1。
 """),
     [Part("dense_sample_forward", "x, W, b", "y", forward, "y = x W + b"),
-     Part("dense_sample_backward", "dy, x, W, b", "dx, dW, db", Gradients(forward, "x, W, b"),
-          "the gradients of L with respect to x, W and b, from dy = dL/dy")],
+     Part("dense_sample_backward", "dy, x, W, b", "dx, dW, db", Gradients(forward, "x, W, b"))],
     cases,
     [Mistake("dense_sample_forward", "y", lambda x, W, b: x @ W, Text("The bias is forgotten.", "忘了加偏置 b。")),
      Mistake("dense_sample_forward", "y", lambda x, W, b: x @ W - b,
@@ -62,6 +61,9 @@ x[0] 同时出现在 y[0] 和 y[1] 中：dx[0] = W[0,0] dy[0] + W[0,1] dy[1] = 1
          "dy is forgotten: dW[i,j] = x[i] dy[j].", "忘了 dy：dW[i,j] = x[i] dy[j]。")),
      Mistake("dense_sample_backward", "dW", lambda dy, x, W, b: W * dy, Text(
          "W is multiplied by x, so its slope is x, not W.", "W 与 x 相乘，所以它的斜率是 x，而不是 W。")),
+     Mistake("dense_sample_backward", "dW", lambda dy, x, W, b: np.ones_like(W) * dy, Text(
+         "x is forgotten: W[i,j] is multiplied by x[i], so dW[i,j] is, too.",
+         "忘了 x：W[i,j] 与 x[i] 相乘，所以 dW[i,j] 中也有 x[i]。")),
      Mistake("dense_sample_backward", "db", lambda dy, x, W, b: np.ones_like(b), Text(
          "dy is forgotten: y[j] changes as much as b[j], and L by dy[j] times that.",
          "忘了 dy：y[j] 与 b[j] 变化相同，而 L 的变化是它的 dy[j] 倍。")),

@@ -16,13 +16,14 @@ def cases(rng):
     drawn = [dict(x=rng.normal(size=shape), u=rng.random(shape), rate=rate, training=training,
                   dy=rng.normal(size=shape)) for shape, rate, training in (((4, 5), 0.3, True), ((3, 4), 0.6, True),
                                                                            ((3, 4), 0.3, False))]
+    drawn[0]["u"][0, 0] = drawn[0]["rate"]      # the border, where x is kept
     return [example, *drawn]
 
 
 exercise = Exercise(
     "dropout", "Dropout", Text("Dropout", "随机失活（dropout）"),
     Text("""
-In training dropout sets a share `rate` of all numbers to zero, at random, so that no unit can rely on another one. What
+In training dropout sets each number to zero with probability `rate`, so that no unit can rely on another one. What
 is left is divided by 1 - rate, so that the sum stays the same on average. In inference it does nothing:
 
     y = x / (1 - rate) where u >= rate, else 0        in training
@@ -36,24 +37,25 @@ Shapes: x, u, y, dy, dx (N, D); rate a number from 0 to below 1; training True o
 One number worked out, for the example below, with rate 0.5: u[0,0] = 0.9 is at least 0.5, so x[0,0] = 1 is kept, and
 y[0,0] = 1 / 0.5 = 2. The slope is 2, so dx[0,0] = 2 dy[0,0] = 2. x[0,1] is dropped: y[0,1] = 0 and dx[0,1] = 0.
 """, """
-训练时，dropout 随机地把比例为 rate 的数置为零，使任何单元都不能依赖别的单元。保留下来的数除以 1 - rate，使总和的期望不变。推断时什么也不做：
+训练时，dropout 以概率 rate 把每个数置为零，使任何单元都不能依赖别的单元。保留下来的数除以 1 - rate，使总和的期望不变。推断时什么也不做：
 
-    y = x / (1 - rate)，若 u >= rate，否则为 0        训练时
-    y = x                                            推断时
+    训练时：若 u >= rate，y = x / (1 - rate)；否则 y = 0
+    推断时：y = x
 
-u 是 0 到 1 的随机数，每个 x 一个。这里给定 u 以便核对结果；通常由你来抽取。backward 必须使用与 forward 相同的 u。
+u 是 0 到 1 之间的随机数，与 x 的元素一一对应。这里给定 u 以便核对结果；通常要自己生成。backward 必须使用与 forward 相同的 u。
 
 形状：x、u、y、dy、dx 为 (N, D)；rate 是 0 到 1（不含 1）的数；training 为 True 或 False。
 
-以下面的例子算一个数，rate 为 0.5：u[0,0] = 0.9 不小于 0.5，所以 x[0,0] = 1 被保留，y[0,0] = 1 / 0.5 = 2。斜率是 2，
+用下面的例子手算一个数，rate 为 0.5：u[0,0] = 0.9 不小于 0.5，所以 x[0,0] = 1 被保留，y[0,0] = 1 / 0.5 = 2。斜率是 2，
 所以 dx[0,0] = 2 dy[0,0] = 2。x[0,1] 被丢弃：y[0,1] = 0，dx[0,1] = 0。
 """),
     [Part("dropout_forward", "x, u, rate, training", "y", forward,
-          "y = x / (1 - rate) where u >= rate, else 0; in inference y = x"),
+          Text("y = x / (1 - rate) where u >= rate, else 0; in inference y = x",
+               "训练时：若 u >= rate，y = x / (1 - rate)，否则 y = 0；推断时 y = x")),
      Part("dropout_backward", "dy, u, rate, training", "dx",
           lambda dy, u, rate,
           training: Gradients(forward, "x")(dy=dy, x=np.ones_like(dy), u=u, rate=rate, training=training),
-          "dx = dL/dx, from dy = dL/dy")],
+          Text("dx = dL/dx, from dy = dL/dy", "dx = dL/dx，由 dy = dL/dy 求出"))],
     cases,
     [Mistake("dropout_forward", "y", lambda x, u, rate, training: x * (u >= rate) if training else x, Text(
         "What is kept must be divided by 1 - rate, so that the mean stays the same.", "保留的数要除以 1 - rate，使均值不变。")),
@@ -62,6 +64,10 @@ u 是 0 到 1 的随机数，每个 x 一个。这里给定 u 以便核对结果
      Mistake("dropout_forward", "y", lambda x, u, rate, training: x * (u < rate) / (1 - rate) if training else x, Text(
          "The wrong part is kept: a share `rate` is dropped, so keep where u >= rate.",
          "保留反了：要丢弃比例 rate，所以保留 u >= rate 的数。")),
+     Mistake("dropout_forward", "y", lambda x, u, rate, training: x * (u > rate) / (1 - rate) if training else x, Text(
+         "At the border, u = rate, x is kept: u >= rate. So exactly the share rate of all u from 0 to below 1 is "
+         "dropped.",
+         "在边界 u = rate 处保留 x：u >= rate。这样 [0, 1) 中恰有比例 rate 的 u 被丢弃。")),
      Mistake("dropout_forward", "y", lambda x, u, rate, training: x * (u >= rate) / rate if training else x, Text(
          "Divided by rate, the share that is dropped. Divide by 1 - rate, the share that is kept.",
          "除以了丢弃的比例 rate。应除以保留的比例 1 - rate。")),

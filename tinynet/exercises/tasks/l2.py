@@ -31,7 +31,7 @@ Shapes: W, dW (D, U); l2, R numbers.
 One number worked out, for the example below: R = 0.1 (1 + 4 + 0.25 + 0) = 0.525. If W[0,1] = -2 grows, its square
 shrinks, with the slope 2 times -2: so the gradient there is 0.5 + 0.1 times 2 times -2 = 0.1.
 """, """
-在数据的损失之外，再对大的权重加一项惩罚：
+在数据的损失上再加一项，惩罚过大的权重：
 
     L = L_data + R，    R = l2 Σ_i Σ_j W[i,j]^2
 
@@ -39,12 +39,13 @@ shrinks, with the slope 2 times -2: so the gradient there is 0.5 + 0.1 times 2 t
 
 形状：W、dW 为 (D, U)；l2、R 是标量。
 
-以下面的例子算一个数：R = 0.1 (1 + 4 + 0.25 + 0) = 0.525。W[0,1] = -2 增大时，平方减小，斜率为 2 × (-2)，所以该处的梯度是
+用下面的例子手算一个数：R = 0.1 (1 + 4 + 0.25 + 0) = 0.525。W[0,1] = -2 增大时，平方减小，斜率为 2 × (-2)，所以该处的梯度是
 0.5 + 0.1 × 2 × (-2) = 0.1。
 """),
-    [Part("l2_penalty", "W, l2", "R", penalty, "R = l2 sum of W^2"),
+    [Part("l2_penalty", "W, l2", "R", penalty, Text("R = l2 sum of W^2", "R = l2 Σ W^2")),
      Part("l2_gradient", "dW, W, l2", "dW", lambda dW, W, l2: dW + Gradients(penalty, "W", dy=None)(W=W, l2=l2)[0],
-          "the gradient of L_data + R with respect to W, where dW is that of L_data")],
+          Text("the gradient of L_data + R with respect to W, where dW is that of L_data",
+               "L_data + R 对 W 的梯度，其中 dW 是 L_data 的梯度"))],
     cases,
     [Mistake("l2_penalty", "R", lambda W, l2: l2 * (W ** 2).mean(),
              Text("This is the mean of the squares. R has their sum.", "这是平方的平均。R 是求和。")),

@@ -32,8 +32,9 @@ def bracket(dz, z):
 exercise = Exercise(
     "layer_normalization", "LayerNormalization", Text("Layer normalization", "层归一化"),
     Text("""
-Layer normalization does the same as batch normalization along the other axis: each sample (row) gets the mean 0 and the
-variance 1 over its own features. So samples do not depend on each other, and training and inference are the same:
+Layer normalization does the same as batch normalization along the other axis: each sample (row) gets the mean 0 and
+a variance of about 1 over its own features. So samples do not depend on each other, and training and inference are
+the same:
 
     z = (x - mean(x)) / sqrt(var(x) + epsilon),    y = gamma z + beta
 
@@ -44,25 +45,25 @@ Shapes: x, y, dy, dx (N, D); gamma, beta, dgamma, dbeta (D,); epsilon a number.
 One number worked out, for the example below: row 0 is 1 and 3, with mean 2 and variance 1. sqrt(1 + 0.25) = 1.118, so
 z[0] = [-0.894, 0.894] and y[0,0] = 2 times -0.894 + 0.5 = -1.289. dgamma[1] = 2 times 0.894 + 1 times 0 = 1.789.
 """, """
-层归一化与批量归一化相同，只是沿另一个轴：每个样本（行）在自己的特征上均值为 0、方差为 1。因此样本之间互不依赖，训练与推断也相同：
+层归一化与批量归一化相同，只是沿另一个轴：每个样本（行）在自己的特征上均值为 0、方差约为 1。因此样本之间互不依赖，训练与推断也相同：
 
     z = (x - mean(x)) / sqrt(var(x) + epsilon)，    y = gamma z + beta
 
-mean 与 var 是对一个样本的特征的。gamma 与 beta 仍然每个特征一个数。
+mean 与 var 沿特征（轴 1）计算，每个样本各有一个。gamma 与 beta 仍然每个特征一个数。
 
 形状：x、y、dy、dx 为 (N, D)；gamma、beta、dgamma、dbeta 为 (D,)；epsilon 是标量。
 
-以下面的例子算一个数：第 0 行是 1 和 3，均值 2，方差 1。sqrt(1 + 0.25) = 1.118，所以 z[0] = [-0.894, 0.894]，
+用下面的例子手算一个数：第 0 行是 1 和 3，均值 2，方差 1。sqrt(1 + 0.25) = 1.118，所以 z[0] = [-0.894, 0.894]，
 y[0,0] = 2 × (-0.894) + 0.5 = -1.289。dgamma[1] = 2 × 0.894 + 1 × 0 = 1.789。
 """),
     [Part("layer_normalization_forward", "x, gamma, beta, epsilon", "y", forward, "y = gamma z + beta"),
      Part("layer_normalization_backward", "dy, x, gamma, beta, epsilon", "dx, dgamma, dbeta",
-          Gradients(forward, "x, gamma, beta"), "the gradients of L with respect to x, gamma and beta")],
+          Gradients(forward, "x, gamma, beta"))],
     cases,
     [Mistake("layer_normalization_forward", "y", lambda x, gamma, beta, epsilon: gamma * normalized(x, epsilon) + beta,
              Text(
         "Normalized over the batch (axis 0): that is batch normalization. Here it is over the features, axis 1.",
-        "对批次（轴 0）归一化了：那是批量归一化。这里应对特征（轴 1）。")),
+        "沿批次（轴 0）归一化了：那是批量归一化。这里应沿特征（轴 1）归一化。")),
      Mistake("layer_normalization_forward", "y", lambda x, gamma, beta, epsilon: gamma * (x - x.mean()) / np.sqrt(
          x.var() + epsilon) + beta,
              Text("One mean of the whole batch is taken. Each row has its own: axis=1, keepdims=True.",
@@ -86,7 +87,7 @@ y[0,0] = 2 × (-0.894) + 0.5 = -1.289。dgamma[1] = 2 × 0.894 + 1 × 0 = 1.789�
      Mistake("layer_normalization_backward", "dx", lambda dy, x, gamma, beta, epsilon: (
          dy * gamma - (dy * gamma).mean(1, keepdims=True)) / deviation(x, epsilon, 1), Text(
          "The path through the variance is missing: - z mean(dz z) in the bracket.",
-         "缺少经过方差的路径：括号里还有 - z mean(dz z)。")),
+         "缺少经过方差的路径：括号里还应有 - z mean(dz z)。")),
      Mistake("layer_normalization_backward", "dgamma", lambda dy, x, gamma, beta,
              epsilon: (dy * z_of(x, epsilon)).sum(1),
              Text("Summed over the features (axis 1). gamma has one number for each feature: sum over the batch, "
@@ -101,6 +102,6 @@ y[0,0] = 2 × (-0.894) + 0.5 = -1.289。dgamma[1] = 2 × 0.894 + 1 × 0 = 1.789�
      Text("keepdims=True keeps the means as a column (N, 1), which fits (N, D).",
           "keepdims=True 使均值保持为列 (N, 1)，可与 (N, D) 运算。"),
      Text("dx = (dz - mean(dz) - z mean(dz z)) / s with dz = dy gamma and means over the features.",
-          "dx = (dz - mean(dz) - z mean(dz z)) / s，其中 dz = dy gamma，平均是对特征的。")],
+          "dx = (dz - mean(dz) - z mean(dz z)) / s，其中 dz = dy gamma，平均都沿特征计算。")],
     Text("Source: Ba et al., arXiv:1607.06450. Transformers use it in every block.",
          "出处：Ba 等，arXiv:1607.06450。Transformer 的每个模块都用它。"))

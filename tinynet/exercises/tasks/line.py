@@ -11,7 +11,7 @@ def loss(w, b, x, t):
 
 def cases(rng):
     """Points near a line."""
-    example = dict(w=2.0, b=1.0, x=np.array([1.0, 2.0, 4.0]), t=np.array([3.0, 4.0, 10.0]))
+    example = dict(w=2.0, b=1.0, x=np.array([1.0, 2.0, 4.0]), t=np.array([3.0, 4.0, 8.0]))
     drawn = [dict(w=rng.normal(), b=rng.normal(), x=rng.normal(size=n), t=rng.normal(size=n)) for n in (5, 1, 8)]
     return [example, *drawn]
 
@@ -29,22 +29,23 @@ are w and b. Write dw for dL/dw, and db for dL/db.
 
 Shapes: w, b numbers; x, t (N,); L, dw, db numbers.
 
-One number worked out, for the example below: the errors w x + b - t are 0, 1, -1, so L = (0 + 1 + 1) / 3 = 2/3.
-If b grows by a little, every error grows as much, and each square by 2 times its error: db = 2/3 (0 + 1 - 1) = 0.
+One number worked out, for the example below: the errors w x + b - t are 0, 1, 1, so L = (0 + 1 + 1) / 3 = 2/3.
+If b grows by a little, every error grows as much, and each square by 2 times its error times that:
+db = 2/3 (0 + 1 + 1) = 4/3.
 """, """
-直线 w x + b 应当靠近各点 (x[n], t[n])。误差平方的平均值就是损失：
+让直线 w x + b 尽量靠近各点 (x[n], t[n])。偏离的程度用损失来衡量，即误差平方的平均值：
 
     L = 1/N Σ_n (w x[n] + b - t[n])^2
 
-反向传播只回答一个问题：其中某个数稍微改变时，L 改变多少？这里的数是 w 和 b。把 dL/dw 简写为 dw，dL/db 简写为 db。
+反向传播只回答一个问题：L 所依赖的某个数稍微改变时，L 改变多少？这里的数是 w 和 b。把 dL/dw 简写为 dw，dL/db 简写为 db。
 
 形状：w、b 是标量；x、t 为 (N,)；L、dw、db 是标量。
 
-以下面的例子算一个数：误差 w x + b - t 为 0, 1, -1，所以 L = (0 + 1 + 1) / 3 = 2/3。b 稍微增大时，每个误差增大同样多，
-每个平方增大 2 乘以该误差的量：db = 2/3 (0 + 1 - 1) = 0。
+用下面的例子手算一个数：误差 w x + b - t 为 0、1、1，所以 L = (0 + 1 + 1) / 3 = 2/3。b 稍微增大时，每个误差增大同样多，
+每个平方的增量等于 b 的增量乘以 2 倍的该误差：db = 2/3 (0 + 1 + 1) = 4/3。
 """),
-    [Part("line_loss", "w, b, x, t", "L", loss, "L = 1/N sum of (w x + b - t)^2"),
-     Part("line_gradient", "w, b, x, t", "dw, db", Gradients(loss, "w, b", dy=None), "dw = dL/dw and db = dL/db")],
+    [Part("line_loss", "w, b, x, t", "L", loss, Text("L = 1/N sum of (w x + b - t)^2", "L = 1/N Σ (w x + b - t)^2")),
+     Part("line_gradient", "w, b, x, t", "dw, db", Gradients(loss, "w, b", dy=None))],
     cases,
     [Mistake("line_loss", "L", lambda w, b, x, t: ((w * x + b - t) ** 2).sum(), Text(
         "This is the sum of the squares. L is their mean: divide by N.", "这是平方和。L 是平均值：要除以 N。")),
@@ -56,13 +57,16 @@ If b grows by a little, every error grows as much, and each square by 2 times it
          "The factor x is missing: w is multiplied by x[n], so the error changes by x[n] times as much as w.",
          "缺少因子 x：w 与 x[n] 相乘，所以误差的变化是 w 的变化的 x[n] 倍。")),
      Mistake("line_gradient", "dw", lambda w, b, x, t: ((w * x + b - t) * x).mean(), Text(
-         "The derivative of a square is 2 times its root: the factor 2 is missing.", "平方的导数是 2 乘以底数：缺少系数 2。")),
+         "The derivative of e^2 is 2 e: the factor 2 is missing.", "e^2 的导数是 2 e：缺少系数 2。")),
      Mistake("line_gradient", "dw", lambda w, b, x, t: 2 * ((w * x + b - t) * x).sum(), Text(
          "L is a mean, so its derivative is one, too: divide by N.", "L 是平均值，它的导数也是平均值：要除以 N。")),
      Mistake("line_gradient", "dw", lambda w, b, x, t: -2 * ((w * x + b - t) * x).mean(), Text(
          "The sign is wrong: the error is w x + b - t, in which w x has a plus.", "符号错误：误差是 w x + b - t，w x 前面是正号。")),
+     *(Mistake("line_gradient", name, lambda w, b, x, t, name=name: 2 * ((w * x + b - t) * (
+         x if name == "dw" else 1)).mean() / len(x), Text("Divided by N twice: a mean has its division already.",
+                                                          "除以了两次 N：平均值已经包含这个除法。")) for name in ("dw", "db")),
      Mistake("line_gradient", "db", lambda w, b, x, t: (w * x + b - t).mean(), Text(
-         "The derivative of a square is 2 times its root: the factor 2 is missing.", "平方的导数是 2 乘以底数：缺少系数 2。")),
+         "The derivative of e^2 is 2 e: the factor 2 is missing.", "e^2 的导数是 2 e：缺少系数 2。")),
      Mistake("line_gradient", "db", lambda w, b, x, t: 2 * (w * x + b - t).sum(), Text(
          "L is a mean, so its derivative is one, too: divide by N.", "L 是平均值，它的导数也是平均值：要除以 N。")),
      Mistake("line_gradient", "db", lambda w, b, x, t: 2 * ((w * x + b - t) * x).mean(), Text(

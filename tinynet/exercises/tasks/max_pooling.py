@@ -62,10 +62,10 @@ influence: it gets the whole dy, 10, and the other three get 0.
 
 形状：x、dx 为 (N, H, W, C)，H、W 为偶数；y、dy 为 (N, H/2, W/2, C)。
 
-以下面的例子算一个数：第一个窗口是 1 2 / 4 3，所以 y[0,0,0,0] = 4。只有 4 有影响：它得到全部的 dy，即 10，其余三个得到 0。
+用下面的例子手算一个数：第一个窗口是 1 2 / 4 3，所以 y[0,0,0,0] = 4。只有 4 影响 y：它得到全部的 dy，即 10，其余三个得到 0。
 """),
-    [Part("max_pooling_forward", "x", "y", forward, "the largest of each window of 2 by 2"),
-     Part("max_pooling_backward", "dy, x", "dx", Gradients(forward, "x"), "dx = dL/dx, from dy = dL/dy")],
+    [Part("max_pooling_forward", "x", "y", forward, Text("the largest of each window of 2 by 2", "每个 2 × 2 窗口中最大的数")),
+     Part("max_pooling_backward", "dy, x", "dx", Gradients(forward, "x"))],
     cases,
     [Mistake("max_pooling_forward", "y", lambda x: windows(x).mean(-1), Text(
         "This is the mean of each window. Take the largest.", "这是每个窗口的平均。应取最大值。")),
@@ -91,7 +91,8 @@ influence: it gets the whole dy, 10, and the other three get 0.
          "dy goes to the first pixel of each window. It belongs to the largest.", "dy 交给了每个窗口的第一个像素。应交给最大的像素。"))],
     [Text("A window of all samples and channels: x[:, 2*i:2*i+2, 2*j:2*j+2]. Its largest numbers: .max(axis=(1, 2)).",
           "所有样本和通道的一个窗口：x[:, 2*i:2*i+2, 2*j:2*j+2]。最大值：.max(axis=(1, 2))。"),
-     Text("A mask, window == its largest number, tells where dy goes.", "掩码 window == 最大值，指出 dy 的去处。"),
+     Text("A mask, window == window.max(axis=(1, 2), keepdims=True), tells where dy goes.",
+          "掩码 window == window.max(axis=(1, 2), keepdims=True) 指出 dy 应交给哪个像素。"),
      Text("dx[:, 2*i:2*i+2, 2*j:2*j+2] = mask * dy[:, i:i+1, j:j+1].",
           "dx[:, 2*i:2*i+2, 2*j:2*j+2] = mask * dy[:, i:i+1, j:j+1]。")],
-    Text("It is relu's idea again: the gradient goes where the number went.", "这与 relu 的道理相同：数走过的地方，梯度才走过。"))
+    Text("It is relu's idea again: the gradient goes where the number went.", "这与 relu 的道理相同：数通过的地方，梯度才通过。"))

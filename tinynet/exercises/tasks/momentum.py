@@ -50,7 +50,7 @@ One number worked out, for the example below. Momentum: v[0] = 0.9 times 0.1 - 0
 RMSprop: a[0] = 0.9 times 0 + 0.1 times 0.25 = 0.025, whose root is 0.158; w[0] = 1 - 0.05 / 0.168 = 0.703.
 """, """
 优化器让权重 w 沿负梯度方向移动。最简单的梯度下降是 w = w - learning_rate dw。下面两种改进会在各步之间记住一些量。动量法保存速度 v，
-使符号来回变化的梯度得到平均：
+使符号来回变化的梯度相互抵消：
 
     v = momentum v - learning_rate dw
     w = w + v
@@ -64,7 +64,7 @@ RMSprop 保存梯度平方的滑动平均 a，并除以它的平方根，使每�
 
 形状：w、dw、v、a 为 (n,)，所有权重排成一个向量；其余是标量。
 
-以下面的例子算一个数。动量法：v[0] = 0.9 × 0.1 - 0.1 × 0.5 = 0.04，w[0] = 1.04。RMSprop：a[0] = 0.9 × 0 + 0.1 × 0.25 = 0.025，
+用下面的例子手算一个数。动量法：v[0] = 0.9 × 0.1 - 0.1 × 0.5 = 0.04，w[0] = 1.04。RMSprop：a[0] = 0.9 × 0 + 0.1 × 0.25 = 0.025，
 平方根为 0.158；w[0] = 1 - 0.05 / 0.168 = 0.703。
 """),
     [Part("momentum_step", "w, dw, v, learning_rate, momentum", "w, v", momentum,
@@ -73,7 +73,7 @@ RMSprop 保存梯度平方的滑动平均 a，并除以它的平方根，使每�
           "a = rho a + (1 - rho) dw^2;  w = w - learning_rate dw / (sqrt(a) + epsilon)")],
     cases,
     [Mistake("momentum_step", "w", lambda w, dw, v, learning_rate, momentum: w + v, Text(
-        "The weight moves by the old v. First update v, then add it.", "权重用了旧的 v。先更新 v，再加上它。")),
+        "The weight moves by the old v. First update v, then add it.", "更新权重时用了旧的 v。先更新 v，再加上它。")),
      Mistake("momentum_step", "w", lambda w, dw, v, learning_rate, momentum: w - momentum * v + learning_rate * dw,
              Text("The sign: v already points downhill, so w = w + v.", "符号错误：v 已经指向下降方向，所以 w = w + v。")),
      Mistake("momentum_step", "v", lambda w, dw, v, learning_rate, momentum: momentum * v + learning_rate * dw, Text(

@@ -23,7 +23,7 @@ relu lets positive numbers pass and makes zero of all others:
 
     y = max(x, 0)
 
-It has a kink at x = 0, where it has no slope; there any value between 0 and 1 is accepted, and 0 is usual.
+It has a kink at x = 0, where it has no slope: 0 is usual there, and the check leaves this point out.
 
 Shapes: x, y, dy, dx (N, D).
 
@@ -34,15 +34,15 @@ relu 让正数通过，其余的数变为零：
 
     y = max(x, 0)
 
-它在 x = 0 处有一个折点，那里没有斜率；0 与 1 之间的任何值都算对，通常取 0。
+它的图像在 x = 0 处有一个折角，那里不可导：通常取 0，评分时不检查这一点。
 
 形状：x、y、dy、dx 均为 (N, D)。
 
-以下面的例子算一个数：x[0,1] = -2 小于零，所以 y[0,1] = 0。x[0,1] 稍微改变时，y[0,1] 仍是 0，L 不变：dx[0,1] = 0，
+用下面的例子手算一个数：x[0,1] = -2 小于零，所以 y[0,1] = 0。x[0,1] 稍微改变时，y[0,1] 仍是 0，L 不变：dx[0,1] = 0，
 尽管 dy[0,1] = 4。
 """),
     [Part("relu_forward", "x", "y", forward, "y = max(x, 0)"),
-     Part("relu_backward", "dy, x", "dx", Gradients(forward, "x"), "dx = dL/dx, from dy = dL/dy")],
+     Part("relu_backward", "dy, x", "dx", Gradients(forward, "x"))],
     cases,
     [Mistake("relu_forward", "y", lambda x: np.abs(x),
              Text("This is |x|. Negative numbers become 0.", "这是 |x|。负数应当变为 0。")),
@@ -50,9 +50,19 @@ relu 让正数通过，其余的数变为零：
              Text("This is min(x, 0). relu is max(x, 0).", "这是 min(x, 0)。relu 是 max(x, 0)。")),
      Mistake("relu_forward", "y", lambda x: (x > 0) * 1.0, Text(
          "This is 1 where x > 0. relu keeps the number itself there.", "x > 0 处给出了 1。relu 在那里保留原来的数。")),
-     Mistake("relu_forward", "y", lambda x: np.full(x.shape, x.max()), Text(
-         "np.max(x) is the largest of all numbers. np.maximum(x, 0) compares each number with 0.",
-         "np.max(x) 是所有数中最大的一个。np.maximum(x, 0) 才把每个数与 0 比较。")),
+     *(Mistake("relu_forward", "y", largest, Text(
+         "np.max(x) is the largest of many numbers. np.maximum(x, 0) compares each number with 0.",
+         "np.max(x) 是许多数中最大的一个。np.maximum(x, 0) 才把每个数与 0 比较。"))
+       for largest in (lambda x: x.max(), lambda x: x.max(axis=0))),
+     Mistake("relu_backward", "dx", lambda dy, x: dy * ((x > 0) & (dy > 0)), Text(
+         "Too much is masked: the sign of dy plays no part. The gradient passes where x > 0, be it positive or "
+         "negative.",
+         "掩去得太多：与 dy 的符号无关。x > 0 处梯度都通过，无论正负。")),
+     Mistake("relu_backward", "dx", lambda dy, x: dy * np.sign(x), Text(
+         "sign(x) is -1 where x < 0. There relu is constant: its slope is 0.",
+         "x < 0 处 sign(x) 是 -1。那里 relu 是常数，斜率为 0。")),
+     Mistake("relu_backward", "dx", lambda dy, x: dy * (x > 0) / len(x), Text(
+         "Divided by N. Each dx belongs to one sample: nothing is averaged.", "除以了 N。每个 dx 只属于一个样本：没有什么要平均。")),
      Mistake("relu_backward", "dx", lambda dy, x: np.where(dy > 0, dy, 0), Text(
          "The sign of dy decides here. The sign of x must: the gradient passes where the number passed.",
          "这里由 dy 的符号决定。应当由 x 的符号决定：数通过的地方，梯度才通过。")),
@@ -70,7 +80,7 @@ relu 让正数通过，其余的数变为零：
          "max(dy, x) 比较了两个无关的量。x > 0 处 dx 等于 dy。"))],
     [Text("What is the slope of y = x? And of y = 0?", "y = x 的斜率是多少？y = 0 呢？"),
      Text("A mask, x > 0, is 1 (True) where the slope is 1, and 0 (False) elsewhere.",
-          "掩码 x > 0 在斜率为 1 处是 1 (True)，其余为 0 (False)。"),
+          "掩码 x > 0 在斜率为 1 处是 1（True），其余处是 0（False）。"),
      Text("dx = dy * (x > 0).", "dx = dy * (x > 0)。")],
     Text("tinynet/activations.py takes the mask from y, which saves an array: y > 0 exactly where x > 0.",
          "tinynet/activations.py 由 y 得到掩码，省去一个数组：y > 0 当且仅当 x > 0。"))

@@ -54,10 +54,10 @@ exercise = Exercise(
 A recurrent network reads a sequence step by step, and keeps a state h, which it computes from the input and from its
 own state before:
 
-    h[t] = tanh(x[t] Wx + h[t-1] Wh + b),    for t = 0, 1, ... T-1, beginning with h[-1] = h0
+    h[t] = tanh(x[t] Wx + h[t-1] Wh + b),    for t = 0, 1, ... T-1, where x[t] is x[:, t]; before h[0] comes h0
 
 It is a deep network with the same weights in every layer. Backprop goes from the last step to the first. h[t] reaches L
-on two ways: directly, by dh[:,t], and through h[t+1]. The weights take part in every step: their gradients add up.
+in two ways: directly, by dh[:,t], and through h[t+1]. The weights take part in every step: their gradients add up.
 
 Shapes: x, dx (N, T, D); h0, dh0 (N, U); Wx (D, U); Wh (U, U); b (U,); h, dh (N, T, U), the states h[0] to h[T-1].
 
@@ -65,21 +65,22 @@ One number worked out, for the example below: h[0] = tanh(0.5) = 0.462, h[1] = t
 the last step only. dz[1] = 1 - 0.728^2 = 0.470, and it reaches h[0] by Wh: 0.470 times 2 = 0.940, so
 dz[0] = 0.940 (1 - 0.462^2) = 0.739, and dx[0] = 0.739 times 0.5 = 0.370: an early input, felt late.
 """, """
-循环神经网络一步一步地读入序列，并保存状态 h，它由当前输入和前一步的状态计算：
+循环神经网络一步一步地读入序列，并保存状态 h，它由当前输入 x[t]（即 x[:, t]）和前一步的状态计算得到：
 
-    h[t] = tanh(x[t] Wx + h[t-1] Wh + b)，    t = 0, 1, ..., T-1，从 h[-1] = h0 开始
+    h[t] = tanh(x[t] Wx + h[t-1] Wh + b)，    t = 0, 1, ..., T-1，h[0] 之前是 h0
 
-它相当于一个各层权重都相同的深度网络。反向传播从最后一步走到第一步。h[t] 通过两条路到达 L：直接的 dh[:,t]，以及经过 h[t+1]。
+它相当于一个各层权重都相同的深度网络。反向传播从最后一步走到第一步。h[t] 通过两条路到达 L：直接通过 dh[:,t]，以及间接通过 h[t+1]。
 权重参与每一步：各步的梯度相加。
 
 形状：x、dx 为 (N, T, D)；h0、dh0 为 (N, U)；Wx 为 (D, U)；Wh 为 (U, U)；b 为 (U,)；h、dh 为 (N, T, U)，即 h[0] 到 h[T-1]。
 
-以下面的例子算一个数：h[0] = tanh(0.5) = 0.462，h[1] = tanh(2 × 0.462) = 0.728。只有最后一步的 dh 是 1。dz[1] = 1 - 0.728^2 = 0.470，
-经过 Wh 到达 h[0]：0.470 × 2 = 0.940，所以 dz[0] = 0.940 (1 - 0.462^2) = 0.739，dx[0] = 0.739 × 0.5 = 0.370：很早的输入，很晚还有影响。
+用下面的例子手算一个数：h[0] = tanh(0.5) = 0.462，h[1] = tanh(2 × 0.462) = 0.728。dh 只在最后一步为 1，其余为 0。dz[1] = 1 - 0.728^2 = 0.470，
+经过 Wh 到达 h[0]：0.470 × 2 = 0.940，所以 dz[0] = 0.940 (1 - 0.462^2) = 0.739，dx[0] = 0.739 × 0.5 = 0.370：早期的输入，到后来仍有影响。
 """),
-    [Part("rnn_forward", "x, h0, Wx, Wh, b", "h", forward, "h[t] = tanh(x[t] Wx + h[t-1] Wh + b), of all steps"),
-     Part("rnn_backward", "dh, x, h0, Wx, Wh, b", "dx, dh0, dWx, dWh, db", Gradients(forward, "x, h0, Wx, Wh, b", "dh"),
-          "the gradients of L with respect to all five, from dh = dL/dh")],
+    [Part("rnn_forward", "x, h0, Wx, Wh, b", "h", forward,
+          Text("h[t] = tanh(x[t] Wx + h[t-1] Wh + b), of all steps", "h[t] = tanh(x[t] Wx + h[t-1] Wh + b)，所有步")),
+     Part("rnn_backward", "dh, x, h0, Wx, Wh, b", "dx, dh0, dWx, dWh, db",
+          Gradients(forward, "x, h0, Wx, Wh, b", "dh"))],
     cases,
     [Mistake("rnn_forward", "h", lambda x, h0, Wx, Wh, b: np.tanh(x @ Wx + (h0 @ Wh)[:, None] + b), Text(
         "Every step starts from h0. Each must start from the state of the step before: h = the new h.",
@@ -108,8 +109,9 @@ dz[0] = 0.940 (1 - 0.462^2) = 0.739, and dx[0] = 0.739 times 0.5 = 0.370: an ear
           "保存所有状态。用循环反向：for t in reversed(range(T))。"),
      Text("In the loop: dy = dh[:, t] + later; dz = dy * (1 - h[:, t] ** 2); later = dz @ Wh.T.",
           "循环中：dy = dh[:, t] + later；dz = dy * (1 - h[:, t] ** 2)；later = dz @ Wh.T。"),
-     Text("later begins as zeros, and is dh0 at the end. dWx += x[:, t].T @ dz, dWh += h[t-1].T @ dz.",
-          "later 从零开始，最后就是 dh0。dWx += x[:, t].T @ dz，dWh += h[t-1].T @ dz。")],
+     Text("later begins as zeros, and is dh0 at the end. dWx += x[:, t].T @ dz, dWh += h[:, t-1].T @ dz (for t = 0 "
+          "with h0).",
+          "later 从零开始，最后就是 dh0。dWx += x[:, t].T @ dz，dWh += h[:, t-1].T @ dz（t = 0 时用 h0）。")],
     Text("Source: Werbos, Backpropagation through time, Proc. IEEE 78 (1990).",
          "出处：Werbos，Backpropagation through time，Proc. IEEE 78 (1990)。"))
 

@@ -15,6 +15,11 @@ def hidden(x, W1, b1):
     return np.maximum(x @ W1 + b1, 0)
 
 
+def first_layer(x, W1, dz):
+    """The gradients of the first layer, of a wrong dz"""
+    return {"dx": dz @ W1.T, "dW1": x.T @ dz, "db1": dz.sum(axis=0)}
+
+
 def cases(rng):
     """Networks of several shapes; in one all arrays are square."""
     example = dict(x=np.array([[1.0, 2.0]]), W1=np.array([[1.0, 0.0], [1.0, -1.0]]), b1=np.array([0.0, 1.0]),
@@ -25,8 +30,8 @@ def cases(rng):
     return [example, *drawn]
 
 
-NOTHING_OF_RELU = Text("relu is forgotten on the way back: dh passes only where h > 0, dz = dh * (h > 0).",
-                       "反向时忘了 relu：dh 只在 h > 0 处通过，dz = dh * (h > 0)。")
+NOTHING_OF_RELU = Text("relu is forgotten on the way back: what does its backward make of dh?",
+                       "反向时忘了 relu：它的反向传播会怎样处理 dh？")
 exercise = Exercise(
     "two_layers", "TwoLayers", Text("A network of two layers", "两层网络"),
     Text("""
@@ -51,17 +56,23 @@ And dW1[1,0] = x[0,1] dz[0,0] = 2 times 2 = 4.
 
 形状：x、dx 为 (N, D)；W1 为 (D, H)；b1 为 (H,)；h 为 (N, H)；W2 为 (H, U)；b2 为 (U,)；y、dy 为 (N, U)。N 个样本，H 个隐藏单元。
 
-以下面的例子算一个数：z = [3, -1]，所以 h = [3, 0]，y = 3 × 2 + 0.5 = 6.5。反向时 dh = dy W2^T = [2, 3]；第二个隐藏单元未激活，
+用下面的例子手算一个数：z = [3, -1]，所以 h = [3, 0]，y = 3 × 2 + 0.5 = 6.5。反向时 dh = dy W2^T = [2, 3]；第二个隐藏单元未激活，
 所以 dz = [2, 0]。于是 dW1[1,0] = x[0,1] dz[0,0] = 2 × 2 = 4。
 """),
     [Part("two_layers_forward", "x, W1, b1, W2, b2", "y", forward, "y = max(x W1 + b1, 0) W2 + b2"),
      Part("two_layers_backward", "dy, x, W1, b1, W2, b2", "dx, dW1, db1, dW2, db2",
-          Gradients(forward, "x, W1, b1, W2, b2"), "the gradients of L with respect to all five, from dy = dL/dy")],
+          Gradients(forward, "x, W1, b1, W2, b2"))],
     cases,
     [Mistake("two_layers_forward", "y", lambda x, W1, b1, W2, b2: (x @ W1 + b1) @ W2 + b2, Text(
         "relu between the layers is forgotten.", "忘了两层之间的 relu。")),
      Mistake("two_layers_forward", "y", lambda x, W1, b1, W2, b2: np.maximum(hidden(x, W1, b1) @ W2 + b2, 0), Text(
          "There is no relu after the second layer.", "第二层之后没有 relu。")),
+     *(Mistake("two_layers_forward", "y", wrong, Text("A bias is forgotten: b1 or b2.", "忘了偏置：b1 或 b2。")) for wrong in (
+         lambda x, W1, b1, W2, b2: forward(x, W1, b1, W2, 0), lambda x, W1, b1, W2, b2: forward(x, W1, 0, W2, b2))),
+     *(Mistake("two_layers_backward", name, lambda dy, x, W1, b1, W2, b2, name=name: first_layer(
+         x, W1, (dy @ W2.T > 0) * (dy @ W2.T))[name], Text(
+         "The sign of dh decides here. That of h must: the gradient passes where the number passed.",
+         "这里由 dh 的符号决定。应当由 h 的符号决定：数通过的地方，梯度才通过。")) for name in ("dx", "dW1", "db1")),
      Mistake("two_layers_backward", "dx", lambda dy, x, W1, b1, W2, b2: dy @ W2.T @ W1.T, NOTHING_OF_RELU),
      Mistake("two_layers_backward", "dW1", lambda dy, x, W1, b1, W2, b2: x.T @ (dy @ W2.T), NOTHING_OF_RELU),
      Mistake("two_layers_backward", "db1", lambda dy, x, W1, b1, W2, b2: (dy @ W2.T).sum(axis=0), NOTHING_OF_RELU),

@@ -1,0 +1,101 @@
+"""Grading of a student's file, in a process of its own: what it prints, breaks, changes or never ends stays there."""
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path as FilePath
+
+import numpy as np
+
+import tinynet
+from tinynet.exercises.answers import SECONDS, TooLong, limited
+from tinynet.exercises.exercise import Text
+from tinynet.exercises.grading import grade
+from tinynet.exercises.marks import Mark, Marks
+from tinynet.exercises.tasks import COURSE
+from tinynet.types import Any, Path
+
+LIMIT = 120         # seconds for a file, where its functions have ten each
+
+
+def grade_file(path: Path, lang: str = "en", quiet: bool = True) -> Marks:
+    """The marks of a file of Python, which runs in a process of its own.
+
+    Parameters
+        quiet: False to show what the file prints.
+
+    Raises ValueError if it has no exercise in it, ImportError if it does not run, FileNotFoundError if it is not there.
+    """
+    Text("", "").said(lang)
+    path = FilePath(path)
+    if not path.is_file() or path.suffix != ".py":
+        raise FileNotFoundError(f"There is no file {path} with the ending .py.")
+    with tempfile.TemporaryDirectory() as folder:
+        answer = FilePath(folder) / "marks.json"
+        paths = [str(FilePath(tinynet.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tinynet.exercises.files", str(path.resolve()), str(answer)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {
+                "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONIOENCODING": "utf-8",
+                "PYTHONDONTWRITEBYTECODE": "1"})
+        try:
+            printed, _ = process.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise ImportError(f"{path} does not end: it was stopped after {LIMIT} seconds.") from None
+        said = printed.decode("utf-8", "replace")
+        if not quiet:
+            print(said, end="")
+        if not answer.exists():
+            ended = f"{path} ended Python itself, with the status {process.returncode}. {said[-300:]}"
+            raise ImportError(ended.rstrip())
+        found = json.loads(answer.read_text(encoding="utf-8"))
+    if "error" in found:
+        raise (ValueError if found["error"] == "ValueError" else ImportError)(found["text"].replace("{path}",
+                                                                                                    str(path)))
+    return Marks([_mark(*mark) for mark in found["marks"]], lang)
+
+
+def _mark(name: str, part: str, result: str, verdict: str, hint: Any, case: Any) -> Mark:
+    """A mark, from JSON."""
+    parts = {p.name: p for p in COURSE[name].parts}
+    arguments = {key: np.array(value) if isinstance(value, list) else value for key, value in case.items()}
+    return Mark(COURSE[name], parts[part], result, verdict, Text(*hint), arguments)
+
+
+def _answer(path: str) -> dict[str, Any]:
+    """The marks of a file, for JSON, in the process that is there for it."""
+    spec = importlib.util.spec_from_file_location("answers", path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules["answers"] = importlib.util.module_from_spec(spec)
+    sys.path[0] = str(FilePath(path).parent)       # as if the file itself were run
+    try:
+        with limited(SECONDS):
+            spec.loader.exec_module(module)
+    except SystemExit:
+        pass                # the end of the file; what is defined before it counts
+    except TooLong:
+        return {"error": "ImportError", "text": f"{{path}} does not end: it took more than {SECONDS} seconds."}
+    except BaseException as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        return {"error": "ImportError", "text": f"{{path}} does not run: {type(error).__name__}: {error}{line}."}
+    try:
+        marks = grade(module).marks
+    except ValueError as error:
+        return {"error": "ValueError", "text": f"{{path}}: {error}"}
+    return {"marks": [(m.exercise.name, m.part.name, m.result, m.verdict, m.hint, {
+        name: value.tolist() if isinstance(value, np.ndarray) else value for name,
+        value in m.case.items()}) for m in marks]}
+
+
+if __name__ == "__main__":
+    text = json.dumps(_answer(sys.argv[1]))
+    sys.stdout.flush()
+    FilePath(sys.argv[2]).write_text(text, encoding="utf-8")
+    os._exit(0)             # a thread of the file may go on for ever
