@@ -1,17 +1,19 @@
 """A layer of your own with a bug in its backward: how the gradient check finds it, and what the corrected layer learns.
 
-    python examples/write_your_own_layer.py
+    python examples/write_your_own_layer.py [--lang zh]
 
 The layer is Swish, a smooth relu whose steepness is learned for each unit: y = x s, with s = sigmoid(beta x). With a
 large beta it is relu; with beta = 0 it is linear. Source: Ramachandran et al., arXiv:1710.05941.
 """
 import numpy as np
 
-from tinynet import utils
+from tinynet import language, utils
 from tinynet.activations import sigmoid
 from tinynet.gradient_check import assert_gradients, check_layer, check_model
 from tinynet.layers import Dense, Layer
 from tinynet.models import Sequential
+
+_ = language.speaker(language.arguments(__doc__).parse_args().lang)
 
 
 class Swish(Layer):
@@ -32,13 +34,19 @@ class Swish(Layer):
         return dy * s                                   # the bug: x is in s, too
 
 
-print("1. Check the layer by itself, on random inputs of shape (4, 3):\n")
+print(_("1. Check the layer by itself, on random inputs of shape (4, 3):\n",
+        "1. 单独检验这一层，输入为形状 (4, 3) 的随机数：\n"))
 report = check_layer(Swish(), (4, 3))
 print(report)
 assert report.blamed == [report.entries[0].name]
 
-print("\nThe gradient of beta is right. The gradient with respect to the input is wrong everywhere.")
-print("y = x s(beta x) is a product, and both factors depend on x: dy/dx = s + x s' beta = s + beta x s (1 - s).\n")
+print(_("""
+The gradient of beta is right. The gradient with respect to the input is wrong everywhere.
+y = x s(beta x) is a product, and both factors depend on x: dy/dx = s + x s' beta = s + beta x s (1 - s).
+""", """
+beta 的梯度是对的，对输入的梯度处处是错的。
+y = x s(beta x) 是乘积，两个因子都依赖 x：dy/dx = s + x s' beta = s + beta x s (1 - s)。
+"""))
 
 
 class CorrectSwish(Swish):
@@ -51,7 +59,7 @@ class CorrectSwish(Swish):
         return dy * (s + beta * x * s * (1 - s))
 
 
-print("2. Check the corrected layer:\n")
+print(_("2. Check the corrected layer:\n", "2. 检验改正后的层：\n"))
 report = check_layer(CorrectSwish(), (4, 3))
 print(report)
 assert_gradients(report)
@@ -75,15 +83,18 @@ def network(activation):
 rng = np.random.default_rng(0)
 (x, y), (x_test, y_test) = spirals(1000, rng), spirals(1000, rng)
 
-print("\n3. In a network the check names the layers that have the bug, and no others:\n")
-print("   wrong:", ", ".join(check_model(network(Swish), x[:4], y[:4]).blamed))
+print(_("\n3. In a network the check names the layers that have the bug, and no others:\n",
+        "\n3. 在网络中，检验只指出有错误的层：\n"))
+print(_("   wrong:", "   错误："), ", ".join(check_model(network(Swish), x[:4], y[:4]).blamed))
 assert_gradients(check_model(network(CorrectSwish), x[:4], y[:4]))
 
-print("\n4. A network with the bug learns too, but worse: that is why a check is needed.\n")
+print(_("\n4. A network with the bug learns too, but worse: that is why a check is needed.\n",
+        "\n4. 有错误的网络也能学习，只是更差：所以需要检验。\n"))
 for layer in (Swish, CorrectSwish):
     model = network(layer)
     model.fit(x, y, batch_size=32, epochs=100, verbose=0)
     loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
     beta = model.layers[1].get_weights()[0]
-    print(f"   {layer.__name__:<12} test loss {loss:.4f}, accuracy {accuracy:.1%}, beta from {beta.min():.2f} to "
-          f"{beta.max():.2f}")
+    print(_(f"   {layer.__name__:<12} test loss {loss:.4f}, accuracy {accuracy:.1%}, beta from {beta.min():.2f} to "
+            f"{beta.max():.2f}",
+            f"   {layer.__name__:<12} 测试损失 {loss:.4f}，准确率 {accuracy:.1%}，beta 从 {beta.min():.2f} 到 {beta.max():.2f}"))

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from tinynet import activations, gradient_check, losses, regularizers
 from tinynet.backend import on_gpu, xp
+from tinynet.gradient_check.report import COLOURS
 from tinynet.gradient_check import (assert_gradients, check_layer, check_loss, check_model, check_regularizer,
                                     complex_step, numeric_gradient)
 from tinynet.layers import (Activation, ActivityRegularization, BatchNormalization, Dense, Dropout, Flatten,
@@ -497,7 +498,7 @@ def test_the_report_fits_a_terminal_and_a_notebook():
     assert "backward says" in str(report) and "should be" in str(report)
     assert report.max_error > 0.1
     page = report._repr_html_()
-    assert page.count("<tr") == len(report.entries) + 1 and "#f8c9c4" in page and "&lt;" not in page
+    assert page.count("<tr") == len(report.entries) + 1 and COLOURS["WRONG"] in page and "&lt;" not in page
     named = gradient_check.GradientReport([gradient_check.Entry("a<b", (1,), 1, 0.0, 1.0)])
     assert "a&lt;b" in named._repr_html_()
 

@@ -25,8 +25,9 @@ ROOT = Path(tinynet.__file__).parent
 # Each room, a module or a folder, imports only from the rooms of the rows above it.
 FLOORS = [
     ["types", "text_width"],
-    ["validation", "datasets", "explain_page", "notebook", "chain"],
+    ["validation", "datasets", "notebook", "chain", "explain_sums"],
     ["language"],
+    ["explain_page"],
     ["legacy/methods"],     # which Model inherits; the rest of legacy knows all modules
     ["registry", "device", "callbacks"],
     ["backend"],
@@ -50,12 +51,12 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
         "optimizers", "models", "training/step", "training/epoch", "training/model"]
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
-BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 2055, "recorded steps": 840, "the rest": 2255,
-           "Keras's names and data": 1285, "for other libraries": 310, "gradient checks": 940,
-           "the exercises": 660, "tasks of the exercises": 1510, "kernels": 120,
-           "around the kernels on a CPU": 185}
+BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 2055, "recorded steps": 840, "the rest": 1900,
+           "what is shown": 800, "Keras's names and data": 1285, "for other libraries": 310, "gradient checks": 940,
+           "the exercises": 835, "tasks of the exercises": 1635, "kernels": 120, "around the kernels on a CPU": 185}
 KERAS = ("legacy", "functional", "chain", "nested", "plot_model", "datasets")
 OTHERS = ("wrappers",)      # what is there for other libraries
+SHOWN = ("explain", "explain_page", "explain_sums", "plotting")
 RECORDED = ("capture", "compile", "plan", "record", "recorded_step")
 
 
@@ -157,6 +158,7 @@ def test_no_part_has_more_lines_of_code_than_its_budget():
         part = "the learning ring" if in_ring(path) else "device, saving, distributed" if machine else "the rest"
         part = "Keras's names and data" if parts(path)[0] in KERAS else part
         part = "for other libraries" if parts(path)[0] in OTHERS else part
+        part = "what is shown" if parts(path)[0] in SHOWN else part
         part = "gradient checks" if parts(path)[0] == "gradient_check" else part
         part = "the exercises" if parts(path)[0] == "exercises" else part
         part = "tasks of the exercises" if parts(path)[:2] == ("exercises", "tasks") else part

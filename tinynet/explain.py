@@ -50,6 +50,7 @@ class Explanation:
     loss_dy: np.ndarray             # the gradient with respect to the prediction, or the logits
     y_true: np.ndarray
     y_pred: np.ndarray
+    lang: str = "en"                # of the page in a notebook; "zh" is Chinese
 
     @property
     def gradients(self) -> dict[str, np.ndarray]:
@@ -78,16 +79,16 @@ class Explanation:
     def __repr__(self) -> str:
         return f"<Explanation: {self.title}>"
 
-    def html(self, lang: str = "en") -> str:
-        """A page that shows the network as a graph, and walks the step link by link, in English or Chinese ("zh").
+    def html(self, lang: str | None = None) -> str:
+        """A page that shows the network as a graph and walks the step link by link; "zh" is Chinese, None `self.lang`.
 
         Of a small network, of at most twelve units a layer and twelve samples, it has every number, and the sum it came
         from under the pointer; of a larger one heat maps and histograms. Raises ValueError for another language.
         """
         from tinynet import explain_page        # here, because only notebooks and pages need it
-        return explain_page.page(self, lang)
+        return explain_page.page(self, lang or self.lang)
 
-    def save(self, path: Path, lang: str = "en") -> None:
+    def save(self, path: Path, lang: str | None = None) -> None:
         """Write the page of `html` as one file, which needs no network."""
         page = self.html(lang)
         with open(path, "w", encoding="utf-8") as file:

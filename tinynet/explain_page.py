@@ -71,9 +71,9 @@ def page(explanation: Any, lang: str = "en") -> str:
 def in_notebook(explanation: Any) -> str:
     """The page in a frame of its own, and the tables, which also show where a notebook may not run scripts."""
     small = is_small(explanation)
-    frame = (f"<iframe srcdoc=\"{html.escape(page(explanation), quote=True)}\" style='width:100%;height:"
+    frame = (f"<iframe srcdoc=\"{html.escape(explanation.html(), quote=True)}\" style='width:100%;height:"
              f"{640 if small else 620}px;border:1px solid #ddd'></iframe>")
-    return f"{frame}<details><summary>{WORDS['tables'].en}</summary>{tables(explanation)}</details>"
+    return f"{frame}<details><summary>{WORDS['tables'].said(explanation.lang)}</summary>{tables(explanation)}</details>"
 
 
 def is_small(explanation: Any) -> bool:

@@ -168,6 +168,14 @@ def plot_boundary(model: Any, x: Array, y: ArrayLike, title: str = "", resolutio
     return _with_glyphs(figure)
 
 
+def plot_boundaries(models: dict[str, Any], x: Array, y: ArrayLike, resolution: int = 200) -> Any:
+    """The decision boundaries of several models side by side: {title: model}; else as `plot_boundary`."""
+    figure = _figure(4.4 * len(models), 4.4)
+    for i, (title, model) in enumerate(models.items()):
+        _draw_boundary(figure.add_subplot(1, len(models), i + 1), model, _points(x, y), title, resolution)
+    return _with_glyphs(figure)
+
+
 def animate_training(model: Any, x: Array, y: ArrayLike, path: Path, epochs: int = 100, frames: int = 50,
                      resolution: int = 100, **options: Any) -> Any:
     """Train a classifier of points in the plane, and write a film of its decision boundary; returns the History.
@@ -198,7 +206,8 @@ def animate_training(model: Any, x: Array, y: ArrayLike, path: Path, epochs: int
             figure.savefig(picture := io.BytesIO(), format="png", dpi=90)
             pictures.append(picture)
     draw(0)
-    callbacks = [*(options.pop("callbacks", None) or ()), LambdaCallback(on_epoch_end=lambda i, logs: draw(i + 1, logs))]
+    callbacks = [*(options.pop("callbacks", None) or ()),
+                 LambdaCallback(on_epoch_end=lambda i, logs: draw(i + 1, logs))]
     history = model.fit(x, y, epochs=epochs, callbacks=callbacks, **options)
     with open(path, "wb") as file:
         file.write(_gif(pictures) if ending == "gif" else _player(pictures))

@@ -35,10 +35,11 @@ class Answers:
 
     def __init__(self, exercise: Exercise, names: dict[str, Any]):
         self.exercise = exercise
-        self.functions = {part.name: names[part.name] for part in exercise.parts if callable(names.get(part.name))}
+        self.functions: dict[str, Any] = {part.name: names[part.name] for part in exercise.parts
+                                          if callable(names.get(part.name))}
         cls = names.get(exercise.class_name)
         methods = [exercise.method(part) for part in exercise.parts]
-        self.cls = cls if inspect.isclass(cls) and any(hasattr(cls, method) for method in methods) else None
+        self.cls: Any = cls if inspect.isclass(cls) and any(hasattr(cls, method) for method in methods) else None
 
     def __bool__(self) -> bool:
         return bool(self.functions or self.cls)

@@ -29,7 +29,7 @@ class Gradients:
 
     def __init__(self, forward: Function, of: str, dy: str | None = "dy"):
         self.forward = forward
-        self.of = of.split(", ")
+        self.of: list[str] = of.split(", ")
         self.dy = dy
 
     def __call__(self, **case: Any) -> tuple[Any, ...]:

@@ -11,7 +11,6 @@ from pathlib import Path as FilePath
 
 import numpy as np
 
-import tinynet
 from tinynet.exercises.answers import SECONDS, TooLong, limited
 from tinynet.exercises.exercise import Text
 from tinynet.exercises.grading import grade
@@ -19,6 +18,7 @@ from tinynet.exercises.marks import Mark, Marks
 from tinynet.exercises.tasks import COURSE
 from tinynet.types import Any, Path
 
+PROGRAM = "from tinynet.exercises import files; files.answer_in_own_process()"
 LIMIT = 120         # seconds for a file, where its functions have ten each
 
 
@@ -36,9 +36,9 @@ def grade_file(path: Path, lang: str = "en", quiet: bool = True) -> Marks:
         raise FileNotFoundError(f"There is no file {path} with the ending .py.")
     with tempfile.TemporaryDirectory() as folder:
         answer = FilePath(folder) / "marks.json"
-        paths = [str(FilePath(tinynet.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        paths = [str(FilePath(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
         process = subprocess.Popen(
-            [sys.executable, "-m", "tinynet.exercises.files", str(path.resolve()), str(answer)],
+            [sys.executable, "-c", PROGRAM, str(path.resolve()), str(answer)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {
                 "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONIOENCODING": "utf-8",
@@ -94,8 +94,9 @@ def _answer(path: str) -> dict[str, Any]:
         value in m.case.items()}) for m in marks]}
 
 
-if __name__ == "__main__":
-    text = json.dumps(_answer(sys.argv[1]))
+def answer_in_own_process() -> None:
+    """Grade the file sys.argv[1], and write its marks to sys.argv[2]."""
+    found = json.dumps(_answer(sys.argv[1]))
     sys.stdout.flush()
-    FilePath(sys.argv[2]).write_text(text, encoding="utf-8")
+    FilePath(sys.argv[2]).write_text(found, encoding="utf-8")
     os._exit(0)             # a thread of the file may go on for ever

@@ -1,27 +1,29 @@
 """Exercise: Adam."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Mistake, Part, Text
+from tinynet.types import Array, Function
 
 
-def step(w, dw, m, v, t, learning_rate, beta_1, beta_2, epsilon):
+def step(w: Array, dw: Array, m: Array, v: Array, t: int, learning_rate: float, beta_1: float, beta_2: float,
+         epsilon: float) -> tuple[Array, ...]:
     """The algorithm of Kingma and Ba, arXiv:1412.6980"""
     m = beta_1 * m + (1 - beta_1) * dw
     v = beta_2 * v + (1 - beta_2) * dw ** 2
     return moved(w, m / (1 - beta_1 ** t), v / (1 - beta_2 ** t), learning_rate, epsilon), m, v
 
 
-def moved(w, m, v, learning_rate, epsilon):
+def moved(w: Array, m: Array, v: Array, learning_rate: float, epsilon: float) -> Array:
     """w = w - learning_rate m / (sqrt(v) + epsilon)"""
     return w - learning_rate * m / (np.sqrt(v) + epsilon)
 
 
-def means(dw, m, v, beta_1, beta_2):
+def means(dw: Array, m: Array, v: Array, beta_1: float, beta_2: float) -> tuple[Array, ...]:
     """m and v in wrong formulas"""
     return beta_1 * m + (1 - beta_1) * dw, beta_2 * v + (1 - beta_2) * dw ** 2
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """The first step, and later ones; a large epsilon, so that it can be seen where it is put."""
     example = dict(w=np.array([1.0, -1.0]), dw=np.array([0.5, -2.0]), m=np.zeros(2), v=np.zeros(2), t=1,
                    learning_rate=0.1, beta_1=0.9, beta_2=0.999, epsilon=0.01)
@@ -31,7 +33,7 @@ def cases(rng):
     return [example, *drawn]
 
 
-def wrong(formula):
+def wrong(formula: Function) -> Function:
     """w of a wrong formula of w, m, v (both updated), t and the numbers"""
     def of_case(w, dw, m, v, t, learning_rate, beta_1, beta_2, epsilon):
         old = m, v
@@ -40,7 +42,7 @@ def wrong(formula):
     return of_case
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "adam", "Adam", Text("Adam", "Adam"),
     Text("""
 Adam joins both ideas: a running mean m of the gradient, and a running mean v of its square. Both begin at zero and

@@ -1,32 +1,33 @@
 """Exercise: attention."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
 from tinynet.exercises.tasks.softmax import backward as softmax_backward
 from tinynet.exercises.tasks.softmax import forward as softmax
+from tinynet.types import Array, Function
 
 
-def scores(q, k):
+def scores(q: Array, k: Array) -> Array:
     """s = q k^T / sqrt(D)"""
     return q @ k.swapaxes(1, 2) / np.sqrt(q.shape[-1])
 
 
-def forward(q, k, v):
+def forward(q: Array, k: Array, v: Array) -> Array:
     """y = softmax(q k^T / sqrt(D)) v"""
     return softmax(scores(q, k)) @ v
 
 
-def through_scores(dy, q, k, v, backward=softmax_backward):
+def through_scores(dy: Array, q: Array, k: Array, v: Array, backward: Function = softmax_backward) -> Array:
     """ds in wrong formulas"""
     return backward(dy @ v.swapaxes(1, 2), scores(q, k))
 
 
-def diagonal_only(dp, s):
+def diagonal_only(dp: Array, s: Array) -> Array:
     """ds of a softmax that is taken for a sigmoid"""
     return dp * softmax(s) * (1 - softmax(s))
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Sequences of different lengths for queries and keys; one is square."""
     example = dict(q=np.array([[[1.0, 0.0]]]), k=np.array([[[1.0, 0.0], [0.0, 1.0]]]), v=np.array([[[1.0], [3.0]]]),
                    dy=np.array([[[1.0]]]))
@@ -41,7 +42,7 @@ DIAGONAL = Text("The backward of softmax needs its whole Jacobian: ds = p (dp - 
                 "softmax 的反向传播需要完整的雅可比矩阵：ds = p (dp - Σ dp p)，其中 Σ 沿该行求和。")
 NO_SOFTMAX = Text("softmax is skipped on the way back: go from dp to ds by its backward.",
                   "反向时跳过了 softmax：要用它的反向传播从 dp 得到 ds。")
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "attention", "Attention", Text("Attention", "注意力机制"),
     Text("""
 Attention lets each of T queries look at S places. How much it looks at each is a softmax of products of the query with

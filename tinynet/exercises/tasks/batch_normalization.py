@@ -1,26 +1,27 @@
 """Exercise: batch normalization."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
+from tinynet.types import Array
 
 
-def normalized(x, epsilon, axis=0):
+def normalized(x: Array, epsilon: float, axis: int = 0) -> Array:
     """z = (x - mean) / sqrt(variance + epsilon)"""
     centred = x - x.mean(axis=axis, keepdims=True)
     return centred / deviation(x, epsilon, axis)
 
 
-def deviation(x, epsilon, axis=0):
+def deviation(x: Array, epsilon: float, axis: int = 0) -> Array:
     """sqrt(variance + epsilon)"""
     return np.sqrt(((x - x.mean(axis=axis, keepdims=True)) ** 2).mean(axis=axis, keepdims=True) + epsilon)
 
 
-def forward(x, gamma, beta, epsilon):
+def forward(x: Array, gamma: Array, beta: Array, epsilon: float) -> Array:
     """y = gamma z + beta"""
     return gamma * normalized(x, epsilon) + beta
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Features of different size; a large epsilon, so that it can be seen where it is put."""
     example = dict(x=np.array([[1.0, 0.0], [3.0, 0.0]]), gamma=np.array([2.0, 1.0]), beta=np.array([0.5, -1.0]),
                    epsilon=0.25, dy=np.array([[1.0, 2.0], [0.0, 1.0]]))
@@ -29,7 +30,7 @@ def cases(rng):
     return [example, *drawn]
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "batch_normalization", "BatchNormalization", Text("Batch normalization", "批量归一化"),
     Text("""
 Batch normalization gives each feature (column) the mean 0 and a variance of about 1 over the batch, then a scale and

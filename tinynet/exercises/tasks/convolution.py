@@ -1,22 +1,23 @@
 """Exercise: convolution."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
+from tinynet.types import Array
 
 
-def forward(x, W, b):
+def forward(x: Array, W: Array, b: Array) -> Array:
     """y[n,i,j,u] = sum over p, q, c of x[n,i+p,j+q,c] W[p,q,c,u] + b[u]"""
     windows = np.lib.stride_tricks.sliding_window_view(x, W.shape[:2], axis=(1, 2))     # (N, I, J, C, P, Q)
     return np.einsum("nijcpq,pqcu->niju", windows, W) + b
 
 
-def kernel_gradient(dy, x, W, b):
+def kernel_gradient(dy: Array, x: Array, W: Array, b: Array) -> Array:
     """dW in wrong formulas"""
     windows = np.lib.stride_tricks.sliding_window_view(x, W.shape[:2], axis=(1, 2))
     return np.einsum("nijcpq,niju->pqcu", windows, dy)
 
 
-def input_gradient(dy, x, W, b):
+def input_gradient(dy: Array, x: Array, W: Array, b: Array) -> Array:
     """dx in wrong formulas"""
     dx, rows, columns = np.zeros(x.shape), dy.shape[1], dy.shape[2]
     for p, q in np.ndindex(W.shape[:2]):
@@ -24,7 +25,7 @@ def input_gradient(dy, x, W, b):
     return dx
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Images of one and of several channels; one kernel is square in all axes."""
     example = dict(x=np.arange(9.0).reshape(1, 3, 3, 1), W=np.array([[1.0, 0.0], [0.0, -1.0]]).reshape(2, 2, 1, 1),
                    b=np.array([0.5]), dy=np.array([[1.0, 0.0], [0.0, 2.0]]).reshape(1, 2, 2, 1))
@@ -34,7 +35,7 @@ def cases(rng):
     return [example, *drawn]
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "convolution", "Convolution", Text("Convolution", "卷积"),
     Text("""
 A convolution slides a small kernel W over an image. At each place it is a dense layer of the pixels below it, with the
@@ -108,7 +109,7 @@ W[0,0] = 1 at place (1,1), where dy is 2 (its other two weights are 0): dx[0,1,1
          "tinynet 没有卷积层：借助这个练习和 tinynet.layers.Layer，你可以自己实现一个。"))
 
 
-def overwritten(dy, x, W):
+def overwritten(dy: Array, x: Array, W: Array) -> Array:
     """dx of a loop that assigns in place of adding"""
     dx = np.zeros(x.shape)
     for i, j in np.ndindex(dy.shape[1:3]):

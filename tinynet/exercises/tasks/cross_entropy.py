@@ -1,17 +1,18 @@
 """Exercise: softmax with cross-entropy."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
 from tinynet.exercises.tasks.softmax import forward as softmax
+from tinynet.types import Array
 
 
-def forward(z, t):
+def forward(z: Array, t: Array) -> Array:
     """L = 1/N sum of -t log softmax(z), without overflow"""
     shifted = z - z.real.max(axis=1, keepdims=True)
     return -(t * (shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))).sum() / len(z)
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Logits and one-hot targets; also logits that are very different."""
     example = dict(z=np.array([[0.0, 0.0, 0.0], [1.0, -1.0, 0.0]]), t=np.eye(3)[[1, 0]])
     drawn = [dict(z=2 * rng.normal(size=(n, c)), t=np.eye(c)[rng.integers(0, c, n)]) for n,
@@ -20,7 +21,7 @@ def cases(rng):
     return [example, *drawn, large]
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "cross_entropy", "CrossEntropy", Text("softmax with cross-entropy", "softmax 与交叉熵"),
     Text("""
 A classifier ends with logits z, one for each class. softmax makes probabilities p of them, and the cross-entropy is the

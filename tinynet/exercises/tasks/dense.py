@@ -1,15 +1,16 @@
 """Exercise: a dense layer for a batch."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
+from tinynet.types import Array
 
 
-def forward(x, W, b):
+def forward(x: Array, W: Array, b: Array) -> Array:
     """y = x W + b"""
     return x @ W + b
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Batches of several shapes; one is square."""
     example = dict(x=np.array([[1.0, 2.0], [0.0, -1.0], [3.0, 1.0]]), W=np.array([[1.0, 0.0], [2.0, -1.0]]),
                    b=np.array([0.5, 0.0]), dy=np.array([[1.0, 0.0], [2.0, -1.0], [0.0, 1.0]]))
@@ -18,7 +19,7 @@ def cases(rng):
     return [example, *drawn]
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "dense", "Dense", Text("A dense layer for a batch", "全连接层：一批样本"),
     Text("""
 A batch is a matrix with one sample in each row. The same layer, with the same weights, is applied to each row:

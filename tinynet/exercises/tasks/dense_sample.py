@@ -1,15 +1,16 @@
 """Exercise: a dense layer for one sample."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
+from tinynet.types import Array
 
 
-def forward(x, W, b):
+def forward(x: Array, W: Array, b: Array) -> Array:
     """y = x W + b"""
     return x @ W + b
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Layers of several shapes; one is square, where a transposed matrix still fits."""
     example = dict(x=np.array([1.0, 2.0, -1.0]), W=np.array([[1.0, 0.0], [2.0, 1.0], [0.5, -1.0]]),
                    b=np.array([0.5, -0.5]), dy=np.array([1.0, 3.0]))
@@ -18,7 +19,7 @@ def cases(rng):
     return [example, *drawn]
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "dense_sample", "DenseSample", Text("A dense layer for one sample", "全连接层：一个样本"),
     Text("""
 A dense layer has U units. Each of them adds up all inputs, each times a weight of its own, and a bias:

@@ -1,26 +1,27 @@
 """Exercise: dropout."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
+from tinynet.types import Array
 
 
-def forward(x, u, rate, training):
+def forward(x: Array, u: Array, rate: float, training: bool) -> Array:
     """y = x where u >= rate, divided by 1 - rate, else 0; in inference y = x"""
     return x * (u >= rate) / (1 - rate) if training else x
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """In training, and in inference, with several rates."""
     example = dict(x=np.array([[1.0, 2.0, 3.0, 4.0]]), u=np.array([[0.9, 0.1, 0.6, 0.3]]), rate=0.5, training=True,
                    dy=np.array([[1.0, 1.0, -1.0, 2.0]]))
-    drawn = [dict(x=rng.normal(size=shape), u=rng.random(shape), rate=rate, training=training,
-                  dy=rng.normal(size=shape)) for shape, rate, training in (((4, 5), 0.3, True), ((3, 4), 0.6, True),
-                                                                           ((3, 4), 0.3, False))]
+    kinds = (((4, 5), 0.3, True), ((3, 4), 0.6, True), ((3, 4), 0.3, False))
+    drawn: list[Case] = [dict(x=rng.normal(size=shape), u=rng.random(shape), rate=rate, training=training,
+                              dy=rng.normal(size=shape)) for shape, rate, training in kinds]
     drawn[0]["u"][0, 0] = drawn[0]["rate"]      # the border, where x is kept
     return [example, *drawn]
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "dropout", "Dropout", Text("Dropout", "随机失活（dropout）"),
     Text("""
 In training dropout sets each number to zero with probability `rate`, so that no unit can rely on another one. What

@@ -1,15 +1,16 @@
 """Exercise: the L2 penalty."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
+from tinynet.types import Array
 
 
-def penalty(W, l2):
+def penalty(W: Array, l2: float) -> Array:
     """R = l2 sum of W^2"""
     return l2 * (W ** 2).sum()
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """A matrix of weights, and the gradient of the data's loss with respect to it."""
     example = dict(W=np.array([[1.0, -2.0], [0.5, 0.0]]), l2=0.1, dW=np.array([[0.5, 0.5], [0.0, -1.0]]))
     drawn = [dict(W=rng.normal(size=shape), l2=l2, dW=rng.normal(size=shape)) for shape, l2 in (
@@ -17,7 +18,7 @@ def cases(rng):
     return [example, *drawn]
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "l2", "L2", Text("The L2 penalty", "L2 正则化"),
     Text("""
 A penalty on large weights is added to the loss of the data:

@@ -1,21 +1,22 @@
 """Exercise: layer normalization."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
 from tinynet.exercises.tasks.batch_normalization import deviation, normalized
+from tinynet.types import Array
 
 
-def z_of(x, epsilon):
+def z_of(x: Array, epsilon: float) -> Array:
     """z = (x - mean) / sqrt(variance + epsilon), over the features of each sample"""
     return normalized(x, epsilon, axis=1)
 
 
-def forward(x, gamma, beta, epsilon):
+def forward(x: Array, gamma: Array, beta: Array, epsilon: float) -> Array:
     """y = gamma z + beta"""
     return gamma * z_of(x, epsilon) + beta
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Batches of several shapes; one has a single sample."""
     example = dict(x=np.array([[1.0, 3.0], [0.0, 0.0]]), gamma=np.array([2.0, 1.0]), beta=np.array([0.5, -1.0]),
                    epsilon=0.25, dy=np.array([[1.0, 2.0], [0.0, 1.0]]))
@@ -24,12 +25,12 @@ def cases(rng):
     return [example, *drawn]
 
 
-def bracket(dz, z):
+def bracket(dz: Array, z: Array) -> Array:
     """dz - mean(dz) - z mean(dz z), over the features"""
     return dz - dz.mean(1, keepdims=True) - z * (dz * z).mean(1, keepdims=True)
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "layer_normalization", "LayerNormalization", Text("Layer normalization", "层归一化"),
     Text("""
 Layer normalization does the same as batch normalization along the other axis: each sample (row) gets the mean 0 and

@@ -1,22 +1,23 @@
 """Exercise: a line through points, by least squares."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
+from tinynet.types import Any, Array
 
 
-def loss(w, b, x, t):
+def loss(w: float, b: float, x: Array, t: Array) -> Any:
     """L = 1/N sum of (w x + b - t)^2"""
     return ((w * x + b - t) ** 2).mean()
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Points near a line."""
     example = dict(w=2.0, b=1.0, x=np.array([1.0, 2.0, 4.0]), t=np.array([3.0, 4.0, 8.0]))
     drawn = [dict(w=rng.normal(), b=rng.normal(), x=rng.normal(size=n), t=rng.normal(size=n)) for n in (5, 1, 8)]
     return [example, *drawn]
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "line", "Line", Text("A line by least squares", "用最小二乘法拟合直线"),
     Text("""
 A line w x + b shall pass near the points (x[n], t[n]). How far it misses them is measured by the loss, the mean of the

@@ -1,39 +1,40 @@
 """Exercise: max-pooling."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
+from tinynet.types import Array
 
 
-def windows(x):
+def windows(x: Array) -> Array:
     """(N, H, W, C) as (N, H/2, W/2, C, 4): the four numbers of each window"""
     n, h, w, c = x.shape
     return x.reshape(n, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 5, 2, 4).reshape(n, h // 2, w // 2, c, 4)
 
 
-def images(four):
+def images(four: Array) -> Array:
     """The inverse of windows"""
     n, h, w, c, _ = four.shape
     return four.reshape(n, h, w, c, 2, 2).transpose(0, 1, 4, 2, 5, 3).reshape(n, 2 * h, 2 * w, c)
 
 
-def forward(x):
+def forward(x: Array) -> Array:
     """y = the largest of each window of 2 by 2"""
     four = windows(x)
     return np.take_along_axis(four, four.real.argmax(-1)[..., None], -1)[..., 0]
 
 
-def largest(x):
+def largest(x: Array) -> Array:
     """1 at the largest number of each window, else 0"""
     four = windows(x)
     return images((np.arange(4) == four.argmax(-1)[..., None]) * 1.0)
 
 
-def spread(dy):
+def spread(dy: Array) -> Array:
     """Each number at all four places of its window"""
     return dy.repeat(2, axis=1).repeat(2, axis=2)
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Images of one and of several channels, also of negative numbers only."""
     example = dict(x=np.array([[1.0, 2.0, 5.0, 0.0], [4.0, 3.0, -1.0, 6.0]]).reshape(1, 2, 4, 1),
                    dy=np.array([10.0, 20.0]).reshape(1, 1, 2, 1))
@@ -43,7 +44,7 @@ def cases(rng):
     return [example, *drawn, negative]
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "max_pooling", "MaxPooling", Text("Max-pooling", "最大池化"),
     Text("""
 Max-pooling makes an image half as high and half as wide: of each window of 2 by 2 pixels the largest is kept. Windows

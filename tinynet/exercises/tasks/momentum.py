@@ -1,22 +1,23 @@
 """Exercise: momentum and RMSprop."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Mistake, Part, Text
+from tinynet.types import Array
 
 
-def momentum(w, dw, v, learning_rate, momentum):
+def momentum(w: Array, dw: Array, v: Array, learning_rate: float, momentum: float) -> tuple[Array, ...]:
     """v = momentum v - learning_rate dw;  w = w + v"""
     v = momentum * v - learning_rate * dw
     return w + v, v
 
 
-def rmsprop(w, dw, a, learning_rate, rho, epsilon):
+def rmsprop(w: Array, dw: Array, a: Array, learning_rate: float, rho: float, epsilon: float) -> tuple[Array, ...]:
     """a = rho a + (1 - rho) dw^2;  w = w - learning_rate dw / (sqrt(a) + epsilon)"""
     a = rho * a + (1 - rho) * dw ** 2
     return w - learning_rate * dw / (np.sqrt(a) + epsilon), a
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """A large epsilon, so that it can be seen where it is put."""
     example = dict(w=np.array([1.0, -1.0]), dw=np.array([0.5, -2.0]), v=np.array([0.1, 0.0]), a=np.array([0.0, 4.0]),
                    learning_rate=0.1, momentum=0.9, rho=0.9, epsilon=0.01)
@@ -26,7 +27,7 @@ def cases(rng):
     return [example, *drawn]
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "momentum", "Momentum", Text("Momentum and RMSprop", "动量法与 RMSprop"),
     Text("""
 An optimizer moves the weights w against their gradient dw. Plain gradient descent is w = w - learning_rate dw. Two

@@ -1,22 +1,23 @@
 """Exercise: relu."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
+from tinynet.types import Array
 
 
-def forward(x):
+def forward(x: Array) -> Array:
     """y = x where x > 0, else 0"""
     return np.where(x.real > 0, x, 0)
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Numbers on both sides of zero."""
     example = dict(x=np.array([[1.0, -2.0, 0.5], [-0.5, 3.0, -1.0]]), dy=np.array([[2.0, 4.0, -1.0], [3.0, 1.0, 2.0]]))
     drawn = [dict(x=rng.normal(size=shape), dy=rng.normal(size=shape)) for shape in ((4, 3), (1, 8), (5, 5))]
     return [example, *drawn]
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "relu", "Relu", Text("relu", "relu 激活函数"),
     Text("""
 relu lets positive numbers pass and makes zero of all others:

@@ -1,10 +1,11 @@
 """Exercise: a recurrent network over time."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
+from tinynet.types import Any, Array
 
 
-def forward(x, h0, Wx, Wh, b):
+def forward(x: Array, h0: Array, Wx: Array, Wh: Array, b: Array) -> Array:
     """h[t] = tanh(x[t] Wx + h[t-1] Wh + b)"""
     h, states = h0, []
     for t in range(x.shape[1]):
@@ -13,7 +14,9 @@ def forward(x, h0, Wx, Wh, b):
     return np.stack(states, axis=1)
 
 
-def backward(dh, x, h0, Wx, Wh, b, through_time=True, slope=True, last_only=False, transposed=True, all_steps=True):
+def backward(dh: Array, x: Array, h0: Array, Wx: Array, Wh: Array, b: Array, through_time: bool = True,
+             slope: bool = True, last_only: bool = False, transposed: bool = True,
+             all_steps: bool = True) -> dict[str, Array]:
     """The gradients, with one thing or another left out, by name"""
     h = forward(x, h0, Wx, Wh, b)
     found = {"dx": np.zeros(x.shape), "dWx": np.zeros(Wx.shape), "dWh": np.zeros(Wh.shape), "db": np.zeros(b.shape)}
@@ -30,7 +33,7 @@ def backward(dh, x, h0, Wx, Wh, b, through_time=True, slope=True, last_only=Fals
     return found | {"dh0": later}
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Several samples and steps in time."""
     example = dict(x=np.array([[[1.0], [0.0]]]), h0=np.array([[0.0]]), Wx=np.array([[0.5]]), Wh=np.array([[2.0]]),
                    b=np.array([0.0]), dh=np.array([[[0.0], [1.0]]]))
@@ -40,7 +43,7 @@ def cases(rng):
     return [example, *drawn]
 
 
-def without(*names, **options):
+def without(*names: Any, **options: Any) -> list[Mistake]:
     """The mistakes of all results in which an option of backward shows."""
     hint = options.pop("hint")
     return [Mistake("rnn_backward", name, lambda name=name, **case: backward(**case, **options)[name], hint)
@@ -48,7 +51,7 @@ def without(*names, **options):
 
 
 EVERY = ("dx", "dh0", "dWx", "dWh", "db")
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "rnn", "RNN", Text("A recurrent network over time", "循环神经网络（随时间反向传播）"),
     Text("""
 A recurrent network reads a sequence step by step, and keeps a state h, which it computes from the input and from its
@@ -116,9 +119,9 @@ dz[0] = 0.940 (1 - 0.462^2) = 0.739, and dx[0] = 0.739 times 0.5 = 0.370: an ear
          "出处：Werbos，Backpropagation through time，Proc. IEEE 78 (1990)。"))
 
 
-def using_new_state(dh, x, h0, Wx, Wh, b):
+def using_new_state(dh: Array, x: Array, h0: Array, Wx: Array, Wh: Array, b: Array) -> Array:
     """dWh with h[t] in the place of h[t-1]"""
-    h, later, dWh = forward(x, h0, Wx, Wh, b), 0, 0
+    h, later, dWh = forward(x, h0, Wx, Wh, b), 0 * h0, 0 * Wh
     for t in reversed(range(x.shape[1])):
         dz = (dh[:, t] + later) * (1 - h[:, t] ** 2)
         dWh, later = dWh + h[:, t].T @ dz, dz @ Wh.T

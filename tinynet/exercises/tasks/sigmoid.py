@@ -1,21 +1,22 @@
 """Exercise: sigmoid."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
+from tinynet.types import Array
 
 
-def forward(x):
+def forward(x: Array) -> Array:
     """y = 1 / (1 + exp(-x)), without overflow"""
     small = np.exp(-np.where(x.real < 0, -x, x))
     return np.where(x.real < 0, small, 1) / (1 + small)
 
 
-def s(x):
+def s(x: Array) -> Array:
     """sigmoid in a wrong formula"""
     return 1 / (1 + np.exp(-x))
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Numbers around zero, and far from it."""
     example = dict(x=np.array([[0.0, 1.0], [-2.0, 3.0]]), dy=np.array([[1.0, 2.0], [-1.0, 0.5]]))
     drawn = [dict(x=rng.normal(size=shape), dy=rng.normal(size=shape)) for shape in ((4, 3), (1, 5), (6, 2))]
@@ -23,7 +24,7 @@ def cases(rng):
     return [example, *drawn, large]
 
 
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "sigmoid", "Sigmoid", Text("sigmoid", "sigmoid 激活函数"),
     Text("""
 The sigmoid function turns each number into one between 0 and 1:

@@ -1,32 +1,33 @@
 """Exercise: softmax and its Jacobian."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
+from tinynet.types import Array
 
 
-def forward(x):
+def forward(x: Array) -> Array:
     """y = exp(x) / sum of exp(x), over the last axis, without overflow"""
     e = np.exp(x - x.real.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
 
-def exp_of_row(x):
+def exp_of_row(x: Array) -> Array:
     """exp(x), without overflow, in wrong formulas"""
     return np.exp(x - x.max(axis=1, keepdims=True))
 
 
-def jacobian(x):
+def jacobian(x: Array) -> Array:
     """J[i,j] of one row, column by column by the complex step"""
     return np.stack([forward(x + 1e-30j * unit).imag / 1e-30 for unit in np.eye(len(x))], axis=1)
 
 
-def backward(dy, x):
+def backward(dy: Array, x: Array) -> Array:
     """dx in wrong formulas"""
     y = forward(x)
     return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Rows of numbers around zero, and far from it; `row` is for the Jacobian."""
     example = dict(x=np.array([[0.0, 1.0, 2.0], [1.0, 1.0, 1.0]]), dy=np.array([[1.0, 0.0, 0.0], [0.0, 3.0, 0.0]]),
                    row=np.array([1.0, 1.0, 1.0]))
@@ -44,7 +45,7 @@ WHOLE = Text("Divided by the sum over the whole batch. Each row has a sum of its
              "除以了整个批次的和。每一行有自己的和：axis=1, keepdims=True。")
 AXIS = Text("Divided by sums over the batch (axis 0). The probabilities of a row add up to 1: axis 1.",
             "除以了沿批次（轴 0）的和。每一行的概率之和应为 1：沿轴 1 求和。")
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "softmax", "Softmax", Text("softmax and its Jacobian", "softmax 与它的雅可比矩阵"),
     Text("""
 softmax turns each row of numbers into probabilities, which are positive and add up to 1:

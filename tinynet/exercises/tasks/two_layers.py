@@ -1,26 +1,27 @@
 """Exercise: a network of two layers."""
 import numpy as np
 
-from tinynet.exercises.exercise import Exercise, Gradients, Mistake, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Gradients, Mistake, Part, Text
+from tinynet.types import Array
 
 
-def forward(x, W1, b1, W2, b2):
+def forward(x: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Array:
     """y = relu(x W1 + b1) W2 + b2"""
     z = x @ W1 + b1
     return np.where(z.real > 0, z, 0) @ W2 + b2
 
 
-def hidden(x, W1, b1):
+def hidden(x: Array, W1: Array, b1: Array) -> Array:
     """h in wrong formulas"""
     return np.maximum(x @ W1 + b1, 0)
 
 
-def first_layer(x, W1, dz):
+def first_layer(x: Array, W1: Array, dz: Array) -> dict[str, Array]:
     """The gradients of the first layer, of a wrong dz"""
     return {"dx": dz @ W1.T, "dW1": x.T @ dz, "db1": dz.sum(axis=0)}
 
 
-def cases(rng):
+def cases(rng: np.random.Generator) -> list[Case]:
     """Networks of several shapes; in one all arrays are square."""
     example = dict(x=np.array([[1.0, 2.0]]), W1=np.array([[1.0, 0.0], [1.0, -1.0]]), b1=np.array([0.0, 1.0]),
                    W2=np.array([[2.0], [3.0]]), b2=np.array([0.5]), dy=np.array([[1.0]]))
@@ -32,7 +33,7 @@ def cases(rng):
 
 NOTHING_OF_RELU = Text("relu is forgotten on the way back: what does its backward make of dh?",
                        "反向时忘了 relu：它的反向传播会怎样处理 dh？")
-exercise = Exercise(
+exercise: Exercise = Exercise(
     "two_layers", "TwoLayers", Text("A network of two layers", "两层网络"),
     Text("""
 Two dense layers with a relu between them:
@@ -68,7 +69,8 @@ And dW1[1,0] = x[0,1] dz[0,0] = 2 times 2 = 4.
      Mistake("two_layers_forward", "y", lambda x, W1, b1, W2, b2: np.maximum(hidden(x, W1, b1) @ W2 + b2, 0), Text(
          "There is no relu after the second layer.", "第二层之后没有 relu。")),
      *(Mistake("two_layers_forward", "y", wrong, Text("A bias is forgotten: b1 or b2.", "忘了偏置：b1 或 b2。")) for wrong in (
-         lambda x, W1, b1, W2, b2: forward(x, W1, b1, W2, 0), lambda x, W1, b1, W2, b2: forward(x, W1, 0, W2, b2))),
+         lambda x, W1, b1, W2, b2: forward(x, W1, b1, W2, 0 * b2),
+         lambda x, W1, b1, W2, b2: forward(x, W1, 0 * b1, W2, b2))),
      *(Mistake("two_layers_backward", name, lambda dy, x, W1, b1, W2, b2, name=name: first_layer(
          x, W1, (dy @ W2.T > 0) * (dy @ W2.T))[name], Text(
          "The sign of dh decides here. That of h must: the gradient passes where the number passed.",
