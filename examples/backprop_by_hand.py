@@ -85,21 +85,21 @@ Backward: how L changes with each number, from the last to the first.  dW2 is sh
 反向传播：L 随每个数怎样变化，从最后一个算到第一个。dW2 是 dL/dW2 的简写，其余类推。
 
   把 L = -log p[1] 与 softmax 合在一起：p[1] = exp(o[1]) / (exp(o[0]) + exp(o[1]))，所以
-  L = -o[1] + log(exp(o[0]) + exp(o[1]))。第一项对 o[1] 的斜率是 -1，对 o[0] 是 0，即 -t[k]。
-  第二项对 o[k] 的斜率是 exp(o[k]) / (exp(o[0]) + exp(o[1])) = p[k]。合起来 do[k] = p[k] - t[k]："""))
+  L = -o[1] + log(exp(o[0]) + exp(o[1]))。第一项对 o[1] 的偏导数是 -1，对 o[0] 是 0，合写为 -t[k]。
+  第二项对 o[k] 的偏导数是 exp(o[k]) / (exp(o[0]) + exp(o[1])) = p[k]。合起来 do[k] = p[k] - t[k]："""))
 do = [say(f"do[{k}]", f"p[{k}] - t[{k}] = {p[k]:.4f} - {t[k]:.0f}", p[k] - t[k]) for k in range(2)]
 
 print(_("""
   o[k] = sum of h[j] W2[j][k] + b2[k].  Move W2[j][k] by a little, and o[k] moves h[j] times as much.  So by the
   chain rule dL/dW2[j][k] = dL/do[k] h[j], in short dW2[j][k] = h[j] do[k], and likewise db2[k] = do[k]:""", """
-  o[k] = Σ h[j] W2[j][k] + b2[k]。W2[j][k] 移动一点，o[k] 移动它的 h[j] 倍。所以由链式法则
+  o[k] = Σ h[j] W2[j][k] + b2[k]。W2[j][k] 改变一点，o[k] 的改变量是它的 h[j] 倍。所以由链式法则
   dL/dW2[j][k] = dL/do[k] h[j]，简写为 dW2[j][k] = h[j] do[k]；同理 db2[k] = do[k]："""))
 dW2 = [[say(f"dW2[{j}][{k}]", f"h[{j}] do[{k}] = {h[j]:.4f} ({do[k]:.4f})", h[j] * do[k]) for k in range(2)]
        for j in range(3)]
 db2 = [say(f"db2[{k}]", f"do[{k}]", do[k]) for k in range(2)]
 
 print(_("\n  h[j] reaches L through both outputs: dh[j] = sum over k of W2[j][k] do[k]:",
-        "\n  h[j] 通过两个输出到达 L：dh[j] = Σ_k W2[j][k] do[k]："))
+        "\n  h[j] 通过两个输出影响 L：dh[j] = Σ_k W2[j][k] do[k]："))
 dh = [say(f"dh[{j}]", terms((W2[j][k], do[k]) for k in range(2)), sum(W2[j][k] * do[k] for k in range(2)))
       for j in range(3)]
 
@@ -149,8 +149,8 @@ print(_("""
 And is each of these formulas right?  Move each number a little and see what happens: to the loss, in the rows of
 the whole model, and for a layer alone to the sum of its outputs, each times a number drawn at random.
 """, """
-这些公式都对吗？把每个数移动一点，看看会怎样：“whole model” 各行看损失的变化；单独的层则看它的各个输出分别乘以一个
-随机数之后的总和的变化。这就是梯度检验。
+这些公式都对吗？把每个数移动一点，看看会怎样：“whole model” 各行看损失的变化；单独检验一层时，看其输出以随机数加权求和后的
+变化。这就是梯度检验。
 """))
 report = check_model(model, [x], [t])
 print(report)
@@ -185,14 +185,15 @@ of the three losses, and so a third of each sample's gradient counts.
 
 第二部分：一批三个样本，三个类别，用 relu 代替 tanh。
 
-一个批次是一个矩阵，每行一个样本，同样的公式作用于整个矩阵。现在 L 是三个样本损失的平均，所以每个样本的梯度只算三分之一。
+一个批次是一个矩阵，每行一个样本，同样的公式作用于整个矩阵。现在 L 是三个样本损失的平均，所以每个样本的梯度都乘以三分之一。
 """))
 Z = show("Z", X @ V1 + c1, "X V1 + c1")
 H = show("H", np.maximum(Z, 0), "max(Z, 0)")
 O = show("O", H @ V2 + c2, "H V2 + c2")         # noqa: E741: the matrix of the o above
 P = show("P", np.exp(O) / np.exp(O).sum(axis=1, keepdims=True), _("softmax of each row", "逐行 softmax"))
 loss = -(T * np.log(P)).sum() / N
-print(_(f"\n    L = mean of -log P[n, true class of n] = {loss:.6f}", f"\n    L = -log P[n, n 的真实类别] 的平均 = {loss:.6f}"))
+print(_(f"\n    L = mean of -log P[n, true class of n] = {loss:.6f}",
+        f"\n    L = -log P[n, 样本 n 的真实类别] 的平均 = {loss:.6f}"))
 
 print(_("""
 The Jacobian of softmax.  In a row of P every number depends on every number of O: J[i,j] is the slope of p[i] in
@@ -220,7 +221,7 @@ matrices, H^T dO.  Nothing is divided by N here: that has been done, in dO.  For
 """, """
 一个批次的全连接层。V2[j,k] 参与全部三个样本，所以它的梯度是在各样本中的影响之和：
 dV2[j,k] = H[0,j] dO[0,k] + H[1,j] dO[1,k] + H[2,j] dO[2,k]。所有这些和合起来就是一个矩阵乘积 H^T dO。
-这里不再除以 N：这在 dO 中已经做过了。例如：
+这里不再除以 N：dO 中已经除过。例如：
 """))
 for j, k in ((0, 0), (2, 1)):
     say(f"dV2[{j},{k}]", terms((H[n, j], dO[n, k]) for n in range(N)), sum(H[n, j] * dO[n, k] for n in range(N)))

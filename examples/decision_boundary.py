@@ -16,7 +16,8 @@ from tinynet.layers import Dense
 from tinynet.models import Sequential
 from tinynet.optimizers import Adam
 
-_ = language.speaker(language.arguments(__doc__).parse_args().lang)
+lang = language.arguments(__doc__).parse_args().lang
+_ = language.speaker(lang)
 folder = Path("decision_boundary_output")
 folder.mkdir(exist_ok=True)
 
@@ -45,10 +46,10 @@ A single dense layer with a softmax can only cut the plane by straight lines: th
 their logits are equal, x W[:,a] + b[a] = x W[:,b] + b[b], and that is a line.  Hidden layers bend it: each hidden unit
 is a soft step across a line, and the next layer puts these steps together.
 """, """\
-只有一个全连接层加 softmax 时，平面只能被直线分开：两个类别的边界是它们的 logits 相等之处，x W[:,a] + b[a] = x W[:,b] + b[b]，
-这是一条直线。隐藏层使它弯曲：每个隐藏单元是跨过一条直线的平缓台阶，下一层再把这些台阶组合起来。
+只有一个全连接层加 softmax 时，只能用直线划分平面：两个类别的边界是它们的 logits 相等之处，x W[:,a] + b[a] = x W[:,b] + b[b]，
+这是一条直线。隐藏层使它弯曲：每个隐藏单元是沿一条直线的平滑台阶，下一层再把这些台阶组合起来。
 """))
-print(_("hidden units   weights   loss in training   test accuracy", "隐藏单元   权重数   训练损失   测试准确率"))
+print(_("hidden units   weights   loss in training   test accuracy", "    隐藏单元    权重数           训练损失      测试准确率"))
 trained = {}
 for units in (2, 4, 32):
     model = trained[units] = network(units)
@@ -56,7 +57,10 @@ for units in (2, 4, 32):
     accuracy = model.evaluate(x_test, y_test, verbose=0)[1]
     print(f"{units:>12} {model.count_params():>9} {history.history['loss'][-1]:>18.4f} {accuracy:>15.1%}")
 
-title = _("{} hidden units", "{} 个隐藏单元") if plotting.has_chinese_glyphs() else "{} hidden units"
+title = _("{} hidden units", "{} 个隐藏单元")
+if lang == "zh" and not plotting.has_chinese_glyphs():
+    title = "{} hidden units"
+    print("没有安装中文字体，所以图中用英文；可以安装 Noto Sans CJK。")
 plotting.plot_boundaries({title.format(units): model for units, model in trained.items()}, x_test, y_test).savefig(
     folder / "units.png")
 
@@ -65,8 +69,8 @@ The film: 32 hidden units, from the first weights, which are random, so that the
 First a straight line divides what it can; then it bends where the loss is largest; at the end only points between two
 arms are uncertain, where the colour is pale.
 """, """
-影片：32 个隐藏单元，从最初的随机权重（边界在哪里全凭偶然）直到最后。先由直线分开能分的部分，然后在损失最大处弯曲；最后只有
-两臂之间的点还不确定，那里的颜色较浅。
+动画：32 个隐藏单元，从最初的随机权重（边界在哪里是随机的）直到最后。先由直线分开能分的部分，然后在损失最大处弯曲；最后只有
+两条旋臂之间的点还不确定，那里的颜色较浅。
 """))
 start = time.perf_counter()
 for name, frames in (("training.gif", 40), ("training.html", 20)):

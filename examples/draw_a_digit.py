@@ -23,20 +23,19 @@ WORDS = {
     "draw": ("Draw here", "在这里写"), "clear": ("Clear", "清除"), "examples": ("or take one of the test set:", "或选一个测试样本："),
     "seen": ("What the network gets: 28 by 28 numbers", "网络得到的输入：28 × 28 个数"),
     "layer": ("Hidden layer {}: {} of {} units are on", "隐藏层 {}：{} 个单元激活，共 {} 个"),
-    "probabilities": ("The ten probabilities", "十个类别的概率"), "click": ("click a digit to ask about it", "点击数字，查看它的依据"),
-    "gradient": ("What speaks for a {}", "支持 {} 的依据"),
+    "probabilities": ("The ten probabilities", "十个类别的概率"),
+    "click": ("click a digit to see which pixels make it likelier", "点击数字，查看哪些像素使它更可能"),
+    "gradient": ("Evidence for the digit {}", "支持 {} 的依据"),
     "legend": ("The gradient of log p({}) with respect to each pixel. Blue: more ink here makes {} likelier. Orange: "
-               "less "
-               "likely. The drawing is grey. At the edges, where MNIST never has ink, the weights are still random.",
-               "log p({}) 对每个像素的梯度。蓝色：这里的墨迹增多会使 {} 更可能；橙色：更不可能。灰色是你写的数字。"
-               "边缘处 MNIST 从未有墨迹，那里的权重仍是随机的。"),
+               "less likely. The drawing is grey. At the edges, where MNIST never has ink, weights are still random.",
+               "log p({}) 对每个像素的梯度。蓝色：此处墨迹增多，{} 的概率升高；橙色：概率降低。灰色是你写的数字。"
+               "MNIST 图像的边缘从无墨迹，那里的权重仍是随机的。"),
     "formulas": ("Forward: h1 = relu(x W1 + b1), h2 = relu(h1 W2 + b2), p = softmax(h2 W3 + b3). Backward, for the "
-                 "digit c: "
-                 "dz = onehot(c) - p, dh2 = dz W3^T where h2 > 0, dh1 = dh2 W2^T where h1 > 0, dx = dh1 W1^T.",
+                 "digit c: dz = onehot(c) - p, dh2 = dz W3^T where h2 > 0, dh1 = dh2 W2^T where h1 > 0, dx = dh1 W1^T.",
                  "前向传播：h1 = relu(x W1 + b1)，h2 = relu(h1 W2 + b2)，p = softmax(h2 W3 + b3)。反向传播（对数字 c）："
-                 "dz = onehot(c) - p，dh2 = dz W3^T（仅 h2 > 0 处），dh1 = dh2 W2^T（仅 h1 > 0 处），dx = dh1 W1^T。"),
+                 "dz = onehot(c) - p，dh2 = dz W3^T（h2 ≤ 0 处为 0），dh1 = dh2 W2^T（h1 ≤ 0 处为 0），dx = dh1 W1^T。"),
     "accuracy": ("Right for {} of the test digits. Drawings are not quite like MNIST: they are scaled to 20 pixels and "
-                 "centred as its digits were, and still it errs more often.",
+                 "centred as its digits were, and still it is wrong more often.",
                  "测试集准确率 {}。手写输入与 MNIST 不完全相同：已像它那样缩放到 20 像素并按重心居中，但仍会更常出错。"),
 }
 
@@ -83,6 +82,10 @@ def main():
     saved = args.output_dir / "model.safetensors"
     if saved.exists():
         model = load_model(saved)
+        if [(type(layer), layer.output_shape) for layer in model.layers] != [
+                (type(layer), layer.output_shape) for layer in network().layers]:
+            raise SystemExit(_(f"{saved} holds another network than the tutorial's. Move it away.",
+                               f"{saved} 中不是教程的网络，请移走。"))
         print(_(f"Loaded the network of {saved}; delete the file to train another one.",
                 f"已载入 {saved} 中的网络；删除该文件即可重新训练。"))
     else:

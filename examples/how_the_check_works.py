@@ -54,10 +54,10 @@ for exponent in (1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 30, 100):
 print(_("""
 Two errors work against each other.  A long step cuts off the rest of the Taylor series, h^2 f''' / 6.  A short one
 subtracts two numbers that are nearly equal: 16 digits minus those that they share.  At the best h, about 1e-5, ten
-digits are left.  Richardson takes two steps whose errors of h^2 cancel, and wins two digits.
+digits are left.  Richardson takes two steps whose errors of h^2 cancel, and wins three digits.
 """, """
-两种误差互相对立。步长太长，截去了泰勒级数的其余部分 h^2 f''' / 6；步长太短，相减的两个数几乎相等：16 位有效数字减去它们相同的
-位数。最好的 h 约为 1e-5，剩下十位。Richardson 用两个步长使 h^2 的误差相消，多得两位。
+两种误差此消彼长。步长太大，截断误差大：舍去的泰勒余项约为 h^2 f''' / 6；步长太小，舍入误差大：相减的两个数几乎相等：16 位有效数字减去它们相同的
+位数。最好的 h 约为 1e-5，剩下十位。Richardson 用两个步长使 h^2 的误差相消，多得三位。
 """))
 
 print(_("""\
@@ -68,7 +68,7 @@ subtracted, so h may be 1e-30 or 1e-100, and h^2 is nothing.  All sixteen digits
 """, """\
 2. 复数步长。
 
-f(x + ih) = f(x) + ih f'(x) - h^2 f''(x) / 2 - ...  导数单独处在虚部：没有减法，所以 h 可以取 1e-30 甚至 1e-100，h^2 可以忽略。
+f(x + ih) = f(x) + ih f'(x) - h^2 f''(x) / 2 - ...  导数单独出现在虚部：没有减法，所以 h 可以取 1e-30 甚至 1e-100，h^2 可以忽略。
 十六位都是对的，只要 f 本身算得对。
 """))
 print(f"    f(1.5 + 1e-30 i) = {f(1.5 + 1e-30j):.16g}")
@@ -107,7 +107,7 @@ relu has a slope of 0 to the left of zero and of 1 to the right.  At zero itself
 says 1/2, which is the mean of both, and no mistake of backward.  Near a kink it is worse: a step that jumps over it
 gives anything between.
 """, """
-3. 折点。
+3. 折点（不可导的点）。
 
 relu 在零的左边斜率为 0，右边为 1。在零处没有导数；中心差分得到 1/2，即两者的平均，这并不是 backward 的错误。折点附近更糟：
 跨过折点的步长给出介于两者之间的任何值。
@@ -118,14 +118,14 @@ def relu(x):
     return x * (np.real(x) > 0)
 
 
-print(f"    {'x':>6}   " + _("central, h = 1e-3    complex step", "中心差分 h = 1e-3    复数步长"))
+print(f"    {'x':>6}   " + _("central, h = 1e-3    complex step", "中心差分 h = 1e-3        复数步长"))
 for x in (0.0, 0.0001, 0.0005, 0.01):
     print(f"    {x:6g}   {central(lambda t: relu(x + t), 1e-3):17.3f}   {complex_step(lambda t: relu(x + t)):13.0f}")
 print(_("""
 The complex step does not move x to the other side, so it needs no luck.  Exactly at the kink the check accepts any
 slope between the two, and counts the number in the column `kinks`.  Half of these inputs are exactly zero:
 """, """
-复数步长不会把 x 移到另一边，所以不靠运气。恰好在折点处，检验接受两个斜率之间的任何值，并在 kinks 一列计数。
+复数步长不会把 x 移到另一边，所以不必碰运气。恰好在折点处，检验接受两个斜率之间的任何值，并在 kinks 一列计数。
 下面的输入有一半恰好为零：
 """))
 inputs = np.array([[0.0, 1.0, 0.0, -1.0], [2.0, 0.0, -2.0, 0.0]])
@@ -140,7 +140,7 @@ Ones and zeros hide mistakes: with W = 1 a forgotten W is not seen, nor with a b
 sum.  So tinynet draws numbers at random, and checks again with other weights and another batch.  Here dscale is
 divided by the number of samples; with a single sample that is right.
 """, """
-4. 什么会躲过检验，什么是任何检验都看不到的。
+4. 哪些错误会躲过检验，哪些任何检验都发现不了。
 
 1 和 0 会掩盖错误：W = 1 时看不出忘了 W；批次只有一个样本时，看不出该求和处用了平均。所以 tinynet 用随机数，并换用其他权重和
 其他批次再检验。下面的 dscale 除以了样本数；只有一个样本时，这恰好是对的。

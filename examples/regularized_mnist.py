@@ -64,11 +64,11 @@ A network of 270,000 weights learns 2,460 digits by heart, unless something hold
 changed.  The loss is the cross-entropy without penalties, so that all can be compared; the last columns are the
 accuracy of the rare digits 8 and 9, and how many weights of the first layer are within 0.001 of zero.
 """, """\
-有 27 万个权重的网络会把 2,460 个数字背下来（过拟合），除非有什么约束它。每次只改变一样。损失是不含惩罚项的交叉熵，便于比较；
-最后两列是罕见数字 8 和 9 的准确率，以及第一层中绝对值小于 0.001 的权重所占的比例。
+有 27 万个权重的网络会把 2,460 个数字背下来（过拟合），除非有什么约束它。每次只改变一项。损失是不含惩罚项的交叉熵，便于比较；
+最后两列是样本很少的数字 8 和 9 的准确率，以及第一层中绝对值小于 0.001 的权重所占的比例。
 """))
 print(_(f"{'':34}epochs  train loss  validation loss   accuracy  of 8 and 9  weights near 0",
-        f"{'':34}轮数    训练损失     验证损失     准确率    8 和 9    接近零的权重"))
+        f"{'':34}  轮数    训练损失         验证损失     准确率      8 和 9    接近零的权重"))
 for name, (make, options) in VARIANTS.items():
     tinynet.utils.set_random_seed(args.seed)
     model = Sequential([*make(), *make(), Dense(10, activation="softmax")])

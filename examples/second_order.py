@@ -37,12 +37,12 @@ tell how soon the slope will turn.  Newton's method also uses the second derivat
 the slope is zero; L-BFGS approximates it from the last ten gradients.  To it a model is a function of one vector, all
 weights end to end: loss, gradient = model.loss_and_gradient(theta, x, y).
 """, """\
-梯度下降沿着梯度走。接近谷底时它会来回横穿，因为梯度不说明斜率多快会改变。牛顿法还使用二阶导数，即海森矩阵，直接跳到斜率为零处；
+梯度下降沿着梯度走。接近谷底时它会来回振荡，因为梯度不反映斜率变化的快慢。牛顿法还使用二阶导数，即海森矩阵，直接跳到斜率为零处；
 L-BFGS 由最近十个梯度近似它。对它来说，模型是一个向量的函数，所有权重首尾相接：loss, gradient =
 model.loss_and_gradient(theta, x, y)。
 """))
 print(_(f"{'':10}{'gradients':>10}{'seconds':>9}{'loss':>10}{'norm of gradient':>18}{'test accuracy':>15}",
-        "            梯度次数     秒      损失          梯度范数     测试准确率"))
+        "            梯度次数       秒      损失          梯度范数     测试准确率"))
 for name in ("sgd", "adam", "L-BFGS"):
     model, start = network("sgd" if name == "L-BFGS" else name), time.perf_counter()
     if name == "L-BFGS":

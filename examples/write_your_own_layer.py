@@ -89,7 +89,7 @@ print(_("   wrong:", "   错误："), ", ".join(check_model(network(Swish), x[:4
 assert_gradients(check_model(network(CorrectSwish), x[:4], y[:4]))
 
 print(_("\n4. A network with the bug learns too, but worse: that is why a check is needed.\n",
-        "\n4. 有错误的网络也能学习，只是更差：所以需要检验。\n"))
+        "\n4. 有错误的网络也能学习，只是效果更差：所以需要检验。\n"))
 for layer in (Swish, CorrectSwish):
     model = network(layer)
     model.fit(x, y, batch_size=32, epochs=100, verbose=0)

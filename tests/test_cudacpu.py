@@ -16,7 +16,7 @@ LATE_AND_REVERSED = {"CUDACPU_LATE": "1", "CUDACPU_REVERSE": "1"}
 ALLOWED_SKIPS = ["CuPy runs here already", "CuPy is installed here", "about the threads and denormals of a CPU",
                  "about the memory of a CPU", "about a CPU; a GPU has CUDA graphs",
                  "about functions of NumPy arrays", "g++ stands in for NVRTC here", "late work is counted late",
-                 "mypy is not installed", "pyright is not installed"]
+                 "mypy is not installed", "pyright is not installed", "no Chromium is installed"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(on_gpu, reason="CuPy runs here already")]
 

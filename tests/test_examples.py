@@ -159,6 +159,8 @@ STROKES = """
     told.push(x.reduce((a, b) => a + b));
     stroke([[20, 20], [70, 20], [45, 90]]);     // small, and in a corner: it is scaled and centred
     told.push(best(), document.getElementById('about').textContent);
+    const rows = [...x.keys()].filter(k => x[k] > 0).map(k => Math.floor(k / 28));
+    told.push(Math.max(...rows) - Math.min(...rows) + 1);
     bars[9].click();
     told.push(document.getElementById('about').textContent);
     document.querySelectorAll('#examples canvas')[0].click();
@@ -169,7 +171,8 @@ STROKES = """
 
 @needs_browser
 def test_a_drawing_is_recognized(drawn, tmp_path):
-    assert run_in(drawn[2], STROKES, tmp_path) == [1, 0, 7, "What speaks for a 7", "What speaks for a 9", 7, True]
+    evidence = "Evidence for the digit {}".format
+    assert run_in(drawn[2], STROKES, tmp_path) == [1, 0, 7, evidence(7), 20, evidence(9), 7, True]
 
 
 def test_the_page_is_told_in_chinese_too(drawn):

@@ -5,6 +5,7 @@ import io
 import re
 import subprocess
 import sys
+import time
 import types
 
 import exercise_mistakes
@@ -14,11 +15,9 @@ import pytest
 
 from tinynet.exercises import COURSE, grade, grade_file, new_file
 from tinynet.exercises.chinese import PATTERNS, SENTENCES, in_chinese
-from tinynet.exercises.writing import text_of
 from tinynet.gradient_check import hints
 
 SOLUTIONS = inspect.getsource(exercise_solutions)
-PREAMBLE = "old = None\n"
 
 
 def answers(name, source=SOLUTIONS):
@@ -249,7 +248,7 @@ def test_results_may_be_an_array_or_a_dict_and_one_may_come_first():
 
 def test_a_backward_that_calls_a_wrong_forward_is_told_so():
     marks = marks_of(mistaken("sigmoid", "1 / (1 + np.exp(-x))", "np.tanh(x)"))
-    assert marks["sigmoid_backward dx"].hint.en == "It calls sigmoid_forward, which is wrong: mend that first."
+    assert marks["sigmoid_backward dx"].hint.en == "It calls sigmoid_forward, which is wrong: correct that first."
 
 
 def test_a_stub_that_was_left_is_told_and_a_wrong_mark_has_its_arguments(tmp_path):
@@ -333,6 +332,7 @@ RIGHT = ("import numpy as np\n\n\ndef relu_forward(x):\n    return np.maximum(x,
 
 @pytest.mark.parametrize("text", [
     RIGHT + "import sys; sys.exit(0)\n",
+    RIGHT + "get_ipython().run_line_magic('matplotlib', 'inline')\n",
     RIGHT + "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\n",
     "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom typing import Any\n\n\n@dataclass\n"
     "class Cache:\n    x: Any\n    n: int = 0\n\n\n" + RIGHT,
@@ -345,7 +345,8 @@ RIGHT = ("import numpy as np\n\n\ndef relu_forward(x):\n    return np.maximum(x,
     "class Relu:\n    @staticmethod\n    def forward(x):\n        return x * (x > 0)\n\n"
     "    def backward(self, dy, x):\n        return dy * (x > 0)\n\n\ndef relu_forward(x):\n    raise "
     "NotImplementedError\n",
-], ids=["exit", "thread", "dataclass", "chdir", "imports", "crlf", "bom", "helper", "lambda", "class beside a stub"])
+], ids=["exit", "magic", "thread", "dataclass", "chdir", "imports", "crlf", "bom", "helper", "lambda",
+        "class beside a stub"])
 def test_files_as_students_write_them_are_graded(text, tmp_path):
     (tmp_path / "helper.py").write_text("def positive(x):\n    return x > 0\n")
     path = tmp_path / "mine.py"
@@ -501,6 +502,12 @@ def test_the_command_lists_writes_and_grades(tmp_path):
     assert table[:3] == ["file,exercise,right,of,wrong,not yet", "relu.py,relu,1,2,backward dx,",
                          "dense.py,dense,0,4,,forward y; backward dx; backward dW; backward db"]
     assert table[3].startswith("broken.py,,0,,") and len(table) == 4
+    (tmp_path / "class" / "ann" / "part 1").mkdir(parents=True)
+    (tmp_path / "broken.py").rename(tmp_path / "class" / "ann" / "part 1" / "relu.py")
+    for given in ("class", "class/*/*/*.py"):
+        below = command(tmp_path, *module, "grade", given, "--csv", "marks.csv")
+        table = (tmp_path / "marks.csv").read_text(encoding="utf-8-sig").splitlines()
+        assert len(table) == 2 and "relu.py,relu,0,2," in table[1].replace("\\", "/"), below.stdout
     assert "broken.py" in several.stdout and "SyntaxError" in several.stdout
 
 
@@ -532,6 +539,9 @@ def test_the_plugin_of_pytest_makes_a_test_of_each_mark(tmp_path):
     assert "does not run: SyntaxError" in broken.stdout and "1 failed, 2 passed" in broken.stdout, broken.stdout
     (tmp_path / "bob" / "shapes.py").write_text("class Line:\n    def draw(self):\n        pass\n")
     assert "1 failed, 2 passed" in command(tmp_path, *run, ".").stdout
+    (tmp_path / "ann" / "softmax.py").write_text("def softmaks_forward(x):\n    return x\n")
+    misnamed = command(tmp_path, *run, "ann")
+    assert misnamed.returncode == 1 and "No function or class of an exercise is there" in misnamed.stdout
 
 
 def test_texts_exist_in_both_languages():
@@ -542,10 +552,117 @@ def test_texts_exist_in_both_languages():
         assert len(exercise.mistakes) >= 5 and exercise.hints
 
 
-def test_the_numbers_worked_out_in_the_tasks_are_those_of_the_example():
-    """Each number of three decimals in a task is one that the example has, or that its functions return or pass."""
-    for exercise in COURSE.values():
-        shown = text_of(exercise, "en").split("# The example")[1]
-        assert re.search(r"#     \w+.*[=:]", shown)
-        english, chinese = (sorted(re.findall(r"-?\d+\.\d{3}", text)) for text in exercise.task)
-        assert english == chinese, exercise.name
+def worked(name):
+    """The numbers of the example of an exercise, by the name of their function and result."""
+    exercise = COURSE[name]
+    return {f"{part.name} {result}": np.asarray(value) for part in exercise.parts
+            for result, value in zip(part.results, part.right(exercise.example))}
+
+
+@pytest.mark.parametrize("name, said, result, index", [
+    ("line", "L = (0 + 1 + 1) / 3 = 2/3", "line_loss L", ()),
+    ("line", "db = 2/3 (0 + 1 + 1) = 4/3", "line_gradient db", ()),
+    ("sigmoid", "y = 1 / (1 + 1) = 0.5", "sigmoid_forward y", (0, 0)),
+    ("sigmoid", "becomes dx = 0.25", "sigmoid_backward dx", (0, 0)),
+    ("dense_sample", "dW[1,0] = x[1] dy[0] = 2 times 1 = 2", "dense_sample_backward dW", (1, 0)),
+    ("dense_sample", "dx[0] = W[0,0] dy[0] + W[0,1] dy[1] = 1", "dense_sample_backward dx", (0,)),
+    ("dense", "1 times 1 + 0 times 2 + 3 times 0 = 1", "dense_backward dW", (0, 0)),
+    ("relu", "dx[0,1] = 0", "relu_backward dx", (0, 1)),
+    ("softmax", "J[0,0] = 2/9", "softmax_jacobian J", (0, 0)),
+    ("softmax", "J[1,0] = -1/9", "softmax_jacobian J", (1, 0)),
+    ("softmax", "dx[1] = 3 times 2/9 = 2/3", "softmax_backward dx", (1, 1)),
+    ("cross_entropy", "dz[0] = [0.167", "cross_entropy_backward dz", (0, 0)),
+    ("cross_entropy", "dz[0] = [0.167, -0.333", "cross_entropy_backward dz", (0, 1)),
+    ("two_layers", "y = 3 times 2 + 0.5 = 6.5", "two_layers_forward y", (0, 0)),
+    ("two_layers", "dW1[1,0] = x[0,1] dz[0,0] = 2 times 2 = 4", "two_layers_backward dW1", (1, 0)),
+    ("dropout", "y[0,0] = 1 / 0.5 = 2", "dropout_forward y", (0, 0)),
+    ("dropout", "dx[0,0] = 2 dy[0,0] = 2", "dropout_backward dx", (0, 0)),
+    ("l2", "R = 0.1 (1 + 4 + 0.25 + 0) = 0.525", "l2_penalty R", ()),
+    ("l2", "0.5 + 0.1 times 2 times -2 = 0.1", "l2_gradient dW", (0, 1)),
+    ("momentum", "v[0] = 0.9 times 0.1 - 0.1 times 0.5 = 0.04", "momentum_step v", (0,)),
+    ("momentum", "0.04, w[0] = 1.04", "momentum_step w", (0,)),
+    ("momentum", "a[0] = 0.9 times 0 + 0.1 times 0.25 = 0.025", "rmsprop_step a", (0,)),
+    ("momentum", "w[0] = 1 - 0.05 / 0.168 = 0.703", "rmsprop_step w", (0,)),
+    ("adam", "m[0] = 0.1 times 0.5 = 0.05", "adam_step m", (0,)),
+    ("adam", "w[0] = 1 - 0.1 times 0.5 / (0.5 + 0.01) = 0.902", "adam_step w", (0,)),
+    ("batch_normalization", "y[0,0] = 2 times -0.894 + 0.5 = -1.289", "batch_normalization_forward y", (0, 0)),
+    ("batch_normalization", "dgamma[0] = sum over n of dy[n,0] z[n,0] = -0.894", "batch_normalization_backward dgamma",
+     (0,)),
+    ("layer_normalization", "y[0,0] = 2 times -0.894 + 0.5 = -1.289", "layer_normalization_forward y", (0, 0)),
+    ("layer_normalization", "dgamma[1] = 2 times 0.894 + 1 times 0 = 1.789", "layer_normalization_backward dgamma",
+     (1,)),
+    ("convolution", "y[0,0,0,0] = 0 - 4 + 0.5 = -3.5", "convolution_forward y", (0, 0, 0, 0)),
+    ("convolution", "dx[0,1,1,0] = -1 + 2 = 1", "convolution_backward dx", (0, 1, 1, 0)),
+    ("max_pooling", "y[0,0,0,0] = 4", "max_pooling_forward y", (0, 0, 0, 0)),
+    ("max_pooling", "it gets the whole dy, 10", "max_pooling_backward dx", (0, 1, 0, 0)),
+    ("rnn", "h[1] = tanh(2 times 0.462) = 0.728", "rnn_forward h", (0, 1, 0)),
+    ("rnn", "dx[0] = 0.739 times 0.5 = 0.370", "rnn_backward dx", (0, 0, 0)),
+    ("attention", "y = 0.670 times 1 + 0.330 times 3 = 1.660", "attention_forward y", (0, 0, 0)),
+    ("attention", "dv = p^T dy = [0.670, 0.330", "attention_backward dv", (0, 1, 0)),
+])
+def test_the_numbers_worked_out_in_the_tasks_are_right(name, said, result, index):
+    """The last number of each sentence is what the example gives; the Chinese text has the same numbers."""
+    english, chinese = COURSE[name].task
+    assert said in " ".join(english.split()), english
+    above, _, below = re.findall(r"-?[\d./]+", said)[-1].partition("/")
+    assert float(above) / float(below or 1) == pytest.approx(float(worked(name)[result][index]), abs=1.01e-3)
+    assert sorted(re.findall(r"-?\d+\.\d{3}", english)) == sorted(re.findall(r"-?\d+\.\d{3}", chinese))
+
+
+@pytest.mark.parametrize("error, verdict", [(1e-4, "WRONG"), (1e-6, "right")])
+def test_five_digits_must_be_right(error, verdict):
+    def relu_forward(x):
+        return np.maximum(x, 0) * (1 + error)
+
+    assert grade(relu_forward).marks[0].verdict == verdict
+
+
+@pytest.mark.parametrize("result, hint", [
+    ("np.maximum(x, 0).T", "Transposed?"), ("np.maximum(x, 0)[None]", "axis of length 1 too many"),
+    ("np.stack(3 * [np.maximum(x, 0)])", "sum over the first axis missing"),
+    ("np.maximum(x, 0)[0]", "shape of a result is told in the task")])
+def test_wrong_shapes_are_told(result, hint):
+    names = {}
+    exec(f"import numpy as np\ndef relu_forward(x):\n    return {result}", names)
+    mark = grade(names["relu_forward"]).marks[0]
+    assert mark.verdict == "WRONG" and hint in mark.hint.en, mark.hint.en
+
+
+def test_a_file_that_starts_processes_and_never_ends_is_stopped(monkeypatch, tmp_path):
+    monkeypatch.setattr("tinynet.exercises.files.LIMIT", 6)
+    path = tmp_path / "mine.py"
+    path.write_text("import signal, subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', 'import time; "
+                    "time.sleep(20)'])"
+                    "\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\ntime.sleep(20)\n")
+    start = time.perf_counter()
+    with pytest.raises(ImportError, match="does not end: it was stopped after 6 seconds"):
+        grade_file(path)
+    assert time.perf_counter() - start < 18
+
+
+def test_an_endless_function_is_waited_for_once(monkeypatch):
+    monkeypatch.setattr("tinynet.exercises.answers.SECONDS", 0.3)
+    calls = []
+
+    def softmax_forward(x):
+        calls.append(x)
+        while True:
+            pass
+
+    assert "does a loop never end?" in grade(softmax_forward).marks[0].hint.en and len(calls) == 1
+
+
+def test_a_class_may_have_a_cache_and_results_in_a_circle_are_told():
+    class Sigmoid:
+        def forward(self, x):
+            y = 1 / (1 + np.exp(-x))
+            return y, y
+
+        def backward(self, dy, cache):
+            return dy * cache * (1 - cache)
+
+    assert grade(Sigmoid).passed
+    marks = marks_of(mistaken("dense", "return dx, dW, db", "return dW, db, dx"))
+    assert marks["dense_backward dx"].hint.en.endswith("This is dW: return dx, dW, db, in this order.")
+    vectorized = np.vectorize(lambda x: max(x, 0.0))
+    assert grade({"__name__": "here", "relu_forward": vectorized}).marks[0].verdict == "right"

@@ -11,9 +11,10 @@ import pytest
 from browser import needs_no_network
 
 from tinynet import plotting
+from tinynet.initializers import Constant
 from tinynet.layers import Dense, Dropout
 from tinynet.models import Sequential
-from tinynet.callbacks import History, LambdaCallback
+from tinynet.callbacks import EarlyStopping, History, LambdaCallback
 
 images, labels = np.random.random((20, 28, 28)), np.arange(20) % 10
 
@@ -161,9 +162,38 @@ def test_a_boundary_has_a_colour_where_each_class_is_predicted():
         assert np.argmax(found) == np.argmax(wanted) and found.min() < 0.7
     assert [len(line.get_xdata()) for line in axes.lines] == [20, 20, 20] and axes.get_title() == "three"
     assert len({line.get_marker() for line in axes.lines}) == 3
+    borders = [collection for collection in axes.collections if len(collection.get_paths()[0].vertices) > 10]
+    assert len(borders) == 3        # a line around each class
     one_hot = plotting.plot_boundary(model, x, np.eye(3)[y], resolution=50)
     assert (one_hot.axes[0].images[0].get_array() == picture).all()
     saved(figure)
+
+
+def test_logits_are_no_probabilities():
+    x, y = blobs(2)
+    with pytest.raises(ValueError, match="A boundary needs probabilities, got numbers from .* sigmoid or a softmax"):
+        plotting.plot_boundary(planar(1, "mse", "linear"), 9 * x, y)
+
+
+def test_dead_units_single_gradients_and_dollar_signs_are_drawn():
+    model = Sequential([Dense(3, "relu", input_shape=(4,), bias_initializer=Constant(-100.0)), Dense(1, "sigmoid")],
+                       name="costs $5 and $x")
+    model.compile("sgd", "binary_crossentropy")
+    x = np.random.default_rng(0).standard_normal((6, 4))
+    figure = plotting.plot_gradient_flow(model, x, np.ones((6, 1)))
+    left, right = figure.axes
+    assert {text.get_text() for text in right.texts} == {"kernel, 100% zero", "bias, 100% zero", "bias"}
+    low, high = right.get_ylim()
+    assert all(low < text.xy[1] < high for text in right.texts)
+    assert [line.get_marker() for line in right.lines if len(line.get_xdata()) == 1] == ["o"]       # a single gradient
+    saved(figure)
+
+
+def test_a_film_ends_with_the_last_epoch_though_training_stops_early(tmp_path):
+    x, y = blobs()
+    history = plotting.animate_training(planar(), x, y, tmp_path / "film.html", epochs=50, frames=3, resolution=10,
+                                        verbose=0, callbacks=[EarlyStopping("loss", min_delta=10)])
+    assert 0 < len(history.epoch) < 10 and (tmp_path / "film.html").read_text().count('"iVBOR') == 2
 
 
 def test_a_boundary_of_one_probability():
@@ -178,6 +208,11 @@ def test_a_boundary_is_of_points_in_the_plane():
     for points, labels in ((x[:, :1], y), (x, y[:-1]), (np.zeros((5, 3)), np.zeros(5))):
         with pytest.raises(ValueError, match=r"x must have the shape \(N, 2\), and y N classes, got"):
             plotting.plot_boundary(model, points, labels)
+    for labels in (2 * (y > 0) - 1, y + 0.5, np.array(["a"] * len(y))):
+        with pytest.raises(ValueError, match="must be whole numbers from 0, or one-hot rows, got"):
+            plotting.plot_boundary(model, x, labels)
+    with pytest.raises(ValueError, match="predicts 3 classes, from 0, but a point has the class 5"):
+        plotting.plot_boundary(model, x, y + 3)
     many = Sequential([Dense(20, input_shape=(2,))])
     with pytest.raises(ValueError, match=r"predicts \(N, C\), C from 1 to 8, got \(40000, 20\)"):
         plotting.plot_boundary(many, x, y)
@@ -201,6 +236,23 @@ def test_an_animation_trains_as_fit_does(ending, tmp_path):
         assert page.count('"iVBOR') == 4 and needs_no_network(page)
     with pytest.raises(ValueError, match=r"writes a .gif or an .html, got 'film.mp4'"):
         plotting.animate_training(models[0], x, y, "film.mp4")
+    with pytest.raises(ValueError, match="frames must be a whole number of at least 1"):
+        plotting.animate_training(models[0], x, y, path, frames=0)
+    with pytest.raises(FileNotFoundError, match="missing.*cannot be written: is there such a folder"):
+        plotting.animate_training(models[0], x, y, tmp_path / "missing" / "film.gif")
+    assert models[0].optimizer.iterations == models[1].optimizer.iterations
+
+
+def test_a_film_shows_the_model_after_each_of_its_epochs(monkeypatch, tmp_path):
+    titles = []
+    draw = plotting._draw_boundary
+    monkeypatch.setattr(plotting, "_draw_boundary", lambda axes, model, points, title, resolution: (
+        titles.append((title, int(model.optimizer.iterations))), draw(axes, model, points, title, resolution)))
+    x, y = blobs()
+    history = plotting.animate_training(planar(), x, y, tmp_path / "film.gif", epochs=3, batch_size=60, frames=9,
+                                        resolution=10, verbose=0)
+    losses = [f", loss {loss:.3f}" for loss in history.history["loss"]]
+    assert titles == [("epoch 0", 0), *((f"epoch {k}{losses[k - 1]}", k) for k in (1, 2, 3))]
 
 
 def test_chinese_labels_have_glyphs_or_a_sentence(capsys, monkeypatch):

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinynet import activations
 from tinynet.backend import to_numpy, working, xp
-from tinynet.text_width import padded, shortened
+from tinynet.text_width import counted, padded, shortened
 from tinynet.layers import Activation
 from tinynet.fused_layers import unfuse
 from tinynet.types import Any, Array, ArrayLike, Path
@@ -176,7 +176,7 @@ def _explain(model, x, y, weights) -> Explanation:
     model.apply_gradients()
     for record, p in trained:
         record.updates[p.name] = to_numpy(p.value) - record.values[p.name]
-    title = f"Step {model.optimizer.iterations} of {model.name}, by {model.optimizer!r}, on {len(x)} samples"
+    title = f"Step {model.optimizer.iterations} of {model.name}, by {model.optimizer!r}, on {counted(len(x), 'sample')}"
     return Explanation(title, to_numpy(x), records, model.loss.name, float(loss), float(model.regularization),
                        _loss_formula(model.loss_of_z, weights, loss_dy[0]), loss_dy[0], to_numpy(y), to_numpy(y_pred))
 
@@ -185,7 +185,7 @@ def _recorded(layer, backward) -> LayerRecord:
     """The record of a layer, which is filled when its forward and, if wanted, its backward runs."""
     kind = layer.activation.__name__ if type(layer) is Activation else type(layer).__name__
     record = LayerRecord(layer.name, *_formulas(layer))
-    record.kind = kind
+    record.kind = kind if type(layer).__module__.startswith("tinynet.") else ""      # a user's may be called Dense
     record.weights = {p.name: to_numpy(p.value) for p in layer.parameters}
     layer_forward, layer_backward = layer.forward, layer.backward
 

@@ -28,7 +28,7 @@ PIXELS = 48                                     # the rows and columns of a heat
 WORDS = {
     "title": Text("One training step", "一步训练"),
     "forward": Text("forward", "前向传播"), "backward": Text("backward", "反向传播"), "update": Text("update", "更新"),
-    "data": Text("the data", "数据"), "loss": Text("loss", "损失"), "sample": Text("sample", "样本"),
+    "loss": Text("loss", "损失"), "sample": Text("sample", "样本"),
     "value": Text("value", "值"), "gradient": Text("gradient", "梯度"), "change": Text("change", "改变量"),
     "first": Text("Start", "开始"), "back": Text("Back", "上一步"), "on": Text("Next", "下一步"), "last": Text("End", "结束"),
     "step": Text("step {} of {}", "第 {} 步，共 {} 步"),
@@ -40,39 +40,45 @@ WORDS = {
     "walk": Text("The keys ← and → walk the step. A heat map has samples as rows, or of a weight its rows; each "
                  "histogram "
                  "reaches from minus to plus the largest number.",
-                 "用 ← 和 → 键逐步查看。热图的每一行是一个样本（对权重则是它的一行）；直方图的范围是正负最大值。"),
-    "legend": Text("blue: positive, orange: negative; the upper number is y, the lower one dL/dy; a line is a weight",
-                   "蓝色为正，橙色为负；上面的数是 y，下面的数是 dL/dy；每条线是一个权重"),
+                 "用 ← 和 → 键逐步查看。热图的每一行对应一个样本（权重的热图则对应矩阵的一行）；直方图的范围为正负最大绝对值。"),
+    "legend": Text("blue: positive, orange: negative; the upper number is y, the lower one dL/dy; a coloured line is "
+                   "a weight",
+                   "蓝色为正，橙色为负；上面的数是 y，下面的数是 dL/dy；彩线是权重，灰线只表示连接"),
     "norm": Text("norm", "范数"), "zero": Text("{} are zero", "{} 为零"), "target": Text("target t", "目标 t"),
-    "penalty": Text("of which regularization", "其中正则化项"), "weights": Text("Weights", "权重"),
+    "penalty": Text("of which regularization", "其中正则化项"),
     "moves": Text("each weight moves by the change below it, which the optimizer makes of its gradient",
-                  "每个权重按其下方的改变量移动，改变量由优化器根据梯度算出"),
+                  "每个权重加上其下方的改变量，改变量由优化器根据梯度算出"),
     "tables": Text("as tables", "表格形式"),
 }
 # The words of formulas, which stand in the docstrings of the code that runs.
-PHRASES = (("sum of dy over the batch", "dy 对批次求和"),
+PHRASES = (("y = x; the penalty R(x) is added to the loss, as a sum over the batch, not divided by the number of "
+            "samples", "y = x；惩罚项 R(x) 加到损失上，对批次求和，不除以样本数"),
+           ("y = x with each sample as one row", "y = x，每个样本展成一行"), ("dy in the shape of x", "dy，形状同 x"),
+           ("t smoothed", "t 为平滑后的标签"), ("element by element", "逐元素"), ("row by row", "逐行"),
+           ("sum of dy over the batch", "dy 对批次求和"),
            ("with mean m and variance v of x over the batch", "m、v 为 x 在批次上的均值与方差"),
            ("where each m is 0 with probability `rate`, else 1", "每个 m 以概率 rate 为 0，否则为 1"),
-           ("in inference", "（推断时）"), ("of the penalty", "（正则化项）"), ("over the batch", "（对批次）"),
+           ("; y = x in inference", "；推断时 y = x"), (", and zero where", "，且为零，若"), (", which is", "，即"),
+           (", along `axis`", "，沿 `axis`"), ("in inference", "（推断时）"), ("of the penalty", "（正则化项）"),
+           ("over the batch", "（对批次）"),
            (", which is the Jacobian diag(y) - y y^T applied to dy", "，即雅可比矩阵 diag(y) - y y^T 作用于 dy"),
            (", of the row dy = ", "，所在行 dy = "), (", of the row ", "，所在行 "), ("the data", "数据"), ("sum of ", "Σ "),
-           (" where ", "，当 "), (", else ", "，否则 "))
-TITLE = re.compile(r"Step (\d+) of (.+), by (.+), on (\d+) samples")
+           (" where ", "，若 "), (", else ", "，否则 "))
+TITLE = re.compile(r"Step (\d+) of (.+), by (.+), on (\d+) samples?")
 
 
 def page(explanation: Any, lang: str = "en") -> str:
     """The page as HTML."""
     template = (Path(__file__).parent / "explain_page.html").read_text(encoding="utf-8")
     words = {name: text.said(lang) for name, text in WORDS.items()}
-    data = json.dumps(_data(explanation, lang) | {"words": words}, ensure_ascii=False).replace("</", "<\\/")
+    data = json.dumps(_data(explanation, lang) | {"words": words}, ensure_ascii=False).replace("<", "\\u003c")
     return template.replace("<!--LANG-->", lang).replace("<!--TITLE-->", words["title"]).replace("/*DATA*/null", data)
 
 
 def in_notebook(explanation: Any) -> str:
     """The page in a frame of its own, and the tables, which also show where a notebook may not run scripts."""
-    small = is_small(explanation)
-    frame = (f"<iframe srcdoc=\"{html.escape(explanation.html(), quote=True)}\" style='width:100%;height:"
-             f"{640 if small else 620}px;border:1px solid #ddd'></iframe>")
+    frame = (f"<iframe srcdoc=\"{html.escape(explanation.html(), quote=True)}\" style='width:100%;height:640px;"
+             "border:1px solid #ddd'></iframe>")
     return f"{frame}<details><summary>{WORDS['tables'].said(explanation.lang)}</summary>{tables(explanation)}</details>"
 
 
@@ -81,6 +87,7 @@ def is_small(explanation: Any) -> bool:
     arrays = [explanation.x, *(layer.y for layer in explanation.layers)]
     weights = sum(value.size for layer in explanation.layers for value in layer.values.values())
     return weights <= WEIGHTS and len(explanation.x) <= SAMPLES and all(
+        value.ndim <= 2 for layer in explanation.layers for value in layer.values.values()) and all(
         array.ndim == 2 and array.shape[1] <= UNITS for array in [*arrays, explanation.loss_dy])
 
 
@@ -97,10 +104,12 @@ def _data(explanation: Any, lang: str) -> dict[str, Any]:
         return None if values is None else _array(values, small) | (
             {"lines": [list(map(said, row)) for row in lines()]} if small and lines else {})
     columns: list[Any] = [{"name": "x", "forward": said("the data"), "backward": "", "y": array(explanation.x),
-                           "dy": None,
-                           "parameters": [], "dense": False}]
+                           "dy": None, "parameters": [], "dense": False, "why": "unneeded"}]
     layers = explanation.layers
-    for layer, later in zip(layers, [*layers[1:], None]):
+    reached = [k for k, layer in enumerate(layers) if layer.dy is not None]
+    for k, (layer, later) in enumerate(zip(layers, [*layers[1:], None])):
+        why = "skipped" if reached and k > reached[-1] else "unneeded"
+
         def of_dy(layer=layer, later=later):
             from_loss = later is None or later.dy is None
             return explain_sums.of_loss(explanation) if from_loss else explain_sums.of_dx(later, layer.dy)
@@ -112,14 +121,15 @@ def _data(explanation: Any, lang: str) -> dict[str, Any]:
         columns.append({
             "name": layer.name, "forward": said(layer.forward), "backward": said(layer.backward),
             "y": array(layer.y, functools.partial(explain_sums.of_y, layer)), "dy": array(layer.dy, of_dy),
-            "parameters": parameters, "dense": layer.kind == "Dense",
+            "parameters": parameters, "dense": layer.kind == "Dense", "why": why,
             "each": layer.y.shape == layer.x.shape and layer.kind not in ("softmax", "Softmax")})
-    shown = explanation.y_true.shape == explanation.y_pred.shape
+    t = explain_sums.targets(explanation)
     title = explanation.title if lang == "en" else TITLE.sub(r"\2 的第 \1 步，优化器 \3，\4 个样本", explanation.title)
     return {"title": title, "small": small, "columns": columns,
             "loss": {"name": explanation.loss_name, "value": float(explanation.loss),
-                     "penalty": float(explanation.regularization), "backward": said(explanation.loss_backward),
-                     "t": _array(explanation.y_true, small) if shown and small else None,
+                     "of": explain_sums.of(explanation), "penalty": float(explanation.regularization),
+                     "backward": said(explanation.loss_backward),
+                     "t": _array(t, small) if t.shape == explanation.y_pred.shape and small else None,
                      "dy": array(explanation.loss_dy, functools.partial(explain_sums.of_loss, explanation))}}
 
 

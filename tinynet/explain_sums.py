@@ -67,7 +67,7 @@ def of_y(record: Any) -> Lines:
 
 def of_dx(record: Any, dx: Array) -> Lines:
     """Where the gradient with respect to the input of a layer comes from."""
-    x, y, dy = record.x, record.y, record.dy
+    y, dy = record.y, record.dy
     if record.kind == "Dense":
         W, _ = kernel_and_bias(record)
         return lines_of(dx, lambda n, i: (
@@ -75,7 +75,7 @@ def of_dx(record: Any, dx: Array) -> Lines:
             f" = {terms(zip(dy[n], W[i]))} = {number(dx[n, i])}"))
     if record.kind in BACKWARD:
         return lines_of(dx, lambda n, j: f"dx[{n},{j}] = " + BACKWARD[record.kind].format(
-            dy=number(dy[n, j]), y=number(y[n, j]), m=factor(y[n, j], x[n, j])) + f" = {number(dx[n, j])}")
+            dy=number(dy[n, j]), y=number(y[n, j]), m=factor(dx[n, j], dy[n, j])) + f" = {number(dx[n, j])}")
     if record.kind in ("softmax", "Softmax"):
         return lines_of(dx, lambda n, j: (
             f"dx[{n},{j}] = y[{n},{j}] (dy[{n},{j}] - sum of dy[{n}] y[{n}]) = {number(y[n, j])} ({number(dy[n, j])} - "
@@ -107,30 +107,37 @@ def of_gradient(record: Any, name: str) -> Lines:
 def of_update(record: Any, name: str) -> Lines:
     """From the old weight to the new one."""
     value, update = (np.atleast_2d(a[name]) for a in (record.values, record.updates))
-    short = name.split("/")[-1].split(":")[0]
+    short, vector = name.split("/")[-1].split(":")[0], record.values[name].ndim == 1
     return lines_of(value, lambda i, j: (
-        f"{short}[{i},{j}]: {number(value[i, j])} + ({number(update[i, j])}) = {number(value[i, j] + update[i, j])}"))
+        f"{short}[{j if vector else f'{i},{j}'}]: {number(value[i, j])} + ({number(update[i, j])}) = "
+        f"{number(value[i, j] + update[i, j])}"))
 
 
 def of_loss(explanation: Any) -> Lines:
-    """Where the gradient of the loss comes from: (p - t) times a constant, where it is that, else its formula."""
-    t, p, dz = explanation.y_true, explanation.y_pred, explanation.loss_dy
-    if t.shape == p.shape == dz.shape:
-        difference = p - t
-        share = float((dz * difference).sum() / max(float((difference ** 2).sum()), 1e-300))
-        if np.allclose(dz, share * difference, rtol=1e-4, atol=1e-6 * abs(dz).max(initial=0)) and share:
-            return lines_of(dz, lambda n, j: (
-                f"dz[{n},{j}] = (p - t) {shown(share)} = ({number(p[n, j])} - {number(t[n, j])}) {shown(share)} = "
-                f"{number(dz[n, j])}"))
-    return lines_of(dz, lambda n, j: f"{explanation.loss_backward}:  {number(dz[n, j])}")
+    """Where the gradient of the loss comes from: (p - t) times a share, where its formula is that, else the formula."""
+    t, p, dz = targets(explanation), explanation.y_pred, explanation.loss_dy
+    text = explanation.loss_backward
+    if t.shape == p.shape == dz.shape and any(part in text for part in ("softmax(z) - ", "sigmoid(z) - t", "2 e / C")):
+        for above, below in ((1, len(dz)), (1, dz.size), (2, dz.size)):
+            if np.allclose(dz, (p - t) * above / below, rtol=1e-4, atol=1e-6 * np.abs(dz).max(initial=0)):
+                share = f"{above} / {below}".removeprefix("1 ")
+                return lines_of(dz, lambda n, j: (
+                    f"{of(explanation)}[{n},{j}] = (p - t) {share} = ({number(p[n, j])} - {number(t[n, j])}) {share} = "
+                    f"{number(dz[n, j])}"))
+    return lines_of(dz, lambda n, j: f"{text}:  {number(dz[n, j])}")
 
 
-def shown(share: float) -> str:
-    """A factor as a fraction, if it is one of a whole number: / 3, or 2 / 3."""
-    for above in (1, 2):
-        if abs(above / share - round(above / share)) < 1e-3:
-            return f"{'' if above == 1 else '2 '}/ {round(above / share)}"
-    return f"({number(share)})"
+def targets(explanation: Any) -> Array:
+    """The targets, integer classes as one-hot rows."""
+    t, p = explanation.y_true, explanation.y_pred
+    if t.size == len(p) and p.ndim == 2 and p.shape[1] > 1 and "one_hot" in explanation.loss_backward:
+        return np.eye(p.shape[1])[t.ravel().astype(int)]
+    return t
+
+
+def of(explanation: Any) -> str:
+    """What the gradient of the loss is with respect to: "dz" of logits, "dp" of the prediction."""
+    return "dz" if "dl/dz" in explanation.loss_backward else "dp"
 
 
 def kernel_and_bias(record: Any) -> tuple[Array, Any]:
@@ -146,8 +153,8 @@ def penalty(gradient: Any, plain: Any) -> str:
 
 
 def factor(y: Any, x: Any) -> str:
-    """By what dropout has multiplied x."""
-    return number(y / x) if x else "1"
+    """m / (1 - rate), by which dropout has multiplied x; of 0 it cannot be told."""
+    return number(y / x) if x else "m / (1 - rate)"
 
 
 def row(values: Array) -> str:

@@ -2,12 +2,19 @@
 from __future__ import annotations
 
 import argparse
+import io
+import sys
 from typing import NamedTuple
 
 from tinynet.types import Any, Function
 from tinynet.validation import find
 
 LANGUAGES = ("en", "zh")
+
+
+def check_language(lang: str) -> None:
+    """Raise ValueError unless it is one of the languages."""
+    find("language", lang, dict.fromkeys(LANGUAGES))
 
 
 class Text(NamedTuple):
@@ -24,13 +31,18 @@ class Text(NamedTuple):
         >>> Text("{n} layers", "{n} 层").said("zh", n=3)
         '3 层'
         """
-        find("language", lang, dict.fromkeys(LANGUAGES))
+        check_language(lang)
         text = getattr(self, lang)
         return text.format(**values) if values else text
 
 
 def arguments(doc: str | None) -> argparse.ArgumentParser:
-    """A parser of arguments that knows --lang, described by the first sentence of a docstring."""
+    """A parser of arguments that knows --lang, described by the first paragraph of a docstring.
+
+    What is printed from then on has ? for characters that the terminal does not have, and is no error.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     parser = argparse.ArgumentParser(description=(doc or "").split("\n\n")[0])
     parser.add_argument("--lang", choices=LANGUAGES, default="en", help="of the texts: English or Chinese")
     return parser

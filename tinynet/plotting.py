@@ -18,6 +18,7 @@ from tinynet.callbacks import LambdaCallback
 from tinynet.callbacks.monitors import higher_is_better
 from tinynet.gradient_check import numeric
 from tinynet.types import Any, Array, ArrayLike, Function, Path
+from tinynet.validation import whole_number
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#e0702d", "#8a8a8a"
 # A colour and a marker for each class; by Okabe and Ito, told apart by the colour-blind too.
@@ -106,9 +107,8 @@ def plot_comparison(histories: dict[str, Any], name: str = "loss", columns: int 
 def plot_gradient_flow(model: Any, x: ArrayLike, y: ArrayLike) -> Any:
     """The size of the gradient, layer by layer: with respect to the output y of each layer, and to each weight w.
 
-    Each row is a layer, from the data (bottom) to the loss. The left plot shows the root mean square of dL/dy; the
-right
-    one how |dL/dw| is distributed in each parameter: the middle half, the median, and from the 1st to the 99th
+    Each row is a layer, from the data (bottom) to the loss. The left plot shows the root mean square of dL/dy, the
+    right one how |dL/dw| is distributed in each parameter: the middle half, the median, and from the 1st to the 99th
     percentile. Gradients that are exactly zero have no place on a logarithmic axis, and are counted beside it: those of
     weights whose input, or whose unit after relu, was zero for every sample of the batch.
 
@@ -123,7 +123,8 @@ right
     left, right = figure.subplots(1, 2, sharey=True)
     bottoms = np.cumsum([0, *heights[:-1]])
     middles = bottoms + (np.array(heights) - 1) / 2
-    left.plot([np.sqrt(np.mean(layer.dy ** 2)) for layer in layers], middles, "o-", color=BLUE)
+    left.plot([np.sqrt(np.mean(layer.dy.astype(float) ** 2)) for layer in layers], middles, "o-", color=BLUE)
+    left.set_ylim(-0.6, sum(heights) - 0.4)
     left.set_yticks(middles, [layer.name for layer in layers])
     rows = [(bottom + heights[i] - 1 - k, name, gradient) for i, (bottom, layer) in enumerate(zip(bottoms, layers))
             for k, (name, gradient) in enumerate(layer.gradients.items())]
@@ -137,10 +138,12 @@ right
             low, quarter, middle, three_quarters, high = np.percentile(sizes, [1, 25, 50, 75, 99])
             right.plot([low, high], [row, row], color=ORANGE, linewidth=1.5)
             right.plot([quarter, three_quarters], [row, row], color=ORANGE, linewidth=7, solid_capstyle="butt")
-            right.plot(middle, row, "|", color="white", markersize=8)
+            right.plot(middle, row, "|" if low < high else "o", color="white" if low < high else ORANGE, markersize=7)
         right.annotate(label, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=9)
     left.set_xlabel("root mean square of dL/dy")
     right.set_xlabel("|dL/dw|" + ", without the gradients that are exactly zero" * zeros)
+    if not any((gradient != 0).any() for _, _, gradient in rows):
+        right.set_xlim(1e-8, 1)         # nothing is drawn, and the labels say why
     for axes in (left, right):
         for edge in bottoms[1:] - 0.5:
             axes.axhline(edge, color="#e4e4e4", linewidth=0.8, zorder=0)
@@ -148,7 +151,7 @@ right
         _label_decades(axes)
         _style(axes, axis="x")
     right.tick_params(left=False)
-    figure.suptitle(f"The gradient in {model.name}, from the loss (top) to the data", fontsize=12)
+    figure.suptitle(_plain(f"The gradient in {model.name}, from the loss (top) to the data"), fontsize=12)
     return _with_glyphs(figure)
 
 
@@ -189,17 +192,19 @@ def animate_training(model: Any, x: Array, y: ArrayLike, path: Path, epochs: int
 
     Raises ValueError for another ending, and like `plot_boundary` and `fit`.
     """
+    epochs, frames = whole_number("epochs", epochs, least=0), whole_number("frames", frames, least=1)
     points, ending = _points(x, y), str(path).rpartition(".")[2].lower()
     if ending not in ("gif", "html"):
         raise ValueError(f"animate_training writes a .gif or an .html, got {str(path)!r}.")
-    if not os.path.isdir(os.path.dirname(path) or "."):
-        raise FileNotFoundError(f"There is no folder {os.path.dirname(path)} for {os.path.basename(path)}.")
+    if not os.access(os.path.dirname(path) or ".", os.W_OK) or os.path.isdir(path):
+        raise FileNotFoundError(f"{path} cannot be written: is there such a folder, and may you write into it?")
     figure, pictures = _figure(5.6, 5), []
     axes = figure.add_subplot()
-    shown = set(np.unique(np.rint(np.linspace(0, epochs, min(frames, epochs + 1)))).astype(int).tolist())
+    shown, drawn = {epochs, *np.rint(np.linspace(0, epochs, min(frames, epochs + 1))).astype(int).tolist()}, []
 
-    def draw(epoch, logs=None):
-        if epoch in shown:
+    def draw(epoch, logs=None, always=False):
+        if (epoch in shown or always) and epoch not in drawn:
+            drawn.append(epoch)
             axes.clear()
             loss = f", loss {logs['loss']:.3f}" if logs else ""
             _draw_boundary(axes, model, points, f"epoch {epoch}{loss}", resolution)
@@ -209,6 +214,7 @@ def animate_training(model: Any, x: Array, y: ArrayLike, path: Path, epochs: int
     callbacks = [*(options.pop("callbacks", None) or ()),
                  LambdaCallback(on_epoch_end=lambda i, logs: draw(i + 1, logs))]
     history = model.fit(x, y, epochs=epochs, callbacks=callbacks, **options)
+    draw(len(history.epoch), {"loss": history.history["loss"][-1]} if history.epoch else None, always=True)
     with open(path, "wb") as file:
         file.write(_gif(pictures) if ending == "gif" else _player(pictures))
     return history
@@ -217,7 +223,7 @@ def animate_training(model: Any, x: Array, y: ArrayLike, path: Path, epochs: int
 def _gif(pictures):
     """A GIF that repeats, of pictures in PNG."""
     from PIL import Image       # which matplotlib brings
-    images = [Image.open(picture).convert("P", palette=Image.Palette.ADAPTIVE) for picture in pictures]
+    images = [Image.open(picture).convert("RGB").quantize(256) for picture in pictures]
     images[0].save(file := io.BytesIO(), "GIF", save_all=True, append_images=images[1:], loop=0,
                    duration=[80] * (len(images) - 1) + [1500])
     return file.getvalue()
@@ -251,7 +257,10 @@ def _points(x, y):
     if x.ndim != 2 or x.shape[1] != 2 or len(x) != len(y):
         raise ValueError("A boundary is drawn in the plane: x must have the shape (N, 2), and y N classes, got "
                          f"{x.shape} and {y.shape}.")
-    return x, y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.ravel().astype(int)
+    labels = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.ravel()
+    if labels.dtype.kind not in "biuf" or (labels != np.rint(labels)).any() or labels.min(initial=0) < 0:
+        raise ValueError(f"The classes of the points must be whole numbers from 0, or one-hot rows, got {labels[:5]}.")
+    return x, labels.astype(int)
 
 
 def _draw_boundary(axes, model, points, title, resolution):
@@ -264,7 +273,12 @@ def _draw_boundary(axes, model, points, title, resolution):
     p = np.asarray(model.predict(grid, batch_size=len(grid)))
     if p.ndim != 2 or not len(CLASSES) >= p.shape[1] >= 1:
         raise ValueError(f"A boundary needs a model that predicts (N, C), C from 1 to {len(CLASSES)}, got {p.shape}.")
+    if not (p.min() >= -1e-6 and p.max() <= 1 + 1e-6):
+        raise ValueError(f"A boundary needs probabilities, got numbers from {p.min():.3g} to {p.max():.3g}. End the "
+                         "model with a sigmoid or a softmax.")
     p = np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
+    if labels.max(initial=0) >= p.shape[1]:
+        raise ValueError(f"The model predicts {p.shape[1]} classes, from 0, but a point has the class {labels.max()}.")
     p = p.reshape(resolution, resolution, -1)
     colours = np.array([_rgb(colour) for colour, _ in CLASSES[:p.shape[2]]])
     sure = np.clip((p.max(axis=2) - 1 / p.shape[2]) / (1 - 1 / p.shape[2]), 0, 1)[..., np.newaxis]
@@ -276,8 +290,13 @@ def _draw_boundary(axes, model, points, title, resolution):
             axes.contour(across, up, one, levels=[0], colors="black", linewidths=1)
         axes.plot(*x[labels == label].T, marker, color=colour, markersize=4.5, markeredgecolor="white",
                   markeredgewidth=0.6, label=f"class {label}")
-    axes.set_title(title, fontsize=11)
+    axes.set_title(_plain(title), fontsize=11)
     axes.legend(loc="upper right", fontsize=8, framealpha=0.9)
+
+
+def _plain(text):
+    """A text whose dollar signs are no mathematics."""
+    return text.replace("$", r"\$")
 
 
 def _rgb(colour):
@@ -425,8 +444,7 @@ def _with_glyphs(figure):
     foreign = [text for text in figure.findobj(Text) if CHINESE.search(text.get_text())]
     if foreign and not has_chinese_glyphs():
         print(f"No font for {foreign[0].get_text()!r} is installed, so boxes stand in the picture. Noto Sans CJK has "
-              f"one "
-              "(on Debian: apt install fonts-noto-cjk).", file=sys.stderr)
+              "one (on Debian: apt install fonts-noto-cjk).", file=sys.stderr)
     family = [*matplotlib.rcParams["font.family"], *_chinese_fonts()]
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         labels = [label.get_text() for label in axis.get_ticklabels()]

@@ -19,8 +19,6 @@ Case = dict[str, Any]       # the arguments of all functions of an exercise, by 
 class Gradients:
     """The truth about a backward: the derivatives of forward by the complex step, exact to fifteen digits.
 
-    So there is no backward here that could be copied.
-
     Parameters
         forward: of operations that are analytic.
         of: the arguments whose gradients are wanted, "x, W, b".

@@ -16,10 +16,11 @@ from tinynet.exercises.exercise import Text
 from tinynet.exercises.grading import grade
 from tinynet.exercises.marks import Mark, Marks
 from tinynet.exercises.tasks import COURSE
+from tinynet.language import check_language
 from tinynet.types import Any, Path
 
 PROGRAM = "from tinynet.exercises import files; files.answer_in_own_process()"
-LIMIT = 120         # seconds for a file, where its functions have ten each
+LIMIT = 120         # seconds for a file
 
 
 def grade_file(path: Path, lang: str = "en", quiet: bool = True) -> Marks:
@@ -30,35 +31,30 @@ def grade_file(path: Path, lang: str = "en", quiet: bool = True) -> Marks:
 
     Raises ValueError if it has no exercise in it, ImportError if it does not run, FileNotFoundError if it is not there.
     """
-    Text("", "").said(lang)
+    check_language(lang)
     path = FilePath(path)
     if not path.is_file() or path.suffix != ".py":
         raise FileNotFoundError(f"There is no file {path} with the ending .py.")
     with tempfile.TemporaryDirectory() as folder:
-        answer = FilePath(folder) / "marks.json"
+        answer, printed = FilePath(folder) / "marks.json", FilePath(folder) / "printed"
         paths = [str(FilePath(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(path.resolve()), str(answer)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | {
-                "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONIOENCODING": "utf-8",
-                "PYTHONDONTWRITEBYTECODE": "1"})
-        try:
-            printed, _ = process.communicate(timeout=LIMIT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise ImportError(f"{path} does not end: it was stopped after {LIMIT} seconds.") from None
-        said = printed.decode("utf-8", "replace")
+        environment = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONIOENCODING": "utf-8",
+                       "PYTHONDONTWRITEBYTECODE": "1"}
+        with open(printed, "wb") as output:     # and no pipe, which a process that the file starts would keep open
+            try:
+                status = subprocess.run([sys.executable, "-c", PROGRAM, str(path.resolve()), str(answer)],
+                                        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                        env=os.environ | environment, timeout=LIMIT).returncode
+            except subprocess.TimeoutExpired:
+                raise ImportError(f"{path} does not end: it was stopped after {LIMIT} seconds.") from None
+        said = printed.read_bytes().decode("utf-8", "replace")
         if not quiet:
             print(said, end="")
         if not answer.exists():
-            ended = f"{path} ended Python itself, with the status {process.returncode}. {said[-300:]}"
-            raise ImportError(ended.rstrip())
+            raise ImportError(f"{path} ended Python itself, with the status {status}. {said[-300:]}".rstrip())
         found = json.loads(answer.read_text(encoding="utf-8"))
     if "error" in found:
-        raise (ValueError if found["error"] == "ValueError" else ImportError)(found["text"].replace("{path}",
-                                                                                                    str(path)))
+        raise (ValueError if found["error"] == "ValueError" else ImportError)(f"{path} {found['text']}")
     return Marks([_mark(*mark) for mark in found["marks"]], lang)
 
 
@@ -75,23 +71,26 @@ def _answer(path: str) -> dict[str, Any]:
     assert spec is not None and spec.loader is not None
     module = sys.modules["answers"] = importlib.util.module_from_spec(spec)
     sys.path[0] = str(FilePath(path).parent)       # as if the file itself were run
+    stopped = ""        # why the file did not run to its end; what it defines before that counts
     try:
         with limited(SECONDS):
             spec.loader.exec_module(module)
     except SystemExit:
-        pass                # the end of the file; what is defined before it counts
+        pass
     except TooLong:
-        return {"error": "ImportError", "text": f"{{path}} does not end: it took more than {SECONDS} seconds."}
+        stopped = f"does not end: it took more than {SECONDS} seconds."
     except BaseException as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        return {"error": "ImportError", "text": f"{{path}} does not run: {type(error).__name__}: {error}{line}."}
+        stopped = f"does not run: {type(error).__name__}: {error}."
     try:
         marks = grade(module).marks
     except ValueError as error:
-        return {"error": "ValueError", "text": f"{{path}}: {error}"}
-    return {"marks": [(m.exercise.name, m.part.name, m.result, m.verdict, m.hint, {
-        name: value.tolist() if isinstance(value, np.ndarray) else value for name,
-        value in m.case.items()}) for m in marks]}
+        return {"error": "ImportError" if stopped else "ValueError", "text": stopped or f"has none. {error}"}
+    return {"marks": [(m.exercise.name, m.part.name, m.result, m.verdict, m.hint, _lists(m.case)) for m in marks]}
+
+
+def _lists(case: Any) -> dict[str, Any]:
+    """Arguments, for JSON."""
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in case.items()}
 
 
 def answer_in_own_process() -> None:

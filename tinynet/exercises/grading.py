@@ -12,6 +12,7 @@ from tinynet.exercises.exercise import Case, Exercise, Gradients, Part, Text
 from tinynet.exercises.marks import Mark, Marks
 from tinynet.exercises.tasks import COURSE
 from tinynet.gradient_check.hints import kind_of_mistake
+from tinynet.language import check_language
 from tinynet.types import Any, Array
 
 TOLERANCE = 1e-5            # of the largest number: single precision passes
@@ -32,7 +33,7 @@ def grade(*work: Any, lang: str = "en") -> Marks:
     ...
     ValueError: No function or class of an exercise is there, such as line_loss or Line. ...
     """
-    Text("", "").said(lang)
+    check_language(lang)
     names = names_of(*work)
     answers = {name: Answers(exercise, names) for name, exercise in COURSE.items()}
     marks = [mark for name, found in answers.items() if found for mark in _marks(COURSE[name], found)]
@@ -54,7 +55,7 @@ def _marks(exercise: Exercise, answers: Answers) -> list[Mark]:
             wrong = next((m.part.name for m in marks if m.verdict == "WRONG" and answers.calls(part, m.part.name)),
                          None)
             if wrong and mark.verdict == "WRONG":
-                mark = replace(mark, hint=Text(f"It calls {wrong}, which is wrong: mend that first.",
+                mark = replace(mark, hint=Text(f"It calls {wrong}, which is wrong: correct that first.",
                                                f"它调用了 {wrong}，而后者是错的：请先改正。"))
             marks.append(mark)
     return marks
@@ -70,7 +71,8 @@ def _mark(exercise, part, i, cases, outcomes) -> Mark:
     failed = [k for k in range(len(cases)) if not _close(outcomes[k][i], right[k][i])]
     if not failed:
         return Mark(exercise, part, part.results[i], "right", Text("", ""))
-    found, k = [outcome[i] for outcome in outcomes], failed[0]
+    found = [outcome[i] for outcome in outcomes]
+    k = next((k for k in failed if found[k].size != right[k][i].size), failed[0])
     texts = [_where(part, cases[k], found[k], right[k][i], k == 0),
              _kind(exercise, part, i, cases, outcomes, right, failed)]
     return Mark(exercise, part, part.results[i], "WRONG", Text(
@@ -103,9 +105,9 @@ def _where(part: Part, case: Case, found: Array, truth: Array, example: bool) ->
 def _kind(exercise, part, i, cases, outcomes, right, failed) -> Text:
     """The kind of mistake: the results in another order, one that is typical, or one that the numbers show."""
     for j in range(len(part.results)):
-        if i != j and _swapped(outcomes, right, i, j):
+        if i != j and _stands_for(outcomes, right, i, j):
             return Text(f"This is {part.results[j]}: return {part.returns}, in this order.",
-                        f"这是 {part.results[j]}：请按 {part.returns} 的顺序返回。")
+                        f"这里返回的是 {part.results[j]}：请按 {part.returns} 的顺序返回。")
     found = [outcome[i] for outcome in outcomes]
     overflows = [not isinstance(a, Failure) and not np.isfinite(a).all() for a in found]
     told = exercise.overflow if any(overflows) else Text("", "")
@@ -115,21 +117,28 @@ def _kind(exercise, part, i, cases, outcomes, right, failed) -> Text:
         if (mistake.part, mistake.result) == (part.name, part.results[i]) and all(
                 _same(mistake.wrong, part, case, a) for case, a, over in zip(cases, found, overflows) if not over):
             return Text(" ".join(filter(None, (mistake.hint.en, told.en))), mistake.hint.zh + told.zh)
-    k = next((k for k in finite if k), finite[0])       # the example is small, and may show less
-    a, n, case = found[k], right[k][i], cases[k]
-    if a.shape != n.shape and a.size * n.size != 1:
-        return _shapes(part, a, n)
-    first = next((case[name] for name in part.arguments if np.ndim(case[name])), np.zeros(1))
-    hint = kind_of_mistake(a.reshape(n.shape), n, len(first))
-    if not isinstance(part.truth, Gradients):
-        hint = hint.replace(": is this gradient forgotten?", ".")
-    return Text(hint, in_chinese(hint))
+    shapes = [k for k in finite if found[k].shape != right[k][i].shape and found[k].size * right[k][i].size != 1]
+    if shapes:
+        return _shapes(part, found[shapes[0]], right[shapes[0]][i])
+    for k in finite:        # the example is small, and may show less than another case
+        if hint := _general(part, cases[k], found[k].reshape(right[k][i].shape), right[k][i]):
+            before = Text("For other numbers: ", "换一组数时：") if k != failed[0] else Text("", "")
+            return Text(before.en + hint, before.zh + in_chinese(hint))
+    return Text("", "")
 
 
-def _swapped(outcomes, right, i, j) -> bool:
-    """Whether the results i and j stand in each other's place, in all cases."""
-    return all(_close(outcome[i], truths[j]) and _close(outcome[j], truths[i])
-               for outcome, truths in zip(outcomes, right))
+def _general(part, case, found, truth) -> str:
+    """What the numbers show by themselves."""
+    batch = next((len(case[name]) for name in part.arguments if np.ndim(case[name]) > 1), 1)
+    hint = kind_of_mistake(found, truth, batch)
+    return hint if isinstance(part.truth, Gradients) else hint.replace(": is this gradient forgotten?", ".")
+
+
+def _stands_for(outcomes, right, i, j) -> bool:
+    """Whether the result i is the right j, and the right i stands in another place, in all cases."""
+    def everywhere(k, m):
+        return all(_close(outcome[k], truths[m]) for outcome, truths in zip(outcomes, right))
+    return everywhere(i, j) and any(everywhere(k, i) for k in range(len(right[0])) if k != i)
 
 
 def _same(wrong, part, case, found) -> bool:
@@ -155,5 +164,5 @@ def _shapes(part, a, n) -> Text:
     if a.ndim > n.ndim and a.shape[a.ndim - n.ndim:] == n.shape:
         return Text("Is a sum over the first axis missing?", "是否缺少沿第一个轴的求和？")
     if isinstance(part.truth, Gradients):
-        return Text("A gradient has the shape of its array.", "梯度的形状与对应的数组相同。")
+        return Text("A gradient has the shape of its array.", "梯度的形状应与对应的数组相同。")
     return Text("The shape of a result is told in the task.", "结果的形状见题目。")

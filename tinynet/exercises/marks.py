@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, field
 
 from tinynet.exercises.exercise import Case, Exercise, Part, Text
+from tinynet.exercises.tasks import COURSE
 from tinynet.gradient_check.report import COLOURS
 from tinynet.text_width import padded, width
 from tinynet.types import Any
@@ -14,6 +15,8 @@ from tinynet.types import Any
 WORDS = {"right": Text("right", "正确"), "WRONG": Text("WRONG", "错误"), "not yet": Text("not yet", "未完成")}
 SIGNS = {"right": "✓", "WRONG": "✗", "not yet": "·"}
 SCORE = Text("{right} of {all} right", "共 {all} 项，{right} 项正确")
+COLON = Text(": ", "：")
+ABOVE = Text("As above.", "同上。")
 DONE = Text("All right. {after}", "全部正确。{after}")
 
 
@@ -78,8 +81,9 @@ class Marks:
             shown = mark.part.name
             lines.append(f"  {signs[mark.verdict]} {padded(function, 32)} {padded(mark.result, 8)} "
                          f"{WORDS[mark.verdict].said(self.lang)}")
-            if (text := mark.hint.said(self.lang)) != said:        # an error concerns all results of a function
-                lines += wrapped(text, 96, " " * 8) if text else []
+            text = mark.hint.said(self.lang)
+            again = text == said and bool(text)         # an error concerns all results of a function
+            lines += wrapped(ABOVE.said(self.lang) if again else text, 96, " " * 8) if text else []
             said = text
         if self.passed:
             lines += wrapped(DONE.said(self.lang, after=self.marks[0].exercise.after.said(self.lang)), 96, "  ")
@@ -102,7 +106,7 @@ class Marks:
             rows.append(f"<tr style='background:{colour};color:black'>" + "".join(
                 f"<td style='text-align:left;vertical-align:top'>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
         done = DONE.said(self.lang, after=self.marks[0].exercise.after.said(self.lang)) if self.passed else ""
-        return (f"<div><b>{html.escape(title)}</b>: {score}<table>{''.join(rows)}</table>"
+        return (f"<div><b>{html.escape(title)}</b>{COLON.said(self.lang)}{score}<table>{''.join(rows)}</table>"
                 f"{html.escape(done)}</div>")
 
 
@@ -122,7 +126,7 @@ def wrapped(text: str, columns: int, indent: str) -> list[str]:
     ['  层归', '  一化', '  x']
     """
     lines, line = [], indent
-    for word in re.findall(r"[^\s\u3000-\uffef]+[，。；：、！？）]*|[\u3000-\uffef][，。；：、！？）]*|\s", text):
+    for word in re.findall(r"（*(?:[^\s\u3000-\uffef]+|[\u3000-\uffef])[，。；：、！？）]*|\s", text):
         if width(line) + width(word) > columns and line.strip():
             lines.append(line.rstrip())
             line = indent
@@ -136,7 +140,9 @@ def class_table(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     rows = []
     for file, marks in found.items():
         if isinstance(marks, str):
-            rows.append([file, "", "0", "", marks, ""])
+            exercise = COURSE.get(file.replace("\\", "/").split("/")[-1].removesuffix(".py"))      # by its name
+            count = sum(len(part.results) for part in exercise.parts) if exercise else ""
+            rows.append([file, exercise.name if exercise else "", "0", str(count), marks, ""])
             continue
         for name, one in marks.by_exercise().items():
             wrong, missing = ([f"{m.exercise.method(m.part)} {m.result}" for m in one.marks if m.verdict == verdict]

@@ -8,7 +8,6 @@ import numpy as np
 from tinynet.exercises.exercise import Exercise, Text
 from tinynet.exercises.marks import wrapped
 from tinynet.exercises.tasks import COURSE
-from tinynet.text_width import width
 from tinynet.types import Path
 from tinynet.validation import find
 
@@ -24,12 +23,12 @@ arguments have the names of the task.{cache} Hints are at the end of this file.
 import numpy as np
 ''', '''"""练习 {number}（共 {count} 个）：{title}
 {task}
-请写出下面的函数。查看评分：
+请补全下面的函数。运行以下命令查看评分：
 
     python {file}
 
 也可以改为写一个类 {class_name}，方法为 {methods}；方法的参数使用题目中的名字，
-调用时按名传入。{cache}提示在文件末尾。
+参数按名传入。{cache}提示在文件末尾。
 """
 import numpy as np
 ''')
@@ -62,7 +61,8 @@ def text_of(exercise: Exercise, lang: str) -> str:
     number, methods = list(COURSE).index(exercise.name) + 1, [exercise.method(part) for part in exercise.parts]
     text = HEAD.said(lang, number=number, count=len(COURSE), title=exercise.title.said(lang),
                      file=f"{exercise.name}.py",
-                     task=_task(exercise, lang), class_name=exercise.class_name, methods=", ".join(methods),
+                     task=_task(exercise, lang), class_name=exercise.class_name,
+                     methods={"en": ", ", "zh": "、"}[lang].join(methods),
                      cache=CACHE.said(lang) if methods[-1] == "backward" and exercise.name != "cross_entropy" else "")
     for part in exercise.parts:
         text += f'\n\ndef {part.name}({part.takes}):\n    """{part.docstring(lang)}"""\n    raise NotImplementedError\n'
@@ -76,8 +76,13 @@ def text_of(exercise: Exercise, lang: str) -> str:
 
 def _task(exercise, lang):
     """The task, in lines of at most 110 columns: a Chinese character takes two."""
-    return "\n".join(part for line in exercise.task.said(lang).splitlines() for part in (
-        wrapped(line, 110, "") if width(line) > 120 and not line.startswith(" ") else [line])) + "\n"
+    if lang == "en":
+        return exercise.task.en
+    paragraphs = []
+    for text in exercise.task.zh.split("\n\n"):
+        formula = text.lstrip("\n").startswith("    ")
+        paragraphs.append(text if formula else "\n".join(wrapped(text.replace("\n", ""), 110, "")))
+    return "\n" + "\n\n".join(paragraphs).strip("\n") + "\n"
 
 
 def _example(exercise, lang):

@@ -45,7 +45,8 @@ def wrong(formula: Function) -> Function:
 exercise: Exercise = Exercise(
     "adam", "Adam", Text("Adam", "Adam"),
     Text("""
-Adam joins both ideas: a running mean m of the gradient, and a running mean v of its square. Both begin at zero and
+Adam joins both ideas: a running mean m of the gradient, and a running mean v of its square (the a of RMSprop). Both
+begin at zero and
 would be too close to zero in the first steps; dividing by 1 - beta^t, with t = 1 in the first step, corrects that:
 
     m = beta_1 m + (1 - beta_1) dw
@@ -60,7 +61,7 @@ Shapes: w, dw, m, v (n,); t a whole number from 1; the others are numbers.
 One number worked out, for the example below, in the first step: m[0] = 0.1 times 0.5 = 0.05, and m' = 0.05 / 0.1 = 0.5,
 the gradient itself. v' = 0.25 likewise, and w[0] = 1 - 0.1 times 0.5 / (0.5 + 0.01) = 0.902.
 """, """
-Adam 结合了两种想法：梯度的滑动平均 m，以及梯度平方的滑动平均 v。两者从零开始，在最初几步会偏向零；除以 1 - beta^t（第一步 t = 1）
+Adam 结合了两种想法：梯度的滑动平均 m，以及梯度平方的滑动平均 v（即 RMSprop 的 a）。两者从零开始，在最初几步会偏向零；除以 1 - beta^t（第一步 t = 1）
 可以校正这个偏差：
 
     m = beta_1 m + (1 - beta_1) dw
@@ -102,6 +103,11 @@ w[0] = 1 - 0.1 × 0.5 / (0.5 + 0.01) = 0.902。
      Mistake("adam_step", "w", wrong(lambda w, m, v, t, rate, b1, b2, e, *old: moved(
          w, -m / (1 - b1 ** t), v / (1 - b2 ** t), rate, e)), Text(
          "The sign: the weights move against the gradient.", "符号错误：权重沿负梯度方向移动。")),
+     Mistake("adam_step", "w", wrong(lambda w, m, v, t, rate, b1, b2, e, *old: moved(w, m, v / (1 - b2 ** t), rate, e)),
+             Text(
+         "Only v is corrected. Divide m by 1 - beta_1^t, too.", "只校正了 v。m 也要除以 1 - beta_1^t。")),
+     Mistake("adam_step", "m", lambda w, dw, m, v, t, learning_rate, beta_1, beta_2, epsilon: beta_1 * m + dw, Text(
+         "The weight 1 - beta_1 of the new gradient is missing.", "新的梯度缺少权重 1 - beta_1。")),
      Mistake("adam_step", "m", lambda w, dw, m, v, t, learning_rate, beta_1, beta_2, epsilon:
              means(dw, m, v, beta_1, beta_2)[0] / (1 - beta_1 ** t), Text(
                  "This is m', after the correction. Return m from before it: the next step goes on from there.",

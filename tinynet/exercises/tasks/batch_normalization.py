@@ -75,6 +75,8 @@ y[0,0] = 2 × (-0.894) + 0.5 = -1.289。dgamma[0] = Σ_n dy[n,0] z[n,0] = -0.894
                                                   "方差除以了 N - 1（ddof=1）。应除以 N。")),
      Mistake("batch_normalization_forward", "y", lambda x, gamma, beta, epsilon: gamma * (x - x.mean(0)) / (
          x.var(0) + epsilon) + beta, Text("The root of the variance is forgotten.", "忘了对方差开平方。")),
+     Mistake("batch_normalization_forward", "y", lambda x, gamma, beta, epsilon: gamma * normalized(x, epsilon), Text(
+         "beta is forgotten: y = gamma z + beta.", "忘了 beta：y = gamma z + beta。")),
      Mistake("batch_normalization_forward", "y", lambda x, gamma, beta, epsilon: normalized(x, epsilon), Text(
          "gamma and beta are forgotten: y = gamma z + beta.", "忘了 gamma 和 beta：y = gamma z + beta。")),
      Mistake("batch_normalization_backward", "dx", lambda dy, x, gamma, beta,
@@ -82,11 +84,11 @@ y[0,0] = 2 × (-0.894) + 0.5 = -1.289。dgamma[0] = Σ_n dy[n,0] z[n,0] = -0.894
              Text("Mean and variance are taken for constants. Both depend on x: two terms are missing.",
                   "把均值和方差当成了常数。两者都依赖 x：缺少两项。")),
      Mistake("batch_normalization_backward", "dx", lambda dy, x, gamma, beta, epsilon: gamma / deviation(x, epsilon) * (
-         dy - dy.mean(0)), Text("The path through the variance is missing: - z mean(dy z) in the bracket.",
-                                "缺少经过方差的路径：括号里还应有 - z mean(dy z)。")),
+         dy - dy.mean(0)), Text("The path through the variance is missing: - z mean(dz z) in the bracket.",
+                                "缺少经过方差的路径：括号里还应有 - z mean(dz z)。")),
      Mistake("batch_normalization_backward", "dx", lambda dy, x, gamma, beta, epsilon: gamma / deviation(x, epsilon) * (
          dy - normalized(x, epsilon) * (dy * normalized(x, epsilon)).mean(0)), Text(
-         "The path through the mean is missing: - mean(dy) in the bracket.", "缺少经过均值的路径：括号里还应有 - mean(dy)。")),
+         "The path through the mean is missing: - mean(dz) in the bracket.", "缺少经过均值的路径：括号里还应有 - mean(dz)。")),
      Mistake("batch_normalization_backward", "dx", lambda dy, x, gamma, beta, epsilon: (dy - dy.mean(0) - normalized(
          x, epsilon) * (dy * normalized(x, epsilon)).mean(0)) / deviation(x, epsilon), Text(
          "gamma is forgotten: dz = dy gamma.", "忘了 gamma：dz = dy gamma。")),
@@ -102,12 +104,12 @@ y[0,0] = 2 × (-0.894) + 0.5 = -1.289。dgamma[0] = Σ_n dy[n,0] z[n,0] = -0.894
      Mistake("batch_normalization_backward", "dbeta", lambda dy, x, gamma, beta, epsilon: dy.mean(0), Text(
          "This is the mean over the batch. dbeta is the sum.", "这里对批次取了平均。dbeta 应对批次求和。"))],
     [Text("Begin with dbeta, dgamma and dz = dy gamma. Then three paths lead from z to x: directly, by the variance, "
-          "by the "
-          "mean.", "先求 dbeta、dgamma 和 dz = dy gamma。然后从 z 到 x 有三条路径：直接的、经过方差的、经过均值的。"),
+          "by the mean.",
+          "先求 dbeta、dgamma 和 dz = dy gamma。然后从 z 到 x 有三条路径：直接的、经过方差的、经过均值的。"),
      Text("Name s = sqrt(var + epsilon), c = x - mean, z = c / s. ds = -(sum of dz c) / s^2, dvar = ds / (2 s), and "
-          "the "
-          "variance is the mean of c^2.",
-          "记 s = sqrt(var + epsilon)，c = x - mean，z = c / s。ds = -(Σ dz c) / s^2，dvar = ds / (2 s)，方差是 c^2 的平均。"),
+          "the variance is the mean of c^2. So dc = dz / s + 2 c dvar / N, and dx = dc - mean(dc).",
+          "记 s = sqrt(var + epsilon)，c = x - mean，z = c / s。ds = -(Σ dz c) / s^2，dvar = ds / (2 s)，方差是 c^2 的平均。所以 dc "
+          "= dz / s + 2 c dvar / N，dx = dc - mean(dc)。"),
      Text("All together: dx = (dz - mean(dz) - z mean(dz z)) / s, with means over the batch.",
           "合起来：dx = (dz - mean(dz) - z mean(dz z)) / s，平均都沿批次计算。")],
     Text("tinynet/layers/normalization.py has this, and the running means that inference uses.",

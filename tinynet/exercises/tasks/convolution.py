@@ -12,13 +12,13 @@ def forward(x: Array, W: Array, b: Array) -> Array:
 
 
 def kernel_gradient(dy: Array, x: Array, W: Array, b: Array) -> Array:
-    """dW in wrong formulas"""
+    """dW, for the mistakes"""
     windows = np.lib.stride_tricks.sliding_window_view(x, W.shape[:2], axis=(1, 2))
     return np.einsum("nijcpq,niju->pqcu", windows, dy)
 
 
 def input_gradient(dy: Array, x: Array, W: Array, b: Array) -> Array:
-    """dx in wrong formulas"""
+    """dx, for the mistakes"""
     dx, rows, columns = np.zeros(x.shape), dy.shape[1], dy.shape[2]
     for p, q in np.ndindex(W.shape[:2]):
         dx[:, p:p + rows, q:q + columns] += dy @ W[p, q].T
@@ -49,7 +49,7 @@ strides 1).
 A weight takes part at every place (i, j) of every sample: its gradient is a sum over all of them. A pixel x[n,k,l,c] is
 below the kernel at several places: its gradient is a sum over the places whose window has it.
 
-Shapes: x, dx (N, H, W, C); W, dW (P, Q, C, U); b, db (U,); y, dy (N, H-P+1, W-Q+1, U).
+Shapes: x, dx (N, R, S, C), of R rows and S columns; W, dW (P, Q, C, U); b, db (U,); y, dy (N, R-P+1, S-Q+1, U).
 
 One number worked out, for the example below: the image has the rows 0 1 2 / 3 4 5 / 6 7 8, the kernel 1 0 / 0 -1, so
 y[0,0,0,0] = 0 - 4 + 0.5 = -3.5. The middle pixel, 4, is below W[1,1] = -1 at place (0,0), where dy is 1, and below
@@ -64,7 +64,7 @@ W[0,0] = 1 at place (1,1), where dy is 2 (its other two weights are 0): dx[0,1,1
 每个权重都参与所有样本、所有位置 (i, j) 的计算，所以它的梯度要对所有样本和位置求和。
 像素 x[n,k,l,c] 在若干个位置被卷积核覆盖，所以它的梯度要对这些位置求和。
 
-形状：x、dx 为 (N, H, W, C)；W、dW 为 (P, Q, C, U)；b、db 为 (U,)；y、dy 为 (N, H-P+1, W-Q+1, U)。
+形状：x、dx 为 (N, R, S, C)，R 行 S 列；W、dW 为 (P, Q, C, U)；b、db 为 (U,)；y、dy 为 (N, R-P+1, S-Q+1, U)。
 
 用下面的例子手算一个数：图像是 0 1 2 / 3 4 5 / 6 7 8（/ 分隔各行），卷积核是 1 0 / 0 -1，所以 y[0,0,0,0] = 0 - 4 + 0.5 = -3.5。中间的像素 4 在
 位置 (0,0) 处对应 W[1,1] = -1，那里 dy 为 1；在位置 (1,1) 处对应 W[0,0] = 1，那里 dy 为 2（另两处的权重为 0）：dx[0,1,1,0] = -1 + 2 = 1。
@@ -103,8 +103,10 @@ W[0,0] = 1 at place (1,1), where dy is 2 (its other two weights are 0): dx[0,1,1
           "用 i、j 两重循环写 forward：y[:, i, j] 是对小块 patch = x[:, i:i+P, j:j+Q] 做全连接的结果。"),
      Text("Backward has the same loops. In each, the dense formulas: dW += patch^T dy[:, i, j], and the patch of dx += "
           "dy[:, i, j] W^T.", "backward 用同样的循环，循环内用全连接层的公式：dW += patch^T dy[:, i, j]，dx 中对应的小块 += dy[:, i, j] W^T。"),
-     Text("np.tensordot(patch, W, 3) sums over p, q and c; np.tensordot(patch, dy[:, i, j], (0, 0)) over the batch.",
-          "np.tensordot(patch, W, 3) 对 p、q、c 求和；np.tensordot(patch, dy[:, i, j], (0, 0)) 对批次求和。")],
+     Text("np.tensordot(patch, W, 3) sums over p, q and c; np.tensordot(patch, dy[:, i, j], (0, 0)) over the "
+          "batch; np.tensordot(dy[:, i, j], W, (1, 3)) over the units.",
+          "np.tensordot(patch, W, 3) 对 p、q、c 求和；np.tensordot(patch, dy[:, i, j], (0, 0)) 对批次求和；"
+          "np.tensordot(dy[:, i, j], W, (1, 3)) 对单元求和。")],
     Text("tinynet itself has no convolutions: with this exercise and tinynet.layers.Layer you can add one.",
          "tinynet 没有卷积层：借助这个练习和 tinynet.layers.Layer，你可以自己实现一个。"))
 

@@ -36,7 +36,7 @@ Shapes: z, t, p, dz (N, C); L a number.
 Here L is the end of the network, so there is no dy: dz = dL/dz is where backprop begins. It must work for large z too.
 
 One number worked out, for the example below: p[0] = [1/3, 1/3, 1/3], and class 1 is true, so sample 0 has the loss
--log 1/3 = 1.099. Its dz[0] = [0.167, -0.333, 0.167]: to raise the logit of a wrong class raises the loss. The three add
+-log 1/3 = 1.099. Its dz[0] = [0.167, -0.333, 0.167]: raising the logit of a wrong class raises the loss. The three add
 up to 0, because softmax does not change if all logits grow equally.
 """, """
 分类器最后输出 logits z（未归一化的得分），每个类别一个。softmax 把它们变成概率 p；交叉熵是真实类别的负对数概率的
@@ -74,7 +74,7 @@ L 是网络的终点，所以没有 dy：反向传播从 dz = dL/dz 开始。z �
      Mistake("cross_entropy_backward", "dz", lambda z, t: softmax(z) - t, Text(
          "The division by N is missing: L is the mean over the batch.", "缺少除以 N：L 是对批次的平均。")),
      Mistake("cross_entropy_backward", "dz", lambda z, t: (t - softmax(z)) / len(z), Text(
-         "The sign is wrong: it is p - t. To raise the logit of the true class lowers the loss.",
+         "The sign is wrong: it is p - t. Raising the logit of the true class lowers the loss.",
          "符号错误：应为 p - t。提高真实类别的 logit，损失减小。")),
      Mistake("cross_entropy_backward", "dz", lambda z, t: (softmax(z) - t) / z.size, Text(
          "Divided by N C. Divide by the number N of samples only.", "除以了 N·C。只应除以样本数 N。")),
@@ -93,9 +93,8 @@ L 是网络的终点，所以没有 dy：反向传播从 dz = dL/dz 开始。z �
      Text("The derivative of log(sum of exp(z[k])) with respect to z[c] is p[c].",
           "log(Σ exp(z[k])) 对 z[c] 的导数是 p[c]。"),
      Text("For very different logits some p underflow to 0, and log 0 is minus infinity. Subtract the largest logit "
-          "of each row first, and "
-          "do "
-          "not take the log of p.", "logits 相差很大时，有的 p 会下溢为 0，而 log 0 是负无穷大。先减去每行的最大 logit，并且不要对 p 取对数。"),
+          "of each row first, and do not take the log of p.",
+          "logits 相差很大时，有的 p 会下溢为 0，而 log 0 是负无穷大。先减去每行的最大 logit，并且不要对 p 取对数。"),
      Text("dz = (softmax(z) - t) / N.", "dz = (softmax(z) - t) / N。")],
     Text("tinynet/losses/fused.py joins the two in the same way.", "tinynet/losses/fused.py 用同样的方式把两者合在一起。"),
     Text("NaN or infinity: for very different logits some p underflow to 0, and log 0 is minus infinity. Subtract the "

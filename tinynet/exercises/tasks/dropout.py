@@ -21,6 +21,8 @@ def cases(rng: np.random.Generator) -> list[Case]:
     return [example, *drawn]
 
 
+INFERENCE = Text("Right in training. In inference, training=False, y is x, and dx is dy.",
+                 "训练时是对的。推断时（training=False）y 等于 x，dx 等于 dy。")
 exercise: Exercise = Exercise(
     "dropout", "Dropout", Text("Dropout", "随机失活（dropout）"),
     Text("""
@@ -76,14 +78,20 @@ u 是 0 到 1 之间的随机数，与 x 的元素一一对应。这里给定 u 
          "This is the original dropout, which scales in inference. Here (inverted dropout) training scales by "
          "1 / (1 - rate), and inference does nothing.",
          "这是最初的 dropout，在推断时缩放。这里（inverted dropout）训练时乘以 1 / (1 - rate)，推断时什么也不做。")),
+     Mistake("dropout_forward", "y", lambda x, u, rate, training: x * (u >= rate) / (1 - rate) if training else (
+         x * (1 - rate)), Text("Right in training. In inference nothing is scaled: y is x.", "训练时是对的。推断时不缩放：y 等于 x。")),
+     *(Mistake("dropout_backward", "dx", wrong, INFERENCE) for wrong in (
+         lambda dy, u, rate, training: dy * (u >= rate) / (1 - rate) if training else 0 * dy,
+         lambda dy, u, rate, training: dy * (u >= rate) / (1 - rate) if training else dy * (1 - rate),
+         lambda dy, u, rate, training: dy * (u >= rate) / (1 - rate))),
+     Mistake("dropout_backward", "dx", lambda dy, u, rate, training: dy * (u < rate) / (1 - rate) if training else dy,
+             Text("The mask is inverted: the gradient passes where x was kept, u >= rate.",
+                  "掩码反了：梯度在保留 x 之处（u >= rate）通过。")),
      Mistake("dropout_backward", "dx", lambda dy, u, rate, training: dy * (u >= rate) if training else dy, Text(
          "The factor 1 / (1 - rate) is in the slope, too.", "斜率中也有因子 1 / (1 - rate)。")),
      Mistake("dropout_backward", "dx", lambda dy, u, rate, training: dy / (1 - rate) if training else dy, Text(
          "The mask is forgotten: what was dropped has no influence, so its gradient is 0.",
          "忘了掩码：被丢弃的数没有影响，梯度为 0。")),
-     Mistake("dropout_backward", "dx", lambda dy, u, rate, training: dy * (u >= rate) / (1 - rate), Text(
-         "Right in training. In inference, training=False, y is x, and dx is dy.",
-         "训练时是对的。推断时（training=False）y 等于 x，dx 等于 dy。")),
      Mistake("dropout_backward", "dx", lambda dy, u, rate, training: dy, Text(
          "dy passes everywhere. It passes as the numbers did: times the same mask, divided by 1 - rate.",
          "dy 处处通过了。它应与数一样通过：乘以同一个掩码，除以 1 - rate。"))],

@@ -73,6 +73,12 @@ y[0,0] = 2 × (-0.894) + 0.5 = -1.289。dgamma[1] = 2 × 0.894 + 1 × 0 = 1.789�
              epsilon: gamma * (x - x.mean(1, keepdims=True)) / (x.std(1, keepdims=True) + epsilon) + beta,
              Text("epsilon is added to the root here. It is added to the variance, under the root.",
                   "epsilon 加在了根号外。应加在方差上，放在根号里。")),
+     Mistake("layer_normalization_forward", "y", lambda x, gamma, beta, epsilon: gamma * z_of(x, epsilon), Text(
+         "beta is forgotten: y = gamma z + beta.", "忘了 beta：y = gamma z + beta。")),
+     Mistake("layer_normalization_backward", "dx", lambda dy, x, gamma, beta, epsilon: bracket(
+         (dy * gamma).T, z_of(x, epsilon).T).T / deviation(x, epsilon, 1), Text(
+         "The means go over the batch (axis 0) here. Each sample has its own: axis=1, keepdims=True.",
+         "平均沿批次（轴 0）计算了。每个样本有自己的平均：axis=1, keepdims=True。")),
      Mistake("layer_normalization_backward", "dx", lambda dy, x, gamma, beta, epsilon: gamma * bracket(
          dy, z_of(x, epsilon)) / deviation(x, epsilon, 1), Text(
          "gamma is outside the means. It differs between the features that are averaged, so it must be inside: dz = "

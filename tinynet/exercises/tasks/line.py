@@ -20,7 +20,7 @@ def cases(rng: np.random.Generator) -> list[Case]:
 exercise: Exercise = Exercise(
     "line", "Line", Text("A line by least squares", "用最小二乘法拟合直线"),
     Text("""
-A line w x + b shall pass near the points (x[n], t[n]). How far it misses them is measured by the loss, the mean of the
+A line w x + b should pass near the points (x[n], t[n]). How far it misses them is measured by the loss, the mean of the
 squared errors:
 
     L = 1/N sum over n of (w x[n] + b - t[n])^2

@@ -83,6 +83,9 @@ RMSprop 保存梯度平方的滑动平均 a，并除以它的平方根，使每�
      Mistake("momentum_step", "v", lambda w, dw, v, learning_rate,
              momentum: momentum * v - (1 - momentum) * learning_rate * dw,
              Text("A factor 1 - momentum is too many here.", "这里多了因子 1 - momentum。")),
+     Mistake("momentum_step", "v", lambda w, dw, v, learning_rate, momentum: momentum * v + dw, Text(
+         "This is PyTorch's form, in which the learning rate comes later. Here v = momentum v - learning_rate dw.",
+         "这是 PyTorch 的形式，学习率在后面才乘。这里 v = momentum v - learning_rate dw。")),
      Mistake("momentum_step", "v", lambda w, dw, v, learning_rate, momentum: momentum * v - dw, Text(
          "The learning rate is forgotten in v.", "v 中忘了学习率。")),
      Mistake("rmsprop_step", "a", lambda w, dw, a, learning_rate, rho, epsilon: rho * a + dw ** 2, Text(
@@ -97,8 +100,8 @@ RMSprop 保存梯度平方的滑动平均 a，并除以它的平方根，使每�
              Text("The old a is used. First update a, then w.", "用了旧的 a。先更新 a，再更新 w。")),
      Mistake("rmsprop_step", "w", lambda w, dw, a, learning_rate, rho, epsilon: w - learning_rate * dw / np.sqrt(
          rho * a + (1 - rho) * dw ** 2 + epsilon), Text(
-         "epsilon is under the root here. It is added to the root, as in Keras.",
-         "epsilon 放在了根号里。它应当加在根号外，与 Keras 相同。")),
+         "epsilon is under the root here. It is added to the root, as in Keras 2.3.1.",
+         "epsilon 放在了根号里。它应当加在根号外，与 Keras 2.3.1 相同。")),
      Mistake("rmsprop_step", "w", lambda w, dw, a, learning_rate, rho, epsilon: w - learning_rate * dw / (
          rho * a + (1 - rho) * dw ** 2 + epsilon), Text("The root of a is forgotten.", "忘了对 a 开平方。")),
      Mistake("rmsprop_step", "w", lambda w, dw, a, learning_rate, rho, epsilon: w + learning_rate * dw / (

@@ -17,7 +17,7 @@ def forward(x: Array, h0: Array, Wx: Array, Wh: Array, b: Array) -> Array:
 def backward(dh: Array, x: Array, h0: Array, Wx: Array, Wh: Array, b: Array, through_time: bool = True,
              slope: bool = True, last_only: bool = False, transposed: bool = True,
              all_steps: bool = True) -> dict[str, Array]:
-    """The gradients, with one thing or another left out, by name"""
+    """The gradients by name, for the mistakes with one thing or another left out"""
     h = forward(x, h0, Wx, Wh, b)
     found = {"dx": np.zeros(x.shape), "dWx": np.zeros(Wx.shape), "dWh": np.zeros(Wh.shape), "db": np.zeros(b.shape)}
     later = np.zeros(h0.shape)
@@ -65,7 +65,8 @@ in two ways: directly, by dh[:,t], and through h[t+1]. The weights take part in 
 Shapes: x, dx (N, T, D); h0, dh0 (N, U); Wx (D, U); Wh (U, U); b (U,); h, dh (N, T, U), the states h[0] to h[T-1].
 
 One number worked out, for the example below: h[0] = tanh(0.5) = 0.462, h[1] = tanh(2 times 0.462) = 0.728. dh is 1 at
-the last step only. dz[1] = 1 - 0.728^2 = 0.470, and it reaches h[0] by Wh: 0.470 times 2 = 0.940, so
+the last step only. Write z[t] for what tanh is applied to:
+dz[1] = 1 - 0.728^2 = 0.470, and it reaches h[0] by Wh: 0.470 times 2 = 0.940, so
 dz[0] = 0.940 (1 - 0.462^2) = 0.739, and dx[0] = 0.739 times 0.5 = 0.370: an early input, felt late.
 """, """
 循环神经网络一步一步地读入序列，并保存状态 h，它由当前输入 x[t]（即 x[:, t]）和前一步的状态计算得到：
@@ -77,8 +78,9 @@ dz[0] = 0.940 (1 - 0.462^2) = 0.739, and dx[0] = 0.739 times 0.5 = 0.370: an ear
 
 形状：x、dx 为 (N, T, D)；h0、dh0 为 (N, U)；Wx 为 (D, U)；Wh 为 (U, U)；b 为 (U,)；h、dh 为 (N, T, U)，即 h[0] 到 h[T-1]。
 
-用下面的例子手算一个数：h[0] = tanh(0.5) = 0.462，h[1] = tanh(2 × 0.462) = 0.728。dh 只在最后一步为 1，其余为 0。dz[1] = 1 - 0.728^2 = 0.470，
-经过 Wh 到达 h[0]：0.470 × 2 = 0.940，所以 dz[0] = 0.940 (1 - 0.462^2) = 0.739，dx[0] = 0.739 × 0.5 = 0.370：早期的输入，到后来仍有影响。
+用下面的例子手算一个数：h[0] = tanh(0.5) = 0.462，h[1] = tanh(2 × 0.462) = 0.728。dh 只在最后一步为 1，其余为 0。记 tanh 的自变量为 z[t]：dz[1] = 1 -
+0.728^2 = 0.470，经过 Wh 到达 h[0]：0.470 × 2 = 0.940，所以 dz[0] = 0.940 (1 - 0.462^2) = 0.739，dx[0] = 0.739 × 0.5 = 0.370：
+早期的输入，到后来仍有影响。
 """),
     [Part("rnn_forward", "x, h0, Wx, Wh, b", "h", forward,
           Text("h[t] = tanh(x[t] Wx + h[t-1] Wh + b), of all steps", "h[t] = tanh(x[t] Wx + h[t-1] Wh + b)，所有步")),
@@ -92,6 +94,10 @@ dz[0] = 0.940 (1 - 0.462^2) = 0.739, and dx[0] = 0.739 times 0.5 = 0.370: an ear
          "The state before is forgotten: h[t-1] Wh.", "忘了前一步的状态：h[t-1] Wh。")),
      Mistake("rnn_forward", "h", lambda x, h0, Wx, Wh, b: forward(x, h0, Wx, Wh, b)[:, -1], Text(
          "This is the last state. Return those of all steps, (N, T, U).", "这是最后一个状态。要返回所有步的状态，(N, T, U)。")),
+     Mistake("rnn_forward", "h", lambda x, h0, Wx, Wh, b: forward(x, h0, Wx, Wh, b).swapaxes(0, 1), Text(
+         "The axes are exchanged: h has the samples first, (N, T, U).", "轴的顺序反了：h 的第一个轴是样本，(N, T, U)。")),
+     Mistake("rnn_forward", "h", lambda x, h0, Wx, Wh, b: forward(x, h0, Wx, Wh, 0 * b),
+             Text("The bias is forgotten.", "忘了加偏置 b。")),
      Mistake("rnn_forward", "h", lambda x, h0, Wx, Wh, b: forward(x, 0 * h0, Wx, Wh, b), Text(
          "The first step must start from h0, not from zero.", "第一步应从 h0 开始，而不是从零开始。")),
      *without(*EVERY, through_time=False, hint=Text(

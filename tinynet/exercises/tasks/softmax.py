@@ -22,7 +22,7 @@ def jacobian(x: Array) -> Array:
 
 
 def backward(dy: Array, x: Array) -> Array:
-    """dx in wrong formulas"""
+    """dx = y (dy - sum of dy y), for the mistakes of attention"""
     y = forward(x)
     return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
 
