@@ -609,6 +609,12 @@ def test_the_numbers_worked_out_in_the_tasks_are_right(name, said, result, index
     assert sorted(re.findall(r"-?\d+\.\d{3}", english)) == sorted(re.findall(r"-?\d+\.\d{3}", chinese))
 
 
+def test_a_shape_that_is_wrong_in_another_case_is_shown_of_that_case():
+    """In the example, a square one, the shape of this dW happens to be right."""
+    mark = marks_of(mistaken("dense", "dW = x.T @ dy", "dW = W.T * dy.sum()"))["dense_backward dW"]
+    assert "For dy (5,3), x (5,4), W (4,3), b (3,) its shape must be (4, 3), got (3, 4). Transposed?" == mark.hint.en
+
+
 @pytest.mark.parametrize("error, verdict", [(1e-4, "WRONG"), (1e-6, "right")])
 def test_five_digits_must_be_right(error, verdict):
     def relu_forward(x):

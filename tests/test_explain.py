@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from tinynet import explain_page
+from tinynet.explain import page as explain_page
 from tinynet.backend import to_numpy
 from tinynet.layers import BatchNormalization, Dense, Dropout, Layer
 from tinynet.models import Sequential

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from browser import needs_browser, needs_no_network, run_in
 
-from tinynet import explain_page, explain_sums
+from tinynet.explain import page as explain_page
+from tinynet.explain import sums as explain_sums
 from tinynet.layers import BatchNormalization, Dense, Dropout, Layer, LeakyReLU, Softmax
 from tinynet.models import Sequential
 from tinynet.optimizers import SGD

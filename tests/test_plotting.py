@@ -14,6 +14,7 @@ from tinynet import plotting
 from tinynet.initializers import Constant
 from tinynet.layers import Dense, Dropout
 from tinynet.models import Sequential
+from tinynet.plotting import figures, film, gradients
 from tinynet.callbacks import EarlyStopping, History, LambdaCallback
 
 images, labels = np.random.random((20, 28, 28)), np.arange(20) % 10
@@ -131,10 +132,10 @@ def test_the_two_panels_of_gradient_flow_share_their_rows_and_explain_zeros():
 
 @pytest.mark.parametrize("span", [1.3, 3, 8, 60])
 def test_an_axis_of_less_than_two_decades_has_several_labels(span):
-    axes = plotting._figure(4, 3).add_subplot()
+    axes = figures.figure_of(4, 3).add_subplot()
     axes.set_xscale("log")
     axes.set_xlim(0.0123, 0.0123 * span)
-    plotting._label_decades(axes)
+    gradients._label_decades(axes)
     assert len([label for label in axes.get_xticklabels() if label.get_text()]) >= 2
 
 
@@ -156,9 +157,9 @@ def test_a_boundary_has_a_colour_where_each_class_is_predicted():
     figure = plotting.plot_boundary(model, x, y, "three", resolution=50)
     axes, = figure.axes
     picture, (left, right, bottom, top) = axes.images[0].get_array(), axes.images[0].get_extent()
-    for point, (colour, _) in zip(([1.2, 0], [-0.8, 0.9], [-0.8, -0.9]), plotting.CLASSES):
+    for point, (colour, _) in zip(([1.2, 0], [-0.8, 0.9], [-0.8, -0.9]), figures.CLASSES):
         column, row = int((point[0] - left) / (right - left) * 49), int((point[1] - bottom) / (top - bottom) * 49)
-        found, wanted = picture[row, column], plotting._rgb(colour)
+        found, wanted = picture[row, column], figures.rgb(colour)
         assert np.argmax(found) == np.argmax(wanted) and found.min() < 0.7
     assert [len(line.get_xdata()) for line in axes.lines] == [20, 20, 20] and axes.get_title() == "three"
     assert len({line.get_marker() for line in axes.lines}) == 3
@@ -245,8 +246,8 @@ def test_an_animation_trains_as_fit_does(ending, tmp_path):
 
 def test_a_film_shows_the_model_after_each_of_its_epochs(monkeypatch, tmp_path):
     titles = []
-    draw = plotting._draw_boundary
-    monkeypatch.setattr(plotting, "_draw_boundary", lambda axes, model, points, title, resolution: (
+    draw = film.draw_boundary
+    monkeypatch.setattr(film, "draw_boundary", lambda axes, model, points, title, resolution: (
         titles.append((title, int(model.optimizer.iterations))), draw(axes, model, points, title, resolution)))
     x, y = blobs()
     history = plotting.animate_training(planar(), x, y, tmp_path / "film.gif", epochs=3, batch_size=60, frames=9,
@@ -262,7 +263,7 @@ def test_chinese_labels_have_glyphs_or_a_sentence(capsys, monkeypatch):
     told = capsys.readouterr().err
     if plotting.has_chinese_glyphs():
         assert figure.axes[0].get_title() == "决策边界" and told == ""
-    monkeypatch.setattr(plotting, "_chinese_fonts", lambda: [])
+    monkeypatch.setattr(figures, "_chinese_fonts", lambda: [])
     figure = plotting.plot_confusion_matrix([0, 1], [0, 1], classes=["猫", "dog"])
     saved(figure)
     told = capsys.readouterr().err
@@ -272,7 +273,7 @@ def test_chinese_labels_have_glyphs_or_a_sentence(capsys, monkeypatch):
 
 def seen_by(colour, matrix):
     """The CIE Lab coordinates of a colour as an eye of this matrix sees it."""
-    linear = np.array([c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in plotting._rgb(colour)])
+    linear = np.array([c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in figures.rgb(colour)])
     r, g, b = np.clip(np.array(matrix) @ linear, 0, 1)
     xyz = np.array([0.4124 * r + 0.3576 * g + 0.1805 * b, 0.2126 * r + 0.7152 * g + 0.0722 * b,
                     0.0193 * r + 0.1192 * g + 0.9505 * b]) / [0.9505, 1, 1.089]
@@ -291,12 +292,12 @@ EYES = {
 @pytest.mark.parametrize("eye", EYES)
 @pytest.mark.parametrize("where", ["lines", "classes", "reports", "benchmarks"])
 def test_the_colour_blind_can_tell_the_colours_apart(where, eye):
-    from tinynet import explain_page
+    from tinynet.explain import page as explain_page
     from tinynet.gradient_check import report
     palette = {
-        "lines": [plotting.BLUE, plotting.ORANGE], "classes": [colour for colour, _ in plotting.CLASSES[:4]],
+        "lines": [figures.BLUE, figures.ORANGE], "classes": [colour for colour, _ in figures.CLASSES[:4]],
         "reports": list(report.COLOURS.values()), "benchmarks": benchmark_colours()[:5]}[where]
-    assert (explain_page.FORWARD, explain_page.BACKWARD) == (plotting.BLUE, plotting.ORANGE)
+    assert (explain_page.FORWARD, explain_page.BACKWARD) == (figures.BLUE, figures.ORANGE)
     least = 10 if where == "reports" else 20        # pale backgrounds of words that say the same
     for i, colour in enumerate(palette):
         for other in palette[:i]:
@@ -305,7 +306,7 @@ def test_the_colour_blind_can_tell_the_colours_apart(where, eye):
 
 def benchmark_colours():
     """The colours of the benchmarks' pictures, which are the same in all of them."""
-    folder = Path(plotting.__file__).parents[1] / "benchmarks"
+    folder = Path(plotting.__file__).parents[2] / "benchmarks"
     found = {re.search(r"^COLOURS = (.+)$", (folder / name).read_text(), re.MULTILINE)[1]
              for name in ("compare.py", "scaling.py")}
     assert len(found) == 1

@@ -192,8 +192,8 @@ def _names(function):
 def _unchanged(part, case, arguments):
     """Raise a Failure if a function has changed an argument; dy, which nobody reads again, it may."""
     for name, value in arguments.items():
-        if isinstance(value,
-                      np.ndarray) and name in case and not (name.startswith("d") and part.name.endswith("backward")):
+        may_change = name.startswith("d") and part.name.endswith("backward")
+        if isinstance(value, np.ndarray) and name in case and not may_change:
             if not np.array_equal(value, case[name], equal_nan=True):
                 raise Failure(Text(
                     f"It changes the array {name} that it is given. Work on a copy: {name} = {name}.copy().",
@@ -297,5 +297,5 @@ def names_of(*work: Any) -> dict[str, Any]:
             names[getattr(one, "__name__", repr(one))] = one
         else:
             raise TypeError(f"grade expects a module, functions or a class, got {one!r:.60}. A file goes to "
-                            f"grade_file.")
+                            "grade_file.")
     return names

@@ -72,26 +72,33 @@ def _mark(exercise, part, i, cases, outcomes) -> Mark:
     if not failed:
         return Mark(exercise, part, part.results[i], "right", Text("", ""))
     found = [outcome[i] for outcome in outcomes]
-    k = next((k for k in failed if found[k].size != right[k][i].size), failed[0])
-    texts = [_where(part, cases[k], found[k], right[k][i], k == 0),
+    k = next((k for k in failed if _misshapen(found[k], right[k][i])), failed[0])
+    texts = [_where(part, cases[k], found[k], right[k][i], k == 0, 0 in failed),
              _kind(exercise, part, i, cases, outcomes, right, failed)]
     return Mark(exercise, part, part.results[i], "WRONG", Text(
         " ".join(text.en for text in texts if text.en), "".join(text.zh for text in texts)), cases[k])
 
 
 def _close(found: Any, truth: Array) -> bool:
-    if isinstance(found, Failure) or found.shape != truth.shape and not found.size == truth.size == 1:
+    if isinstance(found, Failure) or _misshapen(found, truth):
         return False
     with np.errstate(invalid="ignore"):
         return bool(np.abs(found - truth).max(initial=0) <= TOLERANCE * max(1e-3, np.abs(truth).max(initial=0)))
 
 
-def _where(part: Part, case: Case, found: Array, truth: Array, example: bool) -> Text:
-    """The worst number, or the shape; of the example of the task, or of others."""
-    given = Text("In the example", "在题目的例子中") if example else Text(
-        f"Right for the example of the task, wrong for other numbers. For {shapes_of(part, case) or 'them'}",
-        f"题目中的例子是对的，换成别的数就错了。参数形状为 {shapes_of(part, case) or '标量'} 时")
-    if found.shape != truth.shape and found.size * truth.size != 1:
+def _misshapen(found: Array, truth: Array) -> bool:
+    """Whether the shape is wrong; a single number may have any."""
+    return found.shape != truth.shape and not found.size == truth.size == 1
+
+
+def _where(part: Part, case: Case, found: Array, truth: Array, is_example: bool, example_failed: bool) -> Text:
+    """The worst number, or the shape; of the example of the task, or of another case."""
+    given = Text("In the example", "在题目的例子中") if is_example else Text(
+        f"For {shapes_of(part, case) or 'other numbers'}", f"参数形状为 {shapes_of(part, case) or '标量'} 时")
+    if not example_failed:
+        given = Text(f"Right for the example of the task, wrong for other numbers. {given.en}",
+                     f"题目中的例子是对的，换成别的数就错了。{given.zh}")
+    if _misshapen(found, truth):
         return Text(f"{given.en} its shape must be {truth.shape}, got {found.shape}.",
                     f"{given.zh}，结果的形状应为 {truth.shape}，实际为 {found.shape}。")
     a, n = np.atleast_1d(found.reshape(truth.shape)), np.atleast_1d(truth)
@@ -117,9 +124,9 @@ def _kind(exercise, part, i, cases, outcomes, right, failed) -> Text:
         if (mistake.part, mistake.result) == (part.name, part.results[i]) and all(
                 _same(mistake.wrong, part, case, a) for case, a, over in zip(cases, found, overflows) if not over):
             return Text(" ".join(filter(None, (mistake.hint.en, told.en))), mistake.hint.zh + told.zh)
-    shapes = [k for k in finite if found[k].shape != right[k][i].shape and found[k].size * right[k][i].size != 1]
-    if shapes:
-        return _shapes(part, found[shapes[0]], right[shapes[0]][i])
+    for k in finite:
+        if _misshapen(found[k], right[k][i]):
+            return _shapes(part, found[k], right[k][i])
     for k in finite:        # the example is small, and may show less than another case
         if hint := _general(part, cases[k], found[k].reshape(right[k][i].shape), right[k][i]):
             before = Text("For other numbers: ", "换一组数时：") if k != failed[0] else Text("", "")

@@ -87,9 +87,9 @@ dv = p^T dy = [0.670, 0.330]。dp = dy v^T = [1, 3]，经 softmax 的反向传�
      Mistake("attention_backward", "dk", lambda dy, q, k, v: through_scores(dy, q, k, v).swapaxes(1, 2) @ q, SCALE),
      Mistake("attention_backward", "dq", lambda dy, q, k, v: through_scores(
          dy, q, k, v, diagonal_only) @ k / np.sqrt(q.shape[-1]), DIAGONAL),
-     Mistake("attention_backward", "dk", lambda dy, q, k,
-             v: through_scores(dy, q, k, v,
-                               diagonal_only).swapaxes(1, 2) @ q / np.sqrt(q.shape[-1]), DIAGONAL),
+     Mistake("attention_backward", "dk",
+             lambda dy, q, k, v: through_scores(dy, q, k, v, diagonal_only).swapaxes(1, 2) @ q / np.sqrt(q.shape[-1]),
+             DIAGONAL),
      Mistake("attention_backward", "dq", lambda dy, q, k, v: dy @ v.swapaxes(1, 2) @ k / np.sqrt(q.shape[-1]),
              NO_SOFTMAX),
      Mistake("attention_backward", "dk", lambda dy, q, k, v: (dy @ v.swapaxes(1, 2)).swapaxes(1, 2) @ q / np.sqrt(

@@ -62,10 +62,10 @@ y[0,0] = 2 × (-0.894) + 0.5 = -1.289。dgamma[0] = Σ_n dy[n,0] z[n,0] = -0.894
      Part("batch_normalization_backward", "dy, x, gamma, beta, epsilon", "dx, dgamma, dbeta",
           Gradients(forward, "x, gamma, beta"))],
     cases,
-    [Mistake("batch_normalization_forward", "y", lambda x, gamma, beta,
-             epsilon: gamma * normalized(x, epsilon, 1) + beta,
+    [Mistake("batch_normalization_forward", "y",
+             lambda x, gamma, beta, epsilon: gamma * normalized(x, epsilon, 1) + beta,
              Text("Normalized over the features of a sample (axis 1): that is layer normalization. Here it is over "
-                  "the batch, " "axis 0.", "沿特征（轴 1）归一化了：那是层归一化。这里应沿批次（轴 0）归一化。")),
+                  "the batch, axis 0.", "沿特征（轴 1）归一化了：那是层归一化。这里应沿批次（轴 0）归一化。")),
      Mistake("batch_normalization_forward", "y", lambda x, gamma, beta, epsilon: gamma * (x - x.mean(0)) / (
          x.std(0) + epsilon) + beta,
              Text("epsilon is added to the root here. It is added to the variance, under the root.",
@@ -79,8 +79,8 @@ y[0,0] = 2 × (-0.894) + 0.5 = -1.289。dgamma[0] = Σ_n dy[n,0] z[n,0] = -0.894
          "beta is forgotten: y = gamma z + beta.", "忘了 beta：y = gamma z + beta。")),
      Mistake("batch_normalization_forward", "y", lambda x, gamma, beta, epsilon: normalized(x, epsilon), Text(
          "gamma and beta are forgotten: y = gamma z + beta.", "忘了 gamma 和 beta：y = gamma z + beta。")),
-     Mistake("batch_normalization_backward", "dx", lambda dy, x, gamma, beta,
-             epsilon: dy * gamma / deviation(x, epsilon),
+     Mistake("batch_normalization_backward", "dx",
+             lambda dy, x, gamma, beta, epsilon: dy * gamma / deviation(x, epsilon),
              Text("Mean and variance are taken for constants. Both depend on x: two terms are missing.",
                   "把均值和方差当成了常数。两者都依赖 x：缺少两项。")),
      Mistake("batch_normalization_backward", "dx", lambda dy, x, gamma, beta, epsilon: gamma / deviation(x, epsilon) * (
@@ -98,8 +98,8 @@ y[0,0] = 2 × (-0.894) + 0.5 = -1.289。dgamma[0] = Σ_n dy[n,0] z[n,0] = -0.894
          "该用平均的地方用了求和：两项都来自对批次的平均，要除以 N。")),
      Mistake("batch_normalization_backward", "dgamma", lambda dy, x, gamma, beta, epsilon: (dy * x).sum(0), Text(
          "gamma is multiplied by z, the normalized x: dgamma = sum of dy z.", "gamma 与归一化后的 z 相乘：dgamma = Σ dy z。")),
-     Mistake("batch_normalization_backward", "dgamma", lambda dy, x, gamma, beta,
-             epsilon: (dy * normalized(x, epsilon)).mean(0),
+     Mistake("batch_normalization_backward", "dgamma",
+             lambda dy, x, gamma, beta, epsilon: (dy * normalized(x, epsilon)).mean(0),
              Text("This is the mean over the batch. dgamma is the sum.", "这里对批次取了平均。dgamma 应对批次求和。")),
      Mistake("batch_normalization_backward", "dbeta", lambda dy, x, gamma, beta, epsilon: dy.mean(0), Text(
          "This is the mean over the batch. dbeta is the sum.", "这里对批次取了平均。dbeta 应对批次求和。"))],

@@ -98,7 +98,6 @@ L 是网络的终点，所以没有 dy：反向传播从 dz = dL/dz 开始。z �
      Text("dz = (softmax(z) - t) / N.", "dz = (softmax(z) - t) / N。")],
     Text("tinynet/losses/fused.py joins the two in the same way.", "tinynet/losses/fused.py 用同样的方式把两者合在一起。"),
     Text("NaN or infinity: for very different logits some p underflow to 0, and log 0 is minus infinity. Subtract the "
-         "largest "
-         "logit of each row, and compute log p as z - log(sum of exp(z)).",
+         "largest logit of each row, and compute log p as z - log(sum of exp(z)).",
          "出现 NaN 或无穷大：logits 相差很大时，有的 p 下溢为 0，而 log 0 是负无穷大。先减去每行的最大 logit，"
          "再用 z - log(Σ exp(z)) 计算 log p。"))

@@ -69,8 +69,9 @@ y[0,0] = 2 × (-0.894) + 0.5 = -1.289。dgamma[1] = 2 × 0.894 + 1 × 0 = 1.789�
          x.var() + epsilon) + beta,
              Text("One mean of the whole batch is taken. Each row has its own: axis=1, keepdims=True.",
                   "对整个批次取了一个均值。每一行有自己的均值：axis=1, keepdims=True。")),
-     Mistake("layer_normalization_forward", "y", lambda x, gamma, beta,
-             epsilon: gamma * (x - x.mean(1, keepdims=True)) / (x.std(1, keepdims=True) + epsilon) + beta,
+     Mistake("layer_normalization_forward", "y",
+             lambda x, gamma, beta, epsilon: gamma * (x - x.mean(1, keepdims=True)) / (
+                 x.std(1, keepdims=True) + epsilon) + beta,
              Text("epsilon is added to the root here. It is added to the variance, under the root.",
                   "epsilon 加在了根号外。应加在方差上，放在根号里。")),
      Mistake("layer_normalization_forward", "y", lambda x, gamma, beta, epsilon: gamma * z_of(x, epsilon), Text(
@@ -82,10 +83,10 @@ y[0,0] = 2 × (-0.894) + 0.5 = -1.289。dgamma[1] = 2 × 0.894 + 1 × 0 = 1.789�
      Mistake("layer_normalization_backward", "dx", lambda dy, x, gamma, beta, epsilon: gamma * bracket(
          dy, z_of(x, epsilon)) / deviation(x, epsilon, 1), Text(
          "gamma is outside the means. It differs between the features that are averaged, so it must be inside: dz = "
-         "dy gamma "
-         "first.", "gamma 放在了平均之外。被平均的各特征的 gamma 不同，必须放在里面：先算 dz = dy gamma。")),
-     Mistake("layer_normalization_backward", "dx", lambda dy, x, gamma, beta,
-             epsilon: dy * gamma / deviation(x, epsilon, 1),
+         "dy gamma first.",
+         "gamma 放在了平均之外。被平均的各特征的 gamma 不同，必须放在里面：先算 dz = dy gamma。")),
+     Mistake("layer_normalization_backward", "dx",
+             lambda dy, x, gamma, beta, epsilon: dy * gamma / deviation(x, epsilon, 1),
              Text("Mean and variance are taken for constants. Both depend on x: two terms are missing.",
                   "把均值和方差当成了常数。两者都依赖 x：缺少两项。")),
      Mistake("layer_normalization_backward", "dx", lambda dy, x, gamma, beta, epsilon: bracket(
@@ -95,8 +96,8 @@ y[0,0] = 2 × (-0.894) + 0.5 = -1.289。dgamma[1] = 2 × 0.894 + 1 × 0 = 1.789�
          dy * gamma - (dy * gamma).mean(1, keepdims=True)) / deviation(x, epsilon, 1), Text(
          "The path through the variance is missing: - z mean(dz z) in the bracket.",
          "缺少经过方差的路径：括号里还应有 - z mean(dz z)。")),
-     Mistake("layer_normalization_backward", "dgamma", lambda dy, x, gamma, beta,
-             epsilon: (dy * z_of(x, epsilon)).sum(1),
+     Mistake("layer_normalization_backward", "dgamma",
+             lambda dy, x, gamma, beta, epsilon: (dy * z_of(x, epsilon)).sum(1),
              Text("Summed over the features (axis 1). gamma has one number for each feature: sum over the batch, "
                   "axis 0.", "对特征（轴 1）求和了。gamma 每个特征一个数：对批次（轴 0）求和。")),
      Mistake("layer_normalization_backward", "dgamma", lambda dy, x, gamma, beta, epsilon: (dy * x).sum(0), Text(

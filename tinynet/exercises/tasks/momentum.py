@@ -80,8 +80,8 @@ RMSprop 保存梯度平方的滑动平均 a，并除以它的平方根，使每�
      Mistake("momentum_step", "v", lambda w, dw, v, learning_rate, momentum: momentum * v + learning_rate * dw, Text(
          "The sign: v = momentum v - learning_rate dw points against the gradient.",
          "符号错误：v = momentum v - learning_rate dw，与梯度方向相反。")),
-     Mistake("momentum_step", "v", lambda w, dw, v, learning_rate,
-             momentum: momentum * v - (1 - momentum) * learning_rate * dw,
+     Mistake("momentum_step", "v",
+             lambda w, dw, v, learning_rate, momentum: momentum * v - (1 - momentum) * learning_rate * dw,
              Text("A factor 1 - momentum is too many here.", "这里多了因子 1 - momentum。")),
      Mistake("momentum_step", "v", lambda w, dw, v, learning_rate, momentum: momentum * v + dw, Text(
          "This is PyTorch's form, in which the learning rate comes later. Here v = momentum v - learning_rate dw.",
@@ -95,8 +95,8 @@ RMSprop 保存梯度平方的滑动平均 a，并除以它的平方根，使每�
          "rho and 1 - rho are exchanged: the old a has the weight rho.", "rho 与 1 - rho 弄反了：旧的 a 的权重是 rho。")),
      Mistake("rmsprop_step", "a", lambda w, dw, a, learning_rate, rho, epsilon: rho * a + (1 - rho) * dw, Text(
          "The gradient must be squared: dw^2.", "梯度要平方：dw^2。")),
-     Mistake("rmsprop_step", "w", lambda w, dw, a, learning_rate, rho,
-             epsilon: w - learning_rate * dw / (np.sqrt(a) + epsilon),
+     Mistake("rmsprop_step", "w",
+             lambda w, dw, a, learning_rate, rho, epsilon: w - learning_rate * dw / (np.sqrt(a) + epsilon),
              Text("The old a is used. First update a, then w.", "用了旧的 a。先更新 a，再更新 w。")),
      Mistake("rmsprop_step", "w", lambda w, dw, a, learning_rate, rho, epsilon: w - learning_rate * dw / np.sqrt(
          rho * a + (1 - rho) * dw ** 2 + epsilon), Text(

@@ -85,18 +85,18 @@ class Explanation:
         Of a small network, of at most twelve units a layer and twelve samples, it has every number, and the sum it came
         from under the pointer; of a larger one heat maps and histograms. Raises ValueError for another language.
         """
-        from tinynet import explain_page        # here, because only notebooks and pages need it
-        return explain_page.page(self, lang or self.lang)
+        from tinynet.explain import page        # here, because only notebooks and pages need it
+        return page.html_of(self, lang or self.lang)
 
     def save(self, path: Path, lang: str | None = None) -> None:
         """Write the page of `html` as one file, which needs no network."""
-        page = self.html(lang)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(page)
+        text = self.html(lang).encode()
+        with open(path, "wb") as file:
+            file.write(text)
 
     def _repr_html_(self) -> str:
-        from tinynet import explain_page
-        return explain_page.in_notebook(self)
+        from tinynet.explain import page
+        return page.in_notebook(self)
 
 
 def explain_step(model: Any, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike = None) -> Explanation:

@@ -1,6 +1,6 @@
 """A record of a training step as a page: the network as a graph, and every number with the sum it came from.
 
-The page is one file, `explain_page.html`, into which the numbers are put. It needs no network.
+The page is one file, `page.html`, into which the numbers are put. It needs no network.
 """
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinynet import explain_sums
+from tinynet.explain import sums
 from tinynet.language import Text
 from tinynet.types import Any, Array
 
@@ -38,8 +38,7 @@ WORDS = {
     "point": Text("Point at a number: here you see the sum it came from. The keys ← and → walk the step.",
                   "把指针放在一个数上：这里会显示它由哪个式子算出。用 ← 和 → 键逐步查看。"),
     "walk": Text("The keys ← and → walk the step. A heat map has samples as rows, or of a weight its rows; each "
-                 "histogram "
-                 "reaches from minus to plus the largest number.",
+                 "histogram reaches from minus to plus the largest number.",
                  "用 ← 和 → 键逐步查看。热图的每一行对应一个样本（权重的热图则对应矩阵的一行）；直方图的范围为正负最大绝对值。"),
     "legend": Text("blue: positive, orange: negative; the upper number is y, the lower one dL/dy; a coloured line is "
                    "a weight",
@@ -67,9 +66,9 @@ PHRASES = (("y = x; the penalty R(x) is added to the loss, as a sum over the bat
 TITLE = re.compile(r"Step (\d+) of (.+), by (.+), on (\d+) samples?")
 
 
-def page(explanation: Any, lang: str = "en") -> str:
+def html_of(explanation: Any, lang: str = "en") -> str:
     """The page as HTML."""
-    template = (Path(__file__).parent / "explain_page.html").read_text(encoding="utf-8")
+    template = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
     words = {name: text.said(lang) for name, text in WORDS.items()}
     data = json.dumps(_data(explanation, lang) | {"words": words}, ensure_ascii=False).replace("<", "\\u003c")
     return template.replace("<!--LANG-->", lang).replace("<!--TITLE-->", words["title"]).replace("/*DATA*/null", data)
@@ -112,25 +111,25 @@ def _data(explanation: Any, lang: str) -> dict[str, Any]:
 
         def of_dy(layer=layer, later=later):
             from_loss = later is None or later.dy is None
-            return explain_sums.of_loss(explanation) if from_loss else explain_sums.of_dx(later, layer.dy)
+            return sums.of_loss(explanation) if from_loss else sums.of_dx(later, layer.dy)
         parameters = [{
             "name": name, "value": array(layer.values[name]),
-            "gradient": array(gradient, functools.partial(explain_sums.of_gradient, layer, name)),
-            "update": array(layer.updates[name], functools.partial(explain_sums.of_update, layer, name)),
+            "gradient": array(gradient, functools.partial(sums.of_gradient, layer, name)),
+            "update": array(layer.updates[name], functools.partial(sums.of_update, layer, name)),
         } for name, gradient in layer.gradients.items()]
         columns.append({
             "name": layer.name, "forward": said(layer.forward), "backward": said(layer.backward),
-            "y": array(layer.y, functools.partial(explain_sums.of_y, layer)), "dy": array(layer.dy, of_dy),
+            "y": array(layer.y, functools.partial(sums.of_y, layer)), "dy": array(layer.dy, of_dy),
             "parameters": parameters, "dense": layer.kind == "Dense", "why": why,
             "each": layer.y.shape == layer.x.shape and layer.kind not in ("softmax", "Softmax")})
-    t = explain_sums.targets(explanation)
+    t = sums.targets(explanation)
     title = explanation.title if lang == "en" else TITLE.sub(r"\2 的第 \1 步，优化器 \3，\4 个样本", explanation.title)
     return {"title": title, "small": small, "columns": columns,
             "loss": {"name": explanation.loss_name, "value": float(explanation.loss),
-                     "of": explain_sums.of(explanation), "penalty": float(explanation.regularization),
+                     "of": sums.of(explanation), "penalty": float(explanation.regularization),
                      "backward": said(explanation.loss_backward),
                      "t": _array(t, small) if t.shape == explanation.y_pred.shape and small else None,
-                     "dy": array(explanation.loss_dy, functools.partial(explain_sums.of_loss, explanation))}}
+                     "dy": array(explanation.loss_dy, functools.partial(sums.of_loss, explanation))}}
 
 
 def _array(values: Array, small: bool) -> dict[str, Any]:
