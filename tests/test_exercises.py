@@ -5,8 +5,10 @@ import io
 import re
 import subprocess
 import sys
+import textwrap
 import time
 import types
+from pathlib import Path
 
 import exercise_mistakes
 import exercise_solutions
@@ -452,6 +454,17 @@ def test_the_table_in_a_notebook():
     grade(answers("relu")).assert_passed()
 
 
+def test_the_table_in_the_readme_is_what_grading_prints():
+    def dense_forward(x, W, b):
+        return x @ W + b
+
+    def dense_backward(dy, x, W, b):
+        return dy @ W.T, x.T @ dy / len(x), None
+
+    readme = (Path(exercise_root()) / "examples" / "README.md").read_text(encoding="utf-8")
+    assert textwrap.indent(str(grade(dense_forward, dense_backward)), "    ") in readme
+
+
 def test_the_whole_table_is_chinese_if_asked():
     text = str(grade(mistaken("dense", "dW = x.T @ dy", "dW = -x.T @ dy"), lang="zh"))
     assert "处处符号相反" in text and "错误" in text and "WRONG" not in text and "right" not in text
@@ -479,7 +492,6 @@ def command(folder, *arguments):
 
 def exercise_root():
     import tinynet
-    from pathlib import Path
     return str(Path(tinynet.__file__).parents[1])
 
 

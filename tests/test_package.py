@@ -50,7 +50,7 @@ RING = ["activations", "initializers", "regularizers", "constraints", "parameter
         "optimizers", "models", "training/step", "training/epoch", "training/model"]
 
 # Lines of code. The first number may only fall; another one is raised only by a commit that adds a capability.
-BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 2055, "recorded steps": 840, "the rest": 1910,
+BUDGETS = {"the learning ring": 2300, "device, saving, distributed": 2055, "recorded steps": 840, "the rest": 1915,
            "what is shown": 800, "Keras's names and data": 1285, "for other libraries": 310, "gradient checks": 940,
            "the exercises": 875, "tasks of the exercises": 1665, "kernels": 120, "around the kernels on a CPU": 185}
 KERAS = ("legacy", "functional", "chain", "nested", "plot_model", "datasets")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -44,6 +45,21 @@ def shortened(name: str, columns: int) -> str:
     if width(name) <= columns:
         return name
     return f"{name[:_fitting(name, half + 1)]}...{name[-_fitting(reversed(name), half - 1):]}"
+
+
+def wrapped(text: str, columns: int, indent: str) -> list[str]:
+    """The lines of a text of at most so many columns; between Chinese characters no blank is needed.
+
+    >>> wrapped("层归一化 x", 6, "  ")
+    ['  层归', '  一化', '  x']
+    """
+    lines, line = [], indent
+    for word in re.findall(r"（*(?:[^\s\u3000-\uffef]+|[\u3000-\uffef])[，。；：、！？）]*|\s", text):
+        if width(line) + width(word) > columns and line.strip():
+            lines.append(line.rstrip())
+            line = indent
+        line += word if line.strip() or not word.isspace() else ""
+    return [*lines, line.rstrip()]
 
 
 def _width(character) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinynet.exercises.exercise import Case, Exercise, Part, Text
+from tinynet.exercises.exercise import Case, Exercise, Part, Text, copied
 from tinynet.types import Any
 
 SECONDS = 10        # after which a function is taken to run for ever
@@ -91,12 +91,12 @@ class _Functions:
         if part.name not in self.functions:
             raise Failure(Text(*(text.format(name=part.name, takes=part.takes) for text in MISSING)), not_yet=True)
         function, arguments = self.functions[part.name], part.of(case)
-        names, needs_cache = _names(function), part.name.endswith("backward") and part.arguments[0].startswith("d")
+        names = _names(function)
         if names is not None and sorted(names) == sorted(arguments):
             result = function(**arguments)
-        elif needs_cache and self.cache:
+        elif part.follows_forward and self.cache:
             return function(arguments[part.arguments[0]], *self.cache)
-        elif needs_cache and names is not None and len(names) == 2 < len(arguments):
+        elif part.follows_forward and names is not None and len(names) == 2 < len(arguments):
             raise Failure(NO_CACHE, not_yet=True)
         else:
             result = function(*arguments.values())
@@ -160,8 +160,7 @@ class _Instance:
             if p.kind is p.VAR_POSITIONAL or p.kind is p.VAR_KEYWORD:
                 continue
             if p.name in self.case:
-                value = self.case[p.name]
-                wanted[p.name] = np.array(value) if isinstance(value, np.ndarray) and p.name != "cache" else value
+                wanted[p.name] = self.case[p.name] if p.name == "cache" else copied(self.case[p.name])
             elif p.default is p.empty:
                 name = getattr(method, "__qualname__", part.name)
                 raise Failure(Text(f"{name} asks for {p.name!r}. The task has: {', '.join(self.case)}.",
@@ -192,7 +191,7 @@ def _names(function):
 def _unchanged(part, case, arguments):
     """Raise a Failure if a function has changed an argument; dy, which nobody reads again, it may."""
     for name, value in arguments.items():
-        may_change = name.startswith("d") and part.name.endswith("backward")
+        may_change = part.follows_forward and name == part.arguments[0]
         if isinstance(value, np.ndarray) and name in case and not may_change:
             if not np.array_equal(value, case[name], equal_nan=True):
                 raise Failure(Text(

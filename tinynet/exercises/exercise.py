@@ -16,6 +16,11 @@ __all__ = ["Exercise", "Gradients", "Mistake", "Part", "Text"]
 Case = dict[str, Any]       # the arguments of all functions of an exercise, by name
 
 
+def copied(value: Any) -> Any:
+    """A copy of an array, or a number itself."""
+    return np.array(value) if isinstance(value, np.ndarray) else value
+
+
 class Gradients:
     """The truth about a backward: the derivatives of forward by the complex step, exact to fifteen digits.
 
@@ -66,6 +71,11 @@ class Part:
     def results(self) -> list[str]:
         return self.returns.split(", ")
 
+    @property
+    def follows_forward(self) -> bool:
+        """Whether it is a backward that is given dy, and may be given the cache of forward."""
+        return self.name.endswith("backward") and self.arguments[0].startswith("d")
+
     def docstring(self, lang: str) -> str:
         """What its docstring says."""
         if not isinstance(self.truth, Gradients):
@@ -77,8 +87,7 @@ class Part:
 
     def of(self, case: Case) -> Case:
         """The arguments of a case, copied: a student's function may change them."""
-        return {name: np.array(case[name]) if isinstance(case[name], np.ndarray) else case[name]
-                for name in self.arguments}
+        return {name: copied(case[name]) for name in self.arguments}
 
     def right(self, case: Case) -> tuple[Any, ...]:
         """The right results."""

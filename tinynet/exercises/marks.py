@@ -2,14 +2,13 @@
 from __future__ import annotations
 
 import html
-import re
 import sys
 from dataclasses import dataclass, field
 
 from tinynet.exercises.exercise import Case, Exercise, Part, Text
 from tinynet.exercises.tasks import COURSE
 from tinynet.gradient_check.report import COLOURS
-from tinynet.text_width import padded, width
+from tinynet.text_width import padded, width, wrapped
 from tinynet.types import Any
 
 WORDS = {"right": Text("right", "正确"), "WRONG": Text("WRONG", "错误"), "not yet": Text("not yet", "未完成")}
@@ -117,21 +116,6 @@ def _can_print(text):
     except UnicodeEncodeError:
         return False
     return True
-
-
-def wrapped(text: str, columns: int, indent: str) -> list[str]:
-    """The lines of a text of at most so many columns; between Chinese characters no blank is needed.
-
-    >>> wrapped("层归一化 x", 6, "  ")
-    ['  层归', '  一化', '  x']
-    """
-    lines, line = [], indent
-    for word in re.findall(r"（*(?:[^\s\u3000-\uffef]+|[\u3000-\uffef])[，。；：、！？）]*|\s", text):
-        if width(line) + width(word) > columns and line.strip():
-            lines.append(line.rstrip())
-            line = indent
-        line += word if line.strip() or not word.isspace() else ""
-    return [*lines, line.rstrip()]
 
 
 def class_table(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

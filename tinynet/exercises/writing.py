@@ -6,8 +6,8 @@ from pathlib import Path as FilePath
 import numpy as np
 
 from tinynet.exercises.exercise import Exercise, Text
-from tinynet.exercises.marks import wrapped
 from tinynet.exercises.tasks import COURSE
+from tinynet.text_width import wrapped
 from tinynet.types import Path
 from tinynet.validation import find
 
@@ -63,7 +63,7 @@ def text_of(exercise: Exercise, lang: str) -> str:
                      file=f"{exercise.name}.py",
                      task=_task(exercise, lang), class_name=exercise.class_name,
                      methods={"en": ", ", "zh": "、"}[lang].join(methods),
-                     cache=CACHE.said(lang) if methods[-1] == "backward" and exercise.name != "cross_entropy" else "")
+                     cache=CACHE.said(lang) if exercise.parts[-1].follows_forward else "")
     for part in exercise.parts:
         text += f'\n\ndef {part.name}({part.takes}):\n    """{part.docstring(lang)}"""\n    raise NotImplementedError\n'
     text += "\n\n" + _example(exercise, lang) + "\n\n" + HINTS.said(lang) + "\n"

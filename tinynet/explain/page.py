@@ -57,10 +57,10 @@ PHRASES = (("y = x; the penalty R(x) is added to the loss, as a sum over the bat
            ("sum of dy over the batch", "dy 对批次求和"),
            ("with mean m and variance v of x over the batch", "m、v 为 x 在批次上的均值与方差"),
            ("where each m is 0 with probability `rate`, else 1", "每个 m 以概率 rate 为 0，否则为 1"),
+           (", which is the Jacobian diag(y) - y y^T applied to dy", "，即雅可比矩阵 diag(y) - y y^T 作用于 dy"),
            ("; y = x in inference", "；推断时 y = x"), (", and zero where", "，且为零，若"), (", which is", "，即"),
            (", along `axis`", "，沿 `axis`"), ("in inference", "（推断时）"), ("of the penalty", "（正则化项）"),
            ("over the batch", "（对批次）"),
-           (", which is the Jacobian diag(y) - y y^T applied to dy", "，即雅可比矩阵 diag(y) - y y^T 作用于 dy"),
            (", of the row dy = ", "，所在行 dy = "), (", of the row ", "，所在行 "), ("the data", "数据"), ("sum of ", "Σ "),
            (" where ", "，若 "), (", else ", "，否则 "))
 TITLE = re.compile(r"Step (\d+) of (.+), by (.+), on (\d+) samples?")

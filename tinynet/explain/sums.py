@@ -55,10 +55,9 @@ def of_y(record: Any) -> Lines:
             return f"y[{n},{j}] = {names}{name} = {terms(zip(x[n], W[:, j]))}{bias} = {number(y[n, j])}"
         return lines_of(y, dense)
     if record.kind in ("softmax", "Softmax"):
-        e = np.exp(x - x.max(axis=-1, keepdims=True))
         return lines_of(y, lambda n, j: (
             f"y[{n},{j}] = exp(x[{n},{j}]) / sum of exp(x[{n}]) = exp({number(x[n, j])}) / "
-            f"({' + '.join(f'exp({number(v)})' for v in x[n])}) = {number(e[n, j] / e[n].sum())}"))
+            f"({' + '.join(f'exp({number(v)})' for v in x[n])}) = {number(y[n, j])}"))
     if record.kind in FORWARD:
         return lines_of(y, lambda n, j: f"y[{n},{j}] = " + FORWARD[record.kind].format(
             x=number(x[n, j]), m=factor(y[n, j], x[n, j])) + f" = {number(y[n, j])}")

@@ -35,11 +35,12 @@ def animate_training(model: Any, x: Array, y: ArrayLike, path: Path, epochs: int
         raise FileNotFoundError(f"{path} cannot be written: is there such a folder, and may you write into it?")
     figure, pictures = figure_of(5.6, 5), []
     axes = figure.add_subplot()
-    shown, drawn = {epochs, *np.rint(np.linspace(0, epochs, min(frames, epochs + 1))).astype(int).tolist()}, []
+    shown = {epochs, *np.rint(np.linspace(0, epochs, min(frames, epochs + 1))).astype(int).tolist()}
+    drawn: set[int] = set()
 
-    def draw(epoch, logs=None, always=False):
-        if (epoch in shown or always) and epoch not in drawn:
-            drawn.append(epoch)
+    def draw(epoch, logs=None):
+        if epoch in shown - drawn:
+            drawn.add(epoch)
             axes.clear()
             loss = f", loss {logs['loss']:.3f}" if logs else ""
             draw_boundary(axes, model, points, f"epoch {epoch}{loss}", resolution)
@@ -49,7 +50,8 @@ def animate_training(model: Any, x: Array, y: ArrayLike, path: Path, epochs: int
     callbacks = [*(options.pop("callbacks", None) or ()),
                  LambdaCallback(on_epoch_end=lambda i, logs: draw(i + 1, logs))]
     history = model.fit(x, y, epochs=epochs, callbacks=callbacks, **options)
-    draw(len(history.epoch), {"loss": history.history["loss"][-1]} if history.epoch else None, always=True)
+    shown.add(last := len(history.epoch))       # training may have stopped early
+    draw(last, {"loss": history.history["loss"][-1]} if last else None)
     with open(path, "wb") as file:
         file.write(_gif(pictures) if ending == "gif" else _player(pictures))
     return history
